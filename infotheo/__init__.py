@@ -1,0 +1,1 @@
+"""Information theory for neural-network representations."""
