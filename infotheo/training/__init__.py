@@ -1,0 +1,1 @@
+"""Training of replicas: many networks of one architecture at once."""

@@ -1,0 +1,30 @@
+"""Where a long training stands, on disk: whole or absent, plain arrays only."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def save(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write the tensors beside ``path``, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".partial")
+    with beside.open("wb") as file:
+        np.savez(file, **{name: value.detach().cpu().numpy() for name, value in tensors.items()})
+    os.replace(beside, path)
+
+
+def load(path: Path) -> dict[str, Tensor] | None:
+    """Return the tensors, or ``None`` if there is no such file or it is not a whole archive."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: torch.from_numpy(np.asarray(archive[name])) for name in archive.files}
+    except (FileNotFoundError, zipfile.BadZipFile, EOFError):
+        return None

@@ -1,0 +1,50 @@
+"""Random streams of a replica, each derived from its own seed and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+# One number for each purpose: a stream never overlaps another of the same seed.
+_PURPOSES = {"initialization": 0, "order": 1, "masks": 2}
+
+
+def generator(
+    seed: int, purpose: str, epoch: int = 0, device: torch.device | str = "cpu"
+) -> torch.Generator:
+    """Return the generator of one replica (by its seed), one purpose and one epoch.
+
+    Examples
+    --------
+    >>> first = torch.rand(2, generator=generator(3, "order"))
+    >>> second = torch.rand(2, generator=generator(3, "order"))
+    >>> bool((first == second).all())
+    True
+    """
+    state = np.random.SeedSequence([seed, _PURPOSES[purpose], epoch]).generate_state(1, np.uint64)
+    # torch takes a signed 64-bit seed.
+    return torch.Generator(device=device).manual_seed(int(state[0] >> np.uint64(1)))
+
+
+def orders(seeds: Sequence[int], epoch: int, samples: int) -> torch.Tensor:
+    """Return each replica's order of the samples in this epoch, (replica, sample) int64."""
+    return torch.stack(
+        [torch.randperm(samples, generator=generator(seed, "order", epoch)) for seed in seeds]
+    )
+
+
+class Masks:
+    """Dropout masks of one epoch: each replica draws its own, in the order of the steps."""
+
+    def __init__(self, seeds: Sequence[int], epoch: int, device: torch.device):
+        self._generators = [generator(seed, "masks", epoch, device) for seed in seeds]
+        self._device = device
+
+    def draw(self, shape: Sequence[int], rate: float) -> torch.Tensor:
+        """Return (replica, *shape): 0 with probability ``rate``, else 1 / (1 − rate)."""
+        mask = torch.empty((len(self._generators), *shape), device=self._device)
+        for replica, stream in enumerate(self._generators):
+            mask[replica].bernoulli_(1 - rate, generator=stream)
+        return mask.div_(1 - rate) if rate < 1 else mask
