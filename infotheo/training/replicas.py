@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +17,29 @@ from torch.func import functional_call, stack_module_state, vmap
 from infotheo.training.streams import Masks, generator
 
 
+class _LinearFunction(torch.autograd.Function):
+    """Batched x Wᵀ + b; its weight gradient comes out in the weight's own memory layout."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        # (replica, sample, in), (replica, out, in), (replica, out) -> (replica, sample, out)
+        ctx.save_for_backward(inputs, weight)
+        return torch.baddbmm(bias.unsqueeze(1), inputs, weight.mT)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        inputs, weight = ctx.saved_tensors
+        to_inputs = torch.bmm(gradient, weight) if ctx.needs_input_grad[0] else None
+        return to_inputs, torch.bmm(gradient.mT, inputs), gradient.sum(1)
+
+
 class _Linear(nn.Linear):
     """Linear layer whose weight is (replica, out, in)."""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        # inputs (replica, sample, in), weight (replica, out, in) -> (replica, sample, out)
-        product = self.weight.transpose(1, 2)
         if self.bias is None:
-            return torch.bmm(inputs, product)
-        return torch.baddbmm(self.bias.unsqueeze(1), inputs, product)
+            return torch.bmm(inputs, self.weight.mT)
+        return _LinearFunction.apply(inputs, self.weight, self.bias)
 
 
 class _BatchNorm(nn.BatchNorm1d):

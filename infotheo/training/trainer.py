@@ -158,7 +158,8 @@ def _epoch(
         for parameter, gradient in zip(
             parameters, torch.autograd.grad(total, parameters), strict=True
         ):
-            parameter.grad = gradient
+            # a fused optimiser takes the gradient to lie in memory as its parameter does
+            parameter.grad = gradient.contiguous()
         optimise.step()
     return loss_sum / len(labels), penalty_sum / len(labels)
 
