@@ -1,4 +1,4 @@
-"""Differentiable penalties on a layer's mini-batch activations, its weights and its logits.
+"""Differentiable penalties on a layer's mini-batch activations.
 
 Activations are (..., sample, unit); leading dimensions (replicas) stay in the result. Statistics
 over samples divide by the number of samples, over pairs of units by the number of distinct pairs
@@ -10,81 +10,14 @@ the CPU: nothing waits for an accelerator, and a diverging replica spoils only i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from infotheo.class_deviations import activations_of, class_deviations, membership
+from infotheo.weight_penalties import logit_penalty, weight_regularizers
+
 __all__ = ["logit_penalty", "regularizers", "weight_regularizers"]
-
-_INTEGER_KINDS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
-
-
-class _ClassDeviations(NamedTuple):
-    """Samples less their class mean, over the square root of the class size.
-
-    With rows scaled so, the covariance of class k is the Gram matrix of its rows.
-    """
-
-    rows: Tensor  # (..., sample, unit)
-    one_hot: Tensor  # (..., sample, class)
-    classes: Tensor | int  # (...) or a number: what class-wise sums are divided by
-
-
-def _activations(z: Tensor, name: str = "z") -> Tensor:
-    """Return ``z`` in at least single precision after checking its shape and dtype."""
-    if not isinstance(z, Tensor):
-        raise TypeError(f"{name} must be a torch.Tensor, got {type(z).__name__}")
-    if z.ndim < 2 or 0 in z.shape[-2:]:
-        raise ValueError(
-            f"{name} must have shape (..., sample, unit) with at least one of each, "
-            f"got {tuple(z.shape)}"
-        )
-    if z.is_complex() or z.dtype == torch.bool:
-        raise TypeError(f"{name} must hold real numbers, got {z.dtype}")
-    return z if z.dtype in (torch.float32, torch.float64) else z.float()
-
-
-def _checked_labels(labels: object, z: Tensor, classes: int | None) -> Tensor:
-    """Return integer labels (..., sample) beside ``z``; on the CPU also check their range."""
-    if labels is None:
-        raise ValueError("labels are needed by a class-wise penalty, got None")
-    index = torch.as_tensor(labels, device=z.device)
-    if index.dtype not in _INTEGER_KINDS:
-        raise TypeError(f"labels must be integers, got {index.dtype}")
-    if index.ndim not in (1, z.ndim - 1) or index.shape not in (z.shape[-2:-1], z.shape[:-1]):
-        raise ValueError(
-            f"labels must have shape {tuple(z.shape[-2:-1])} or {tuple(z.shape[:-1])} "
-            f"to go with z {tuple(z.shape)}, got {tuple(index.shape)}"
-        )
-    if classes is not None and index.device.type == "cpu":
-        low, high = int(index.min()), int(index.max())
-        if low < 0 or high >= classes:
-            raise ValueError(f"labels must lie in 0..{classes - 1}, got {low}..{high}")
-    return index.long()
-
-
-def _membership(z: Tensor, labels: object, classes: int | None) -> tuple[Tensor, Tensor | int]:
-    """Return the one-hot labels (..., sample, class) and the number of classes to average over."""
-    index = _checked_labels(labels, z, classes)
-    if classes is None:
-        values, index = torch.unique(index, return_inverse=True)
-        width = values.numel()
-    else:
-        width = classes
-    one_hot = index[..., None] == torch.arange(width, device=z.device)
-    present = one_hot.any(-2).sum(-1) if classes is None else classes
-    return one_hot.to(z.dtype), present
-
-
-def _class_deviations(z: Tensor, labels: object, classes: int | None) -> _ClassDeviations:
-    one_hot, present = _membership(z, labels, classes)
-    counts = one_hot.sum(-2)  # (..., class)
-    means = one_hot.mT @ z / counts.clamp(min=1)[..., None]  # (..., class, unit)
-    # one sample has no spread: its class gets scale 0, so neither value nor gradient
-    scale = torch.where(counts > 1, counts.clamp(min=1).rsqrt(), 0.0)
-    rows = (z - one_hot @ means) * (one_hot @ scale[..., None])
-    return _ClassDeviations(rows, one_hot, present)
 
 
 def _squared_covariances(rows: Tensor) -> Tensor:
@@ -130,7 +63,7 @@ def covariance_penalty(
     >>> print(f"{covariance_penalty(z):.3f}")
     4.000
     """
-    z = _activations(z)
+    z = activations_of(z)
     samples, units = z.shape[-2:]
     rows = (z - z.mean(-2, keepdim=True)) / samples**0.5
     pairs = max(units * (units - 1), 1)
@@ -181,8 +114,8 @@ def class_wise_covariance_penalty(
     >>> print(f"{class_wise_covariance_penalty(z, labels):.3f}")
     2.000
     """
-    z = _activations(z)
-    deviations = _class_deviations(z, labels, classes)
+    z = activations_of(z)
+    deviations = class_deviations(z, labels, classes)
     rows, one_hot = deviations.rows, deviations.one_hot
     samples, units = z.shape[-2:]
     if units > 1 and samples <= one_hot.shape[-1] * units:
@@ -233,7 +166,7 @@ def variance_penalty(
     >>> variance_penalty(torch.tensor([[0.0, 0.0], [2.0, 4.0]]))  # variances 1 and 4
     tensor(2.5000)
     """
-    z = _activations(z)
+    z = activations_of(z)
     total = (z - z.mean(-2, keepdim=True)).square().sum((-2, -1)) / z.shape[-2]
     return total / z.shape[-1] if normalized else total
 
@@ -271,8 +204,8 @@ def class_wise_variance_penalty(
     >>> class_wise_variance_penalty(z, torch.tensor([0, 0, 1, 1]))  # variances 1 and 0
     tensor(0.5000)
     """
-    z = _activations(z)
-    deviations = _class_deviations(z, labels, classes)
+    z = activations_of(z)
+    deviations = class_deviations(z, labels, classes)
     total = deviations.rows.square().sum((-2, -1))
     return total / (z.shape[-1] * deviations.classes) if normalized else total
 
@@ -309,7 +242,7 @@ def amplitude_penalty(
     >>> amplitude_penalty(torch.tensor([[0.0, 1.0], [-3.0, 0.0]]))
     tensor(1.)
     """
-    total = _activations(z).abs()
+    total = activations_of(z).abs()
     return total.mean((-2, -1)) if normalized else total.sum((-2, -1))
 
 
@@ -362,7 +295,7 @@ def rank_penalty(
     >>> rank_penalty(torch.eye(3)), rank_penalty(torch.eye(3), exact=True)
     (tensor(3.), tensor(3.))
     """
-    z = _activations(z)
+    z = activations_of(z)
     if exact:
         return _stable_rank(z)
     size = z.abs()
@@ -403,8 +336,8 @@ def class_wise_rank_penalty(
     >>> class_wise_rank_penalty(torch.eye(4), torch.tensor([0, 0, 1, 1]))
     tensor(4.)
     """
-    z = _activations(z)
-    one_hot, _ = _membership(z, labels, classes)
+    z = activations_of(z)
+    one_hot, _ = membership(z, labels, classes)
     if exact:
         by_class = one_hot.mT[..., None] * z[..., None, :, :]  # (..., class, sample, unit)
         ranks = _stable_rank(by_class)
@@ -426,74 +359,3 @@ regularizers: dict[str, Callable[..., Tensor]] = {
     "RR": rank_penalty,
     "cw-RR": class_wise_rank_penalty,
 }
-
-
-def absolute_weights(weights: Tensor) -> Tensor:
-    """L1W: sum (not mean) of ``|w|`` over a layer's weights (..., in, out).
-
-    Examples
-    --------
-    >>> absolute_weights(torch.tensor([[1.0, -2.0]]))
-    tensor(3.)
-    """
-    return weights.abs().sum((-2, -1))
-
-
-def squared_weights(weights: Tensor) -> Tensor:
-    """L2W: sum (not mean) of ``w^2`` over a layer's weights (..., in, out).
-
-    Examples
-    --------
-    >>> squared_weights(torch.tensor([[1.0, -2.0]]))
-    tensor(5.)
-    """
-    return weights.square().sum((-2, -1))
-
-
-weight_regularizers: dict[str, Callable[[Tensor], Tensor]] = {
-    "L1W": absolute_weights,
-    "L2W": squared_weights,
-}
-
-
-def logit_penalty(features: Tensor, output_weights: Tensor, labels: object) -> Tensor:
-    r"""Mean over samples of ``|w_y|_2 |F(x)|_2``, w_y the output weights of the true label.
-
-    Parameters
-    ----------
-    features
-        What the output layer receives, (..., sample, unit).
-    output_weights
-        Weights of the output layer, (..., unit, class).
-    labels
-        Integer classes (sample,) or (..., sample).
-
-    Returns
-    -------
-    torch.Tensor
-        Penalty (...), to be multiplied by the papers' :math:`\alpha_2`.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or a label has no column of weights.
-
-    Notes
-    -----
-    Paper 4, eq. 7.
-
-    Examples
-    --------
-    >>> logit_penalty(torch.tensor([[3.0, 4.0]]), 2 * torch.eye(2), torch.tensor([1]))
-    tensor(10.)
-    """
-    features = _activations(features, "features")
-    if output_weights.ndim < 2 or output_weights.shape[-2] != features.shape[-1]:
-        raise ValueError(
-            f"output_weights must have shape (..., {features.shape[-1]}, class) to go with "
-            f"features {tuple(features.shape)}, got {tuple(output_weights.shape)}"
-        )
-    one_hot, _ = _membership(features, labels, output_weights.shape[-1])
-    columns = torch.linalg.vector_norm(output_weights, dim=-2)  # (..., class)
-    of_label = (one_hot @ columns[..., None]).squeeze(-1)  # (..., sample)
-    return (of_label * torch.linalg.vector_norm(features, dim=-1)).mean(-1)
