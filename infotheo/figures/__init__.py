@@ -1,0 +1,25 @@
+"""Figures of a study: functions of its data that draw and return a matplotlib figure.
+
+Positional parameters name the data (``runs``, ``correlations``, ``histories``, ``activations``),
+keyword-only ones are settings. Adding a figure is one function and one line.
+"""
+
+from infotheo.figures.activation_histograms import activation_histograms
+from infotheo.figures.activation_scatter import activation_scatter
+from infotheo.figures.bounds_and_error import bounds_and_error
+from infotheo.figures.correlation_by_noise import correlation_by_noise
+from infotheo.figures.error_and_gap import error_and_gap
+from infotheo.figures.learning_curves import learning_curves
+from infotheo.figures.principal_components import principal_components
+from infotheo.figures.saturation import saturation
+
+figures = {
+    "error_and_gap": error_and_gap,
+    "bounds_and_error": bounds_and_error,
+    "correlation_by_noise": correlation_by_noise,
+    "saturation": saturation,
+    "activation_histograms": activation_histograms,
+    "activation_scatter": activation_scatter,
+    "principal_components": principal_components,
+    "learning_curves": learning_curves,
+}
