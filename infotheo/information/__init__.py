@@ -1,0 +1,1 @@
+"""Information estimators, one family to a module."""

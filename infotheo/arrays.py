@@ -1,0 +1,261 @@
+"""One door for arrays: NumPy, torch or xarray in, validated arrays inside, the caller's kind out.
+
+Kernels are written against the array-API namespace of what came in, so NumPy input never imports
+torch, and torch input stays on its device and keeps its gradient. xarray is imported only to build
+a result for a caller who passed xarray.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import metadata
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from array_api_compat import array_namespace, device, is_torch_array, to_device
+
+__all__ = ["Array", "FieldNote", "Samples", "is_labelled", "read_samples", "to_numpy", "wrap"]
+
+Array = Any  # an array of NumPy or torch (any array-API library); xarray only at the door
+Result = TypeVar("Result", bound=tuple)
+
+
+class FieldNote(NamedTuple):
+    """What a result variable says about itself when it leaves as xarray."""
+
+    units: str
+    long_name: str
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Validated input of an estimator: what the kernels see, and how to label what they return."""
+
+    values: Array  # (*batch, sample, unit), float32 or float64, finite
+    namespace: Any  # the array-API namespace of `values`
+    sample_dim: str = "sample"
+    batch_dims: tuple[str, ...] | None = None  # names of the leading dims; None: not xarray
+    coords: Mapping[str, Any] = field(default_factory=dict)  # those on leading dims only
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the caller passed xarray and gets a Dataset back."""
+        return self.batch_dims is not None
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """Sizes of the leading dimensions."""
+        return tuple(self.values.shape[:-2])
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        return int(self.values.shape[-2])
+
+    @property
+    def units(self) -> int:
+        """Number of units."""
+        return int(self.values.shape[-1])
+
+    def flat(self, dtype: str | None = "float64") -> Array:
+        """Values as (batch, sample, unit), leading dimensions in one, in ``dtype`` if given."""
+        values = self.values
+        if dtype is not None:
+            values = self.namespace.astype(values, getattr(self.namespace, dtype), copy=False)
+        return self.namespace.reshape(values, (-1, self.size, self.units))
+
+    def unflat(self, values: Array) -> Array:
+        """Give an array of shape (batch, ...) its leading dimensions back."""
+        shape = (*self.batch_shape, *values.shape[1:])
+        return self.namespace.reshape(values, shape)
+
+    def like(self, values: Any, dtype: str | None = "float64") -> Array:
+        """Bring ``values`` to the namespace and device of the samples, with their gradient."""
+        place = device(self.values)
+        kind = None if dtype is None else getattr(self.namespace, dtype)
+        if is_torch_array(values) and is_torch_array(self.values):  # asarray would detach
+            values = to_device(values, place)
+            return values if kind is None else self.namespace.astype(values, kind)
+        return self.namespace.asarray(to_numpy(values), dtype=kind, device=place)
+
+
+def is_labelled(array: Any) -> bool:
+    """Whether ``array`` is an xarray object, asked without importing xarray."""
+    return type(array).__module__.partition(".")[0] == "xarray"
+
+
+def to_numpy(array: Any) -> np.ndarray:
+    """Return a NumPy view or copy of an array of any kind, off its device and gradient."""
+    if is_torch_array(array):
+        array = array.detach().cpu()
+        return (array.float() if str(array.dtype) == "torch.bfloat16" else array).numpy()
+    return np.asarray(array)
+
+
+def read_samples(
+    z: Any,
+    *,
+    name: str = "z",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+    minimum: int = 2,
+) -> Samples:
+    """Check an array of samples and open it for a kernel.
+
+    Parameters
+    ----------
+    z
+        Array (..., sample, unit): NumPy, torch, anything ``np.asarray`` takes, or a DataArray with
+        the dimensions ``sample_dim`` and ``unit_dim`` anywhere. Never modified.
+    name
+        The argument's name, for messages.
+    sample_dim, unit_dim
+        Names of the two dimensions of a DataArray.
+    minimum
+        The fewest samples that the estimator can use.
+
+    Raises
+    ------
+    TypeError
+        If the dtype is not real and numeric.
+    ValueError
+        If a dimension is missing or empty, there are too few samples, or a value is not finite.
+
+    Examples
+    --------
+    >>> opened = read_samples([[0, 1], [2, 3], [4, 5]])
+    >>> opened.values.dtype, opened.size, opened.units
+    (dtype('float64'), 3, 2)
+    """
+    batch_dims: tuple[str, ...] | None = None
+    coords: dict[str, Any] = {}
+    if is_labelled(z):
+        if not hasattr(z, "to_dataset") or not hasattr(z, "dims"):
+            raise TypeError(
+                f"{name} is an xarray {type(z).__name__}; expected a DataArray (pick one variable)"
+            )
+        missing = [dim for dim in (sample_dim, unit_dim) if dim not in z.dims]
+        if missing:
+            raise ValueError(
+                f"{name} has dimensions {tuple(z.dims)}; expected {missing[0]!r} among them "
+                "(or name yours with sample_dim, unit_dim)"
+            )
+        z = z.transpose(..., sample_dim, unit_dim)
+        batch_dims = tuple(z.dims[:-2])
+        coords = {k: c for k, c in z.coords.items() if set(c.dims) <= set(batch_dims)}
+        z = z.values
+    values, namespace = _floating(z, name)
+    _check_shape(values.shape, name, minimum)
+    if not bool(namespace.all(namespace.isfinite(values))):
+        raise ValueError(f"{name} contains {_first_bad(values)}; expected finite values only")
+    return Samples(values, namespace, sample_dim, batch_dims, coords)
+
+
+def _floating(z: Any, name: str) -> tuple[Array, Any]:
+    """Cast to float32 (half precision, bool) or float64 (integers); keep float32 and float64."""
+    if not is_torch_array(z):
+        z = np.asarray(z)
+        if z.dtype.kind not in "fiub":
+            raise TypeError(f"{name} has dtype {z.dtype}; expected real numbers")
+    namespace = array_namespace(z)
+    if namespace.isdtype(z.dtype, "complex floating"):
+        raise TypeError(f"{name} has dtype {z.dtype}; expected real numbers")
+    if z.dtype in (namespace.float32, namespace.float64):
+        return z, namespace
+    half = namespace.isdtype(z.dtype, "real floating") and z.dtype.itemsize < 4
+    small = half or namespace.isdtype(z.dtype, "bool")
+    return namespace.astype(z, namespace.float32 if small else namespace.float64), namespace
+
+
+def _check_shape(shape: Sequence[int], name: str, minimum: int) -> None:
+    found = tuple(int(length) for length in shape)
+    if len(found) < 2:
+        raise ValueError(
+            f"{name} has shape {found}; expected (..., sample, unit): for one unit use "
+            f"{name}[:, None]"
+        )
+    if 0 in found:
+        raise ValueError(f"{name} is empty (shape {found}); expected samples and units")
+    if found[-2] < minimum:
+        raise ValueError(
+            f"{name} has {found[-2]} sample(s) (shape {found}); expected at least {minimum} along "
+            "the second to last dimension"
+        )
+
+
+def _first_bad(values: Array) -> str:
+    found = to_numpy(values)
+    index = tuple(int(i) for i in np.argwhere(~np.isfinite(found))[0])
+    return f"{found[index]} at index {index}"
+
+
+@cache
+def _version() -> str:
+    try:
+        return metadata.version("infotheo")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def wrap(
+    result: Result,
+    samples: Samples,
+    *,
+    estimator: str,
+    settings: Mapping[str, Any],
+    notes: Mapping[str, FieldNote],
+    extra_dims: Sequence[str] = (),
+    extra_coords: Mapping[str, Any] | None = None,
+) -> Any:
+    """Return a named tuple of the caller's kind, or an ``xarray.Dataset`` if xarray came in.
+
+    Parameters
+    ----------
+    result
+        Named tuple of arrays: 0-d, or of shape (*batch, *extra). A ``None`` field is left out of
+        the Dataset.
+    samples
+        What :func:`read_samples` returned.
+    estimator, settings
+        Provenance, written with the package version into the attrs of every variable.
+    notes
+        Units and long name of every field.
+    extra_dims, extra_coords
+        Names (and coordinates) of dimensions behind the leading ones.
+
+    Examples
+    --------
+    >>> class Mean(NamedTuple):
+    ...     value: Array
+    >>> opened = read_samples([[0.0], [2.0]])
+    >>> wrap(Mean(opened.values.mean()), opened, estimator="mean", settings={}, notes={})
+    Mean(value=np.float64(1.0))
+    """
+    fields: dict[str, Any] = result._asdict()  # type: ignore[attr-defined]
+    if not samples.labelled:
+        return type(result)(*(v[()] if isinstance(v, np.ndarray) else v for v in fields.values()))
+    import xarray
+
+    dims = (*(samples.batch_dims or ()), *extra_dims)
+    provenance = {
+        "estimator": estimator,
+        "settings": json.dumps(dict(settings), sort_keys=True, default=_plain),
+        "infotheo_version": _version(),
+    }
+    variables = {}
+    for key, value in fields.items():
+        if value is None:
+            continue
+        attrs = {**notes[key]._asdict(), **provenance}
+        data = np.asarray(value)
+        variables[key] = (dims[: data.ndim] if data.ndim else (), data, attrs)
+    coords = {**samples.coords, **(extra_coords or {})}
+    return xarray.Dataset(variables, coords=coords, attrs=provenance)
+
+
+def _plain(value: Any) -> Any:
+    """Turn a setting that is an array into lists, for JSON."""
+    return to_numpy(value).tolist()
