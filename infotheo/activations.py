@@ -1,0 +1,119 @@
+"""Record what the layers of any torch module put out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+
+def dump_activations(
+    model: nn.Module,
+    batches: Iterable[Any],
+    layers: Sequence[str],
+    *,
+    device: torch.device | str | None = None,
+    dtype: str = "float32",
+) -> xr.Dataset:
+    """Run batches through a model and record the outputs of the named layers.
+
+    Forward hooks do it, so the model needs no change; it runs in evaluation mode without
+    gradients and is left as it was. Only one batch is on the device at a time.
+
+    Parameters
+    ----------
+    model
+        Any torch module.
+    batches
+        Inputs (sample, …), or pairs of inputs and labels (sample,), as a data loader gives them.
+    layers
+        Names as in ``model.named_modules()``.
+    device
+        Where to run; where the model's parameters are by default.
+    dtype
+        Floating-point type of the result.
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable for each layer, (sample, unit); more dimensions of an output are flattened.
+        The unit dimension is ``unit`` for a single layer, else ``unit_<layer>``. With labels,
+        coordinate ``class`` (sample).
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer, no batch, or a layer does not put out one tensor for each
+        sample.
+
+    Examples
+    --------
+    >>> model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    >>> dump_activations(model, [(torch.ones(4, 3), torch.arange(4))], ["1"])["1"].shape
+    (4, 2)
+    """
+    modules = dict(model.named_modules())
+    for layer in layers:
+        if layer not in modules:
+            known = ", ".join(name for name in modules if name)
+            raise ValueError(f"layer {layer!r} is not in the network; its layers: {known}")
+    if not layers:
+        raise ValueError("layers: found none, expected at least one name")
+    where = torch.device(device) if device is not None else _device_of(model)
+    recorded: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
+    current: dict[str, Any] = {}
+    hooks = [
+        modules[layer].register_forward_hook(
+            lambda module, arguments, output, layer=layer: current.__setitem__(layer, output)
+        )
+        for layer in layers
+    ]
+    labels: list[np.ndarray] = []
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            for batch in batches:
+                inputs, own_labels = batch if isinstance(batch, tuple | list) else (batch, None)
+                current.clear()
+                model(inputs.to(where))
+                for layer in layers:
+                    recorded[layer].append(_rows(current.get(layer), layer, len(inputs), dtype))
+                if own_labels is not None:
+                    labels.append(np.asarray(torch.as_tensor(own_labels).cpu()))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        model.train(was_training)
+    if not recorded[layers[0]]:
+        raise ValueError("batches: found none, expected at least one batch")
+    return xr.Dataset(
+        {
+            layer: (
+                ("sample", "unit" if len(layers) == 1 else f"unit_{layer}"),
+                np.concatenate(parts),
+                {"long_name": f"activation of {layer}"},
+            )
+            for layer, parts in recorded.items()
+        },
+        {"class": ("sample", np.concatenate(labels))} if labels else None,
+    )
+
+
+def _rows(output: Any, layer: str, samples: int, dtype: str) -> np.ndarray:
+    """Return the output as (sample, unit) on the host."""
+    if not isinstance(output, Tensor) or output.ndim < 1 or output.shape[0] != samples:
+        found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise ValueError(
+            f"layer {layer!r}: expected one tensor with {samples} samples first, found {found}"
+        )
+    return output.reshape(samples, -1).float().cpu().numpy().astype(dtype, copy=False)
+
+
+def _device_of(model: nn.Module) -> torch.device:
+    first = next(model.parameters(), None)
+    return first.device if first is not None else torch.device("cpu")

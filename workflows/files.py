@@ -1,0 +1,52 @@
+"""Read and write the pipeline's files: whole or absent, without time stamps, never unpickled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+
+def whole(path: str | Path, write: Callable[[Path], Any]) -> None:
+    """Have ``write`` make the file beside its place, then rename it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".partial-{path.name}")
+    try:
+        write(beside)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_dataset(path: str | Path, dataset: xr.Dataset, **provenance: Any) -> None:
+    """Write netCDF, compressed, floats as float32, with the provenance in the attributes."""
+    named = dataset.assign_attrs({key: str(value) for key, value in provenance.items()})
+    encoding = {}
+    for name, variable in named.data_vars.items():
+        own = {"zlib": True, "complevel": 1, "shuffle": True} if variable.ndim else {}
+        if variable.dtype == "float64" and "estimator" not in named.attrs:
+            own["dtype"] = "float32"
+        kept = {k: v for k, v in variable.encoding.items() if k in ("dtype", "scale_factor")}
+        encoding[name] = own | kept
+    whole(path, lambda file: named.to_netcdf(file, engine="netcdf4", encoding=encoding))
+
+
+def read_dataset(path: str | Path) -> xr.Dataset:
+    """Read netCDF into memory."""
+    with xr.open_dataset(path, engine="netcdf4") as dataset:
+        return dataset.load()
+
+
+def write_table(path: str | Path, table: pd.DataFrame) -> None:
+    """Write CSV with every digit that float64 needs."""
+    whole(path, lambda file: table.to_csv(file, index=False))
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read CSV; nothing but an empty cell is missing, names like ``None`` stay names."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])

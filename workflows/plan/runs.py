@@ -1,0 +1,230 @@
+"""Which networks a study trains, what each is called, and which chunks of seeds hold them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infotheo.registry import nearest
+from workflows.plan.errors import ConfigError
+from workflows.plan.identity import digest, readable
+from workflows.plan.settings import found, minimal
+from workflows.plan.sources import Definition, definition, parameters
+
+# Where something lies is no part of what it is.
+LOCATIONS = ("data_dir",)
+_SCHEDULING = ("seeds", "seeds_per_job", "regularized_layer")
+_PENALTIES = ("regularizer", "weight regularizer")
+_FIT = "workflows.scripts.train"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Seeds trained together; ``wanted`` are those of them that the study asks for."""
+
+    name: str
+    seeds: tuple[int, ...]
+    wanted: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One condition and regularizer of a study."""
+
+    condition: str
+    regularizer: str
+    name: str
+    data_name: str
+    spec: dict[str, Any]
+    chunks: tuple[Chunk, ...]
+    code: tuple[Definition, ...]
+    selection: Chunk | None
+
+    @property
+    def network_code(self) -> tuple[Definition, ...]:
+        """What the network depends on: its own function and a regularizer that changes it."""
+        return self.code[:2]
+
+
+def expand(config: Mapping[str, Any], file: str, folder: Path) -> list[Run]:
+    """Return the runs of a study; ``folder`` holds those that exist.
+
+    Raises
+    ------
+    ConfigError
+        For settings that the functions they name do not take.
+    """
+    runs = []
+    for condition, changes in config["conditions"].items():
+        changed = {
+            section: config[section] | changes.get(section, {})
+            for section in ("data", "network", "training")
+        }
+        if any(place in changes.get("data", {}) for place in LOCATIONS):
+            raise ConfigError(f"{file}: conditions.{condition}.data: a folder cannot vary")
+        for label, settings in config["regularizers"].items():
+            runs.append(_run(condition, label, settings, changed, file, folder))
+    names: dict[str, Run] = {}
+    for run in runs:
+        twin = names.setdefault(run.name, run)
+        if twin is not run:
+            raise ConfigError(
+                f"{file}: {run.condition}, {run.regularizer} is the same as "
+                f"{twin.condition}, {twin.regularizer}; expected different settings"
+            )
+    return runs
+
+
+def _run(
+    condition: str,
+    label: str,
+    settings: Mapping[str, Any],
+    sections: Mapping[str, Any],
+    file: str,
+    folder: Path,
+) -> Run:
+    data, network, training = (dict(sections[key]) for key in ("data", "network", "training"))
+    dataset = found(data["name"], ("data set",), f"{file}: data.name")
+    data_spec = _named(data, dataset, f"{file}: data", positional=0)
+    network_code = found(network["name"], ("network",), f"{file}: network.name")
+    network_spec = _named(network, network_code, f"{file}: network", positional=2)
+    optimizer = found(
+        training.get("optimizer", "adam"), ("optimizer",), f"{file}: training.optimizer"
+    )
+    regularizer_code, regularizer_spec = _regularizer(
+        label, settings, training.get("regularized_layer"), file
+    )
+    _check_network_takes(regularizer_code, network_code, label, network["name"], file)
+    selection = None
+    kept = {key: value for key, value in training.items() if key not in _SCHEDULING}
+    count = kept.pop("selection_seeds", 1)
+    if "optimizer_settings" in kept:
+        kept["optimizer_settings"] = minimal(
+            kept["optimizer_settings"], optimizer, f"{file}: training.optimizer_settings",
+            positional=2,
+        )
+    trainer = definition("infotheo.training.trainer", "train")
+    assert trainer is not None
+    training_spec = minimal(kept, trainer, f"{file}: training", positional=3)
+    _check_batch(data, dataset, training, trainer, file)
+    spec = {"data": data_spec, "network": network_spec, "regularizer": regularizer_spec}
+    spec["training"] = training_spec
+    weight = regularizer_spec.get("weight")
+    if isinstance(weight, list):
+        seeds = tuple(range(count))
+        selection = Chunk("selection" + _seed_text(seeds), seeds, seeds)
+        if count > 1:
+            spec["selection_seeds"] = count
+    shown = readable(data["name"], network["name"], label)
+    if weight is not None:
+        shown += "-grid" if isinstance(weight, list) else f"-{weight:g}"
+    name = f"{shown}-{digest(spec)}"
+    seeds = training.get("seeds", 1)
+    wanted = tuple(range(seeds) if isinstance(seeds, int) else seeds)
+    chunks = _chunks(wanted, folder / name, training.get("seeds_per_job", 20))
+    data_name = f"{readable(data['name'])}-{digest(data_spec)}"
+    code = (network_code, regularizer_code, optimizer)
+    return Run(condition, label, name, data_name, spec, chunks, code, selection)
+
+
+def _named(
+    section: Mapping[str, Any], function: Definition, key: str, positional: int
+) -> dict[str, Any]:
+    own = {name: value for name, value in section.items() if name not in ("name", *LOCATIONS)}
+    return {"name": section["name"], **minimal(own, function, key, positional=positional)}
+
+
+def _regularizer(
+    label: str, settings: Mapping[str, Any], default_layer: str | None, file: str
+) -> tuple[Definition, dict[str, Any]]:
+    key = f"{file}: regularizers.{label}"
+    name = settings.get("penalty", label)
+    code = found(name, (*_PENALTIES, "network regularizer"), key)
+    own = {k: v for k, v in settings.items() if k not in ("penalty", "layer", "weight")}
+    is_penalty = not code.module.endswith("training.objective")
+    takes_layer = is_penalty or "layer" in (parameters(code) or {})
+    layer = settings.get("layer", default_layer)
+    if takes_layer and layer is None:
+        raise ConfigError(f"{key}.layer: missing; give it or training.regularized_layer")
+    if is_penalty and "weight" not in settings:
+        raise ConfigError(f"{key}.weight: missing; expected a loss weight, or a list to choose from")
+    if not is_penalty and "weight" in settings:
+        raise ConfigError(
+            f"{key}.weight: found {settings['weight']!r}, but {name} has no loss weight"
+        )
+    positional = 1 if not is_penalty or code.module.endswith("weight_penalties") else 2
+    spec = {"name": name, **minimal(
+        own, code, key, positional=positional if takes_layer else 0, given=("classes",)
+    )}
+    if takes_layer:
+        spec["layer"] = layer
+    if is_penalty:
+        spec["weight"] = settings["weight"]
+    return code, spec
+
+
+def _check_network_takes(
+    regularizer: Definition, network: Definition, label: str, name: str, file: str
+) -> None:
+    if not regularizer.module.endswith("training.objective") or regularizer.name == "baseline":
+        return
+    needed = "dropout" if regularizer.name == "dropout" else "batch_norm"
+    known = parameters(network)
+    if known is not None and needed not in known:
+        raise ConfigError(
+            f"{file}: regularizers.{label}: network {name!r} takes no setting {needed!r}"
+            f"{nearest(needed, known)}"
+        )
+
+
+def _check_batch(
+    data: Mapping[str, Any],
+    dataset: Definition,
+    training: Mapping[str, Any],
+    trainer: Definition,
+    file: str,
+) -> None:
+    known, defaults = parameters(dataset) or {}, parameters(trainer) or {}
+    size = data.get("train_size", known["train_size"].default if "train_size" in known else None)
+    batch = training.get("batch_size", defaults["batch_size"].default)
+    if isinstance(size, int) and batch > size:
+        raise ConfigError(
+            f"{file}: training.batch_size: found {batch}, expected at most {size}, the number of "
+            "training samples"
+        )
+
+
+def _chunks(wanted: Sequence[int], folder: Path, at_most: int) -> tuple[Chunk, ...]:
+    """Take the chunks that exist as they are, and group the seeds that none of them holds."""
+    chunks, missing = [], set(wanted)
+    names = sorted(path.name for path in folder.glob("seeds-*")) if folder.is_dir() else []
+    existing = [(name, seeds) for name in names if (seeds := _seeds_in(name))]
+    for name, seeds in sorted(existing, key=lambda item: (-len(missing & set(item[1])), item[0])):
+        taken = tuple(sorted(missing & set(seeds)))
+        if taken:
+            chunks.append(Chunk(name, seeds, taken))
+            missing -= set(taken)
+    left = sorted(missing)
+    for start in range(0, len(left), at_most):
+        seeds = tuple(left[start : start + at_most])
+        chunks.append(Chunk("seeds" + _seed_text(seeds), seeds, seeds))
+    return tuple(sorted(chunks, key=lambda chunk: chunk.wanted))
+
+
+def _seed_text(seeds: Sequence[int]) -> str:
+    """Write seeds as ``-0-4`` when they follow one another, else as ``-1_5_9``."""
+    if len(seeds) > 1 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
+        return f"-{seeds[0]}-{seeds[-1]}"
+    return "-" + "_".join(str(seed) for seed in seeds)
+
+
+def _seeds_in(name: str) -> tuple[int, ...] | None:
+    """Read back what :func:`_seed_text` wrote."""
+    if match := re.fullmatch(r"seeds-(\d+)-(\d+)", name):
+        return tuple(range(int(match[1]), int(match[2]) + 1))
+    if match := re.fullmatch(r"seeds-(\d+(?:_\d+)*)", name):
+        return tuple(int(seed) for seed in match[1].split("_"))
+    return None
