@@ -1,0 +1,107 @@
+"""The IDX format: two zero bytes, element type, number of dimensions, sizes, then the elements."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import math
+import os
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+__all__ = ["read_idx"]
+
+# the third byte of the file; elements are stored with the most significant byte first
+_ELEMENT_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+def _parse(stream: BinaryIO, path: Path, md5: str | None) -> np.ndarray:
+    magic = stream.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _ELEMENT_TYPES or not magic[3]:
+        known = "/".join(f"{code:02x}" for code in _ELEMENT_TYPES)
+        raise ValueError(
+            f"{path} is not an IDX file: expected it to begin with the bytes 00 00, {known} and the"
+            f" number of dimensions, found {magic.hex(' ') or 'nothing'}"
+        )
+    dimensions = magic[3]
+    sizes = stream.read(4 * dimensions)
+    if len(sizes) < 4 * dimensions:
+        raise ValueError(
+            f"{path} is truncated: expected {4 * dimensions} bytes of sizes for {dimensions} "
+            f"dimensions, found {len(sizes)}"
+        )
+    shape = tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
+    element = np.dtype(_ELEMENT_TYPES[magic[2]])
+    expected = math.prod(shape) * element.itemsize
+    body = stream.read(expected)
+    if len(body) < expected:
+        raise ValueError(
+            f"{path} is truncated: expected {expected} bytes of elements for shape {shape}, "
+            f"found {len(body)}"
+        )
+    if stream.read(1):  # also the end of a gzip stream, where its checksum is verified
+        raise ValueError(f"{path} has extra bytes after the {expected} that shape {shape} needs")
+    if md5 is not None:
+        found = hashlib.md5(magic + sizes + body, usedforsecurity=False).hexdigest()
+        if found != md5:
+            raise ValueError(
+                f"{path} has other content than expected: its unpacked bytes have MD5 {found}, "
+                f"expected {md5}"
+            )
+    return np.frombuffer(body, element).reshape(shape).astype(element.newbyteorder("="))
+
+
+def read_idx(path: str | os.PathLike[str], *, md5: str | None = None) -> np.ndarray:
+    """Read an IDX file, plain or gzip-compressed (told by its content, not by its name).
+
+    Parameters
+    ----------
+    path
+        The file.
+    md5
+        MD5 of the unpacked bytes, checked if given.
+
+    Returns
+    -------
+    numpy.ndarray
+        Array of the shape and element type that the file states, in the machine's byte order.
+
+    Raises
+    ------
+    ValueError
+        If the file is not IDX, is truncated, has extra bytes, is corrupt gzip or has another
+        checksum; names the file, what was found and what was expected.
+    OSError
+        If the file cannot be opened.
+
+    Notes
+    -----
+    Format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits". Only as
+    many bytes as the header announces are unpacked, and nothing in the file is executed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     path = Path(directory, "three-labels")
+    ...     _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
+    ...     read_idx(path)
+    array([7, 2, 1], dtype=uint8)
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        packed = file.read(2) == _GZIP_MAGIC
+        file.seek(0)
+        if not packed:
+            return _parse(file, path, md5)
+        try:
+            with gzip.GzipFile(fileobj=file) as stream:
+                return _parse(stream, path, md5)  # type: ignore[arg-type]
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ValueError(
+                f"{path} is corrupt: expected a complete gzip file, found: {error}"
+            ) from error
