@@ -1,0 +1,204 @@
+"""Information plane by binning: T = bin(z), unit by unit; a layer's joint cell is one symbol.
+
+Shwartz-Ziv & Tishby 2017; paper 5, section 1.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from infotheo.arrays import Array, FieldNote, Samples, is_labelled, read_samples, to_numpy, wrap
+from infotheo.information.cells import Cells, read_cells
+from infotheo.information.symbols import hash_rows, symbol_entropy, symbol_numbers
+from infotheo.validation import Units, check_choice, nats_per, read_classes, read_weights
+
+__all__ = ["BinnedInformation", "binned_information"]
+
+ELEMENTS = 2**22  # activations binned at once: 32 MiB of float64
+
+
+class BinnedInformation(NamedTuple):
+    """Result of :func:`binned_information`."""
+
+    value: Array
+    ceiling: Array
+    outside: Array
+
+
+def binned_information(
+    z: Any,
+    labels: Any = None,
+    *,
+    bins: int = 30,
+    range: tuple[float, float] | None = None,
+    bin_width: float | None = None,
+    edges: Any = None,
+    inputs: Any = None,
+    weights: Any = None,
+    correction: Literal["miller-madow"] | None = None,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> Any:
+    """Information of the binned activations T about the input, or about the labels.
+
+    Parameters
+    ----------
+    z
+        Activations (..., sample, unit); leading dimensions are batch dimensions.
+    labels
+        Integer class labels (sample,) or one-hot rows: I(T;Y). ``None``: I(T;X).
+    bins, range
+        Number of equal cells between the two ends. Default range: smallest and largest value of
+        ``z`` in this call, over all leading dimensions; state a range to compare calls.
+    bin_width
+        Instead: cells floor(z / bin_width), without ends, for unbounded activations.
+    edges
+        Instead: increasing cell edges; the first and last may be infinite; or "quantile": ``bins``
+        cells that hold equally many of this call's values (fewer where values repeat).
+    inputs
+        Which input each sample came from, as integers (sample,) or rows (sample, feature), where
+        inputs repeat (a stochastic network, several draws). Default: all distinct, so that
+        H(T|X) = 0 and I(T;X) = H(T).
+    weights
+        Probabilities p(x) of the samples (sample,), up to scale. Default: uniform.
+    correction
+        "miller-madow" adds (symbols - 1) / (2 samples) to each entropy estimated from counts, and
+        clips the result to [0, ceiling]. Not defined for weights.
+    units
+        "nats" or "bits".
+    sample_dim, unit_dim
+        Names of the two dimensions of a DataArray.
+
+    Returns
+    -------
+    BinnedInformation or xarray.Dataset
+        ``value`` in ``units``; ``ceiling``, a scalar: ln N (the entropy of the inputs), or H(Y);
+        ``outside``: fraction of values outside the edges, counted in the end cells.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described; the message names it and what was found.
+
+    Notes
+    -----
+    Cells are [edge, next edge), the last one closed. Binning is done in float64 whatever the input:
+    0.21 / 0.07 floors to 2 there and to 3 in float32. The 29 + 1 cells of the information-plane
+    papers' code, with a cell of its own for +1, are ``edges=[*np.linspace(-1, 1, 30), np.inf]``.
+
+    Examples
+    --------
+    >>> z = np.array([[-1.0], [-0.9], [0.0], [0.95]])
+    >>> binned_information(z, [0, 0, 1, 1], bins=2, range=(-1, 1), units="bits")
+    BinnedInformation(value=np.float64(1.0), ceiling=np.float64(1.0), outside=np.float64(0.0))
+    """
+    samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
+    cells = read_cells(samples, bins, range, bin_width, edges)
+    shares = read_weights(weights, samples)
+    classes = None if labels is None else read_classes(labels, samples)
+    repeated = None if inputs is None else _read_inputs(inputs, samples)
+    check_choice(correction, (None, "miller-madow"), "correction")
+    if correction is not None and weights is not None:
+        raise ValueError(f"correction is {correction!r} with weights; expected one of the two")
+    scale = nats_per(units)
+    if classes is not None:
+        ceiling = _entropy(classes.codes, shares)
+        groups = classes.members()
+    else:
+        given = np.arange(samples.size) if repeated is None else repeated
+        ceiling = _entropy(given, shares)
+        groups = None
+
+    xp, x = samples.namespace, samples.flat(None)
+    w = samples.like(shares)
+    values, outside = [], []
+    for hashes, beyond in _symbols(x, cells, samples):
+        numbers = symbol_numbers(hashes, xp)
+        correct = correction is not None
+        entropy = symbol_entropy(numbers, w, xp, correct=correct)
+        if groups is not None:
+            for members in groups:
+                p = float(shares[members].sum())
+                if p > 0:
+                    own = samples.like(members, "int64")
+                    within = symbol_entropy(numbers[own], w[own], xp, correct=correct)
+                    entropy = entropy - p * within
+        elif repeated is not None:  # H(T|X) = H(T, X) - H(X)
+            x_numbers = samples.like(repeated, "int64")
+            joint = symbol_numbers(numbers * int(repeated.max() + 1) + x_numbers, xp)
+            entropy = entropy - symbol_entropy(joint, w, xp, correct=correct)
+            entropy = entropy + symbol_entropy(x_numbers, w, xp, correct=correct)
+        values.append(xp.clip(entropy, 0.0, ceiling))  # without a correction: rounding only
+        outside.append(beyond)
+    target = "I(T;X)" if labels is None else "I(T;Y)"
+    result = BinnedInformation(
+        value=samples.unflat(xp.stack(values)) / scale,
+        ceiling=samples.like(ceiling / scale),
+        outside=samples.unflat(xp.stack(outside)),
+    )
+    return wrap(
+        result,
+        samples,
+        estimator="binned_information",
+        settings={
+            **cells.settings(),
+            "correction": correction,
+            "weighted": weights is not None,
+            "inputs": "distinct" if inputs is None else "given",
+            "target": target,
+        },
+        notes={
+            "value": FieldNote(units, f"binned {target}"),
+            "ceiling": FieldNote(units, f"ceiling of {target}"),
+            "outside": FieldNote("1", "fraction of values outside the edges"),
+        },
+    )
+
+
+def _symbols(x: Array, cells: Cells, samples: Samples) -> Any:
+    """Yield the hashed cells (sample,) and the outside fraction of each batch element."""
+    xp = samples.namespace
+    step = max(1, ELEMENTS // samples.units)
+    for index in np.arange(x.shape[0]):
+        hashes, outside = [], []
+        for start in np.arange(0, samples.size, step):
+            numbers, beyond = cells.place(x[int(index), int(start) : int(start + step)])
+            hashes.append(hash_rows(numbers, samples))
+            outside.append(beyond)
+        total = xp.sum(xp.stack(outside)) / (samples.size * samples.units)
+        yield xp.concat(hashes), total
+
+
+def _read_inputs(inputs: Any, samples: Samples) -> np.ndarray:
+    """Give each distinct input a number; they are integers (sample,) or rows (sample, feature)."""
+    if is_labelled(inputs):
+        if samples.sample_dim not in inputs.dims:
+            raise ValueError(
+                f"inputs has dimensions {tuple(inputs.dims)}; expected {samples.sample_dim!r}"
+            )
+        inputs = inputs.transpose(samples.sample_dim, ...)
+    found = to_numpy(inputs)
+    if found.ndim not in (1, 2) or len(found) != samples.size:
+        raise ValueError(
+            f"inputs has shape {found.shape}; expected ({samples.size},) integers or "
+            f"({samples.size}, feature) rows, one for each sample"
+        )
+    if found.dtype.kind not in "fiub" or (found.ndim == 1 and found.dtype.kind == "f"):
+        raise TypeError(f"inputs has dtype {found.dtype}; expected integers, or numeric rows")
+    if found.ndim == 1:
+        return np.unique(found, return_inverse=True)[1]
+    # column by column: ids of prefixes stay small integers, so that nothing can collide
+    numbers = np.zeros(samples.size, dtype=np.int64)
+    for column in found.T:
+        distinct, codes = np.unique(column, return_inverse=True)
+        numbers = np.unique(numbers * len(distinct) + codes, return_inverse=True)[1]
+    return numbers
+
+
+def _entropy(numbers: np.ndarray, shares: np.ndarray) -> float:
+    p = np.bincount(numbers, weights=shares)
+    p = p[p > 0]
+    return float(-np.sum(p * np.log(p)))
