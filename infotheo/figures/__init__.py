@@ -1,7 +1,8 @@
-"""Figures of a study: functions of its data that draw and return a matplotlib figure.
+"""Figures and tables of a study: functions of its data that return a figure or a data frame.
 
-Positional parameters name the data (``runs``, ``correlations``, ``histories``, ``activations``),
-keyword-only ones are settings. Adding a figure is one function and one line.
+Positional parameters name the data (``runs``, ``correlations``, ``histories``, ``activations``,
+``reference``: a folder of published numbers), keyword-only ones are settings. Adding one is
+one function and one line.
 """
 
 from infotheo.figures.activation_histograms import activation_histograms
@@ -12,6 +13,7 @@ from infotheo.figures.error_and_gap import error_and_gap
 from infotheo.figures.learning_curves import learning_curves
 from infotheo.figures.principal_components import principal_components
 from infotheo.figures.saturation import saturation
+from infotheo.figures.tables import published_correlations, published_table, regularizer_table
 
 figures = {
     "error_and_gap": error_and_gap,
@@ -22,4 +24,10 @@ figures = {
     "activation_scatter": activation_scatter,
     "principal_components": principal_components,
     "learning_curves": learning_curves,
+}
+
+tables = {
+    "regularizer_table": regularizer_table,
+    "published_table": published_table,
+    "published_correlations": published_correlations,
 }

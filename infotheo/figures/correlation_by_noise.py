@@ -92,12 +92,11 @@ def correlation_by_noise(
         f"{INFORMATION[information]} against generalization, by noise variance ({points} {what})",
         x=0.01, ha="left",
     )  # fmt: skip
-    shown = [f"pairwise_{information}_{bound}@" for bound in BOUNDS]
-    undefined = chosen["coefficient"].isna() & chosen["measure"].str.startswith(tuple(shown))
-    if undefined.any():
-        style.note(figure, "No point where a bound is the same for all: they are at the ceiling.")
+    bounds = chosen["measure"].str.startswith(f"pairwise_{information}_")
+    undefined = (chosen["coefficient"].isna() & bounds).any()
+    remark = "No point where a bound is the same for all, as at its ceiling." if undefined else None
     handles, labels = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, title=remark)
     return figure
 
 

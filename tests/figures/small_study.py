@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas
-import pytest
 import xarray
 
 from infotheo.correlation import correlation_table
@@ -94,23 +93,3 @@ def make_activations(regularizers=REGULARIZERS, seeds=2, samples=120, units=12, 
             coords={"seed": np.arange(seeds), "class": ("sample", label)},
         )
     return activations
-
-
-@pytest.fixture
-def runs():
-    return make_study()
-
-
-@pytest.fixture
-def correlations(runs):
-    return make_correlations(runs)
-
-
-@pytest.fixture
-def histories():
-    return make_histories()
-
-
-@pytest.fixture
-def activations():
-    return make_activations()
