@@ -56,11 +56,12 @@ def dump_activations(
     >>> dump_activations(model, [(torch.ones(4, 3), torch.arange(4))], ["1"])["1"].shape
     (4, 2)
     """
+    from infotheo.training.replicas import missing_layer
+
     modules = dict(model.named_modules())
     for layer in layers:
         if layer not in modules:
-            known = ", ".join(name for name in modules if name)
-            raise ValueError(f"layer {layer!r} is not in the network; its layers: {known}")
+            raise ValueError(missing_layer(layer, model))
     if not layers:
         raise ValueError("layers: found none, expected at least one name")
     where = torch.device(device) if device is not None else _device_of(model)

@@ -11,6 +11,9 @@ import pandas as pd
 import xarray as xr
 
 
+_PACKING = ("dtype", "scale_factor", "_FillValue")
+
+
 def whole(path: str | Path, write: Callable[[Path], Any]) -> None:
     """Have ``write`` make the file beside its place, then rename it."""
     path = Path(path)
@@ -24,15 +27,13 @@ def whole(path: str | Path, write: Callable[[Path], Any]) -> None:
 
 
 def write_dataset(path: str | Path, dataset: xr.Dataset, **provenance: Any) -> None:
-    """Write netCDF, compressed, floats as float32, with the provenance in the attributes."""
+    """Write netCDF, compressed, with the provenance in the attributes."""
     named = dataset.assign_attrs({key: str(value) for key, value in provenance.items()})
     encoding = {}
     for name, variable in named.data_vars.items():
-        own = {"zlib": True, "complevel": 1, "shuffle": True} if variable.ndim else {}
-        if variable.dtype == "float64" and "estimator" not in named.attrs:
-            own["dtype"] = "float32"
-        kept = {k: v for k, v in variable.encoding.items() if k in ("dtype", "scale_factor")}
-        encoding[name] = own | kept
+        compressed = {"zlib": True, "complevel": 1, "shuffle": True} if variable.ndim else {}
+        kept = {key: variable.encoding[key] for key in _PACKING if key in variable.encoding}
+        encoding[name] = compressed | kept
     whole(path, lambda file: named.to_netcdf(file, engine="netcdf4", encoding=encoding))
 
 

@@ -17,6 +17,7 @@ from infotheo.networks import networks
 from infotheo.registry import lookup
 from infotheo.training.device import chosen_device
 from infotheo.training.objective import network_settings, penalises_activations, penalty
+from infotheo.training.replicas import missing_layer
 from infotheo.training.selection import choose_loss_weight
 from infotheo.training.trainer import Trained, error_of, logits, train
 
@@ -45,6 +46,26 @@ def build_network(
     )
     function = lookup(network["name"], networks, "network")
     return function(samples["input"].shape[1:], int(samples.attrs["classes"]), **settings)
+
+
+def check_layers(
+    samples: xr.Dataset,
+    network: Mapping[str, Any],
+    regularizer: Mapping[str, Any],
+    layers: Sequence[str],
+) -> None:
+    """Check that the network has these layers, before anything is trained.
+
+    Raises
+    ------
+    ValueError
+        For the first layer it lacks; names those it has.
+    """
+    built = build_network(samples, network, regularizer)
+    names = {name for name, _ in built.named_modules()}
+    for layer in layers:
+        if layer not in names:
+            raise ValueError(missing_layer(layer, built))
 
 
 def fit(

@@ -18,7 +18,16 @@ from workflows.plan.sources import Definition, definition, parameters
 LOCATIONS = ("data_dir",)
 _SCHEDULING = ("seeds", "seeds_per_job", "regularized_layer")
 _PENALTIES = ("regularizer", "weight regularizer")
-_FIT = "workflows.scripts.train"
+_FILLED_IN_BY_FIT = (
+    "seeds",
+    "loss_weights",
+    "penalty",
+    "penalized_layer",
+    "device",
+    "label",
+    "checkpoint_path",
+    "checkpoint_seconds",
+)
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,9 @@ def _run(
         )
     trainer = definition("infotheo.training.trainer", "train")
     assert trainer is not None
-    training_spec = minimal(kept, trainer, f"{file}: training", positional=3)
+    training_spec = minimal(
+        kept, trainer, f"{file}: training", positional=3, given=_FILLED_IN_BY_FIT
+    )
     _check_batch(data, dataset, training, trainer, file)
     spec = {"data": data_spec, "network": network_spec, "regularizer": regularizer_spec}
     spec["training"] = training_spec

@@ -25,7 +25,7 @@ REGISTRIES = {
     "optimizer": "infotheo.training.optimizers:optimizers",
     "measure": "infotheo.measures:measures",
     "figure": "infotheo.figures:figures",
-    "table": "infotheo.figures.tables:tables",
+    "table": "infotheo.figures:tables",
 }
 _FOLLOWED_PACKAGES = {"infotheo", "workflows"}
 REQUIRED = object()
@@ -104,14 +104,7 @@ def _imported(
         is_package = path is not None and path.name == "__init__.py"
         base = module.split(".")[: len(module.split(".")) - node.level + is_package]
         source = ".".join([*base, *([source] if source else [])])
-    names: dict[str, Definition | tuple[str, str | None]] = {}
-    for alias in node.names:
-        submodule = f"{source}.{alias.name}"
-        is_module = module_file(submodule) is not None and alias.name not in _top_level(source)
-        names[alias.asname or alias.name] = (
-            (submodule, None) if is_module else (source, alias.name)
-        )
-    return names
+    return {alias.asname or alias.name: (source, alias.name) for alias in node.names}
 
 
 def definition(module: str, name: str) -> Definition | None:
@@ -166,6 +159,12 @@ def parameters(found: Definition) -> dict[str, Parameter] | None:
     }
 
 
+def summary(found: Definition) -> str:
+    """Return the first sentence or line of a function's docstring."""
+    text = ast.get_docstring(found.node) if isinstance(found.node, ast.FunctionDef) else None
+    return " ".join((text or found.name).partition("\n\n")[0].split())
+
+
 def _literal(node: ast.expr | None) -> Any:
     if node is None:
         return REQUIRED
@@ -181,7 +180,16 @@ def fingerprint(roots: Iterable[Definition | str]) -> str:
     A root is a definition, or a module's name for all of that module. Names are followed through
     the packages of this project and of the roots, not into other libraries.
     """
-    roots = list(roots)
+    return _fingerprint(tuple(roots))
+
+
+@cache
+def _whole_module(name: str) -> Definition:
+    return Definition(name, "*", _tree(name) or ast.Module([], []))
+
+
+@cache
+def _fingerprint(roots: tuple[Definition | str, ...]) -> str:
     packages = _FOLLOWED_PACKAGES | {
         (root if isinstance(root, str) else root.module).partition(".")[0] for root in roots
     }
@@ -190,8 +198,7 @@ def fingerprint(roots: Iterable[Definition | str]) -> str:
     texts: dict[str, str] = {}
     for root in roots:
         if isinstance(root, str):
-            tree = _tree(root)
-            waiting.append(Definition(root, "*", tree if tree else ast.Module([], [])))
+            waiting.append(_whole_module(root))
         else:
             waiting.append(root)
     while waiting:
@@ -199,41 +206,52 @@ def fingerprint(roots: Iterable[Definition | str]) -> str:
         key = f"{found.module}:{found.name}"
         if key in texts or key in opaque:
             continue
-        texts[key] = _meaning(found.node)
-        waiting += [
-            used
-            for used in _used(found)
-            if used.module.partition(".")[0] in packages and f"{used.module}:{used.name}" not in texts
-        ]
+        texts[key] = _meaning(found)
+        waiting += _used(found, frozenset(packages))
     digest = hashlib.sha256()
     for key in sorted(texts):
         digest.update(f"{key}\n{texts[key]}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def _used(found: Definition) -> Iterator[Definition]:
+@cache
+def _used(found: Definition, packages: frozenset[str]) -> tuple[Definition, ...]:
     """Definitions that a definition's code names: directly, or as an attribute of a module."""
+    return tuple(_named(found, packages))
+
+
+def _named(found: Definition, packages: frozenset[str]) -> Iterator[Definition]:
     names = dict(_top_level(found.module))
     for node in ast.walk(found.node):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names |= _imported(node, found.module)
     for node in ast.walk(found.node):
-        target = None
         if isinstance(node, ast.Name):
-            target = names.get(node.id)
-            if isinstance(target, tuple):
-                target = definition(target[0], target[1]) if target[1] else None
+            used, attribute = names.get(node.id), None
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            module = names.get(node.value.id)
-            if isinstance(module, tuple) and module[1] is None:
-                target = definition(module[0], node.attr)
-        if isinstance(target, Definition):
-            yield target
+            used, attribute = names.get(node.value.id), node.attr
+        else:
+            continue
+        if isinstance(used, tuple):
+            used = _resolved(*used, attribute) if used[0].partition(".")[0] in packages else None
+        if isinstance(used, Definition):
+            yield used
 
 
-def _meaning(node: ast.AST) -> str:
+def _resolved(module: str, name: str | None, attribute: str | None) -> Definition | None:
+    """Return the definition behind ``name`` of a module, or ``attribute`` of a module imported."""
+    if name is None:
+        return definition(module, attribute) if attribute else None
+    submodule = f"{module}.{name}"
+    if attribute and name not in _top_level(module) and module_file(submodule):
+        return definition(submodule, attribute)
+    return definition(module, name)
+
+
+@cache
+def _meaning(found: Definition) -> str:
     """Return the code as a tree without positions and docstrings."""
-    copy = ast.parse(ast.unparse(node))
+    copy = ast.parse(ast.unparse(found.node))
     for inner in ast.walk(copy):
         if isinstance(inner, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             body = inner.body

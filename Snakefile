@@ -1,0 +1,49 @@
+"""The study a configuration describes: train, measure, correlate, draw."""
+
+import os
+import sys
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+if not workflow.configfiles:
+    configfile: "config.yaml"
+
+
+# Jobs and this file find the project and, in the working directory, the user's own package.
+for folder in (os.getcwd(), workflow.basedir):
+    sys.path.insert(0, folder)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [workflow.basedir, os.getcwd(), os.environ.get("PYTHONPATH", "")]
+)
+
+from workflows.plan.errors import ConfigError
+from workflows.plan.study import OUTPUT, TRAINED, Study
+
+try:
+    study = Study(config, str((workflow.configfiles or ["config.yaml"])[-1]))
+except ConfigError as error:
+    sys.exit(str(error))
+
+config["captions"] = study.captions()
+
+
+wildcard_constraints:
+    data=r"[^/]+",
+    run=r"[^/]+",
+    chunk=r"(seeds|selection)-[0-9_-]+",
+    layer=r"[^/]+",
+    estimate=r"[^/]+",
+    name=r"[^/]+",
+
+
+rule all:
+    input:
+        study.targets(),
+    default_target: True
+
+
+include: "workflows/rules/train.smk"
+include: "workflows/rules/estimate.smk"
+include: "workflows/rules/present.smk"

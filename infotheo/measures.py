@@ -1,0 +1,111 @@
+"""Measures of a study by name: functions of labelled activations, or of logits.
+
+The first parameter says what a measure looks at: ``activations`` (seed, sample, unit) of a layer
+or ``logits`` (seed, sample, unit) of the test samples, both with coordinate ``class``; the others
+are settings. The result has one variable for each quantity, over seed and at most one sweep.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import xarray as xr
+
+from infotheo.characteristics import characteristics as representation_characteristics
+from infotheo.information.binned import binned_information
+from infotheo.information.noise import relative_noise_variance as variance_at_fraction
+from infotheo.information.pairwise import SaturationWarning, pairwise_information
+from infotheo.information.prediction import irrelevant_information, prediction_information
+
+
+def pairwise(
+    activations: xr.DataArray,
+    *,
+    noise_variance: Sequence[float] = (1.0,),
+    relative_noise_variance: Sequence[float] = (),
+    alpha: float = 0.5,
+) -> xr.Dataset:
+    """Pairwise-distance bounds of I(Z;X) and I(Z;Y) at each noise variance, nats."""
+    labels = activations["class"].values
+    noises = {"noise_variance": list(noise_variance)} if len(noise_variance) else {}
+    if len(relative_noise_variance):
+        fractions = list(relative_noise_variance)
+        noises["relative_noise_variance"] = variance_at_fraction(activations, fractions)
+    found = {}
+    for sweep, variances in noises.items():
+        for target, truth in {"input": None, "label": labels}.items():
+            with warnings.catch_warnings():
+                # saturation is a finding of the study: the ceilings stand beside the values
+                warnings.simplefilter("ignore", SaturationWarning)
+                bounds = pairwise_information(activations, truth, noise_variance=variances)
+            for field, values in bounds.data_vars.items():
+                name = f"pairwise_{target}_{field}"
+                if field == "ceiling":
+                    found[name] = values
+                elif target == "label" or field in ("lower", "upper"):
+                    found[f"{name}@{sweep}"] = values.reset_coords(drop=True).assign_coords(
+                        seed=activations["seed"],
+                        **{sweep: list(noise_variance) if sweep == "noise_variance" else fractions},
+                    )
+    return xr.Dataset(found)
+
+
+def binned(
+    activations: xr.DataArray,
+    *,
+    bins: int = 30,
+    bin_width: float | None = None,
+    correction: str | None = None,
+) -> xr.Dataset:
+    """Binned information about input and label, nats; bins span each layer's own range."""
+    labels = activations["class"].values
+    cells = {"bins": bins} if bin_width is None else {"bin_width": bin_width}
+    parts = {
+        "input": binned_information(activations, **cells, correction=correction),
+        "label": binned_information(activations, labels, **cells, correction=correction),
+    }
+    return xr.Dataset(
+        {
+            f"binned_{target}{suffix}": part[field]
+            for target, part in parts.items()
+            for field, suffix in {"value": "", "ceiling": "_ceiling"}.items()
+        }
+    )
+
+
+def characteristics(activations: xr.DataArray, *, positive_only: bool = True) -> xr.Dataset:
+    """Amplitude, covariance, correlation, variance, sparsity, dead units and rank."""
+    labels = activations["class"].values
+    return representation_characteristics(activations, labels, positive_only=positive_only)
+
+
+def prediction(logits: xr.DataArray) -> xr.Dataset:
+    """Information of the prediction about input and label, and what is irrelevant, nats."""
+    labels = logits["class"].values
+    return xr.Dataset(
+        {
+            "prediction_input": prediction_information(logits, logits=True)["value"],
+            "prediction_label": prediction_information(logits, labels, logits=True)["value"],
+            "prediction_irrelevant": irrelevant_information(logits, labels, logits=True)["value"],
+        }
+    )
+
+
+measures = {
+    "pairwise": pairwise,
+    "binned": binned,
+    "characteristics": characteristics,
+    "prediction": prediction,
+}
+
+
+def measure_finite(
+    measure_function: object, values: xr.DataArray, settings: dict[str, object]
+) -> xr.Dataset:
+    """Measure the replicas without NaN; those that diverged get NaN in every variable."""
+    diverged = values.isnull().any(["sample", "unit"])
+    if bool(diverged.all()):
+        return xr.Dataset(coords={"seed": values["seed"]})
+    found = measure_function(values.sel(seed=values["seed"][~diverged]), **settings)  # type: ignore[operator]
+    return found.reindex(seed=values["seed"].values) if "seed" in found.dims else found

@@ -1,0 +1,36 @@
+"""What every job's script has around its work: one thread, one clear line when it fails."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# One thread a job: results then do not depend on how many jobs share the machine.
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[None]:
+    """Run a job: errors of the user's making become one line, others keep their trace in the log.
+
+    Expected are ``ValueError``, ``TypeError`` and ``OSError``; their message names what is wrong.
+    """
+    log = Path(snakemake.log[0])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(filename=log, filemode="w", level=logging.INFO, format="%(message)s")
+    try:
+        yield
+        logging.info("done")
+    except (ValueError, TypeError, OSError) as error:
+        logging.error(traceback.format_exc())
+        sys.exit(f"{snakemake.rule}: {' '.join(str(error).split())}")
+    except Exception as error:
+        logging.error(traceback.format_exc())
+        sys.exit(f"{snakemake.rule}: {type(error).__name__}: {error} (trace in {log})")

@@ -1,0 +1,246 @@
+"""All files of a study and what each one is made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workflows.plan.config import checked
+from workflows.plan.device import gpus_of_a_job
+from workflows.plan.errors import ConfigError
+from workflows.plan.identity import digest, readable
+from workflows.plan.runs import LOCATIONS, Chunk, Run, expand
+from workflows.plan.settings import found, minimal
+from workflows.plan.sources import Definition, fingerprint, parameters, summary
+
+_FIGURE_DATA = ("runs", "correlations", "histories", "activations", "reference")
+_SCRIPTS = "workflows.scripts"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A measure, figure or table with its settings."""
+
+    name: str
+    kind: str
+    code: Definition
+    settings: dict[str, Any]
+    layer: str | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Which data a figure or table takes."""
+        known = parameters(self.code) or {}
+        return tuple(name for name in _FIGURE_DATA if name in known)
+
+
+class Study:
+    """The plan of a study: what its configuration, checked, comes to.
+
+    Parameters
+    ----------
+    config
+        The configuration as loaded.
+    file
+        Its file, for messages.
+    results
+        The folder of results, looked into for chunks of seeds that exist.
+
+    Raises
+    ------
+    ConfigError
+        For the first thing that is wrong with the configuration.
+    """
+
+    def __init__(self, config: Mapping[str, Any], file: str, results: str | Path = "results"):
+        self.config = checked(config, file)
+        self.name: str = self.config["study"]
+        self.gpu = gpus_of_a_job(self.config.get("device", "auto"), file)
+        self.layers: list[str] = self.config["layers"]
+        self.results = Path(results)
+        self.runs = expand(self.config, file, self.results / "runs")
+        self.measures = [
+            self._measure(name, settings, file)
+            for name, settings in self.config["measures"].items()
+        ]
+        self.figures = {
+            name: self._drawn("figure", name, settings, file)
+            for name, settings in self.config["figures"].items()
+        }
+        self.tables = {
+            name: self._drawn("table", name, settings, file)
+            for name, settings in self.config["tables"].items()
+        }
+        self._by_name = {run.name: run for run in self.runs}
+
+    def _measure(self, name: str, settings: Mapping[str, Any], file: str) -> Entry:
+        key = f"{file}: measures.{name}"
+        code = found(name, ("measure",), key)
+        kept = minimal(settings, code, key, positional=1)
+        return Entry(f"{readable(name)}-{digest(kept, 6)}", name, code, kept)
+
+    def _drawn(self, kind: str, name: str, settings: Mapping[str, Any], file: str) -> Entry:
+        key = f"{file}: {kind}s.{name}"
+        source = settings.get(kind, name)
+        code = found(source, (kind,), key)
+        own = {k: v for k, v in settings.items() if k not in (kind, "layer")}
+        kept = minimal(own, code, key, positional=0, given=_FIGURE_DATA)
+        return Entry(name, source, code, kept, settings.get("layer", self.layers[0]))
+
+    # What each rule is called with: one plain dictionary, so that nothing else reruns it.
+
+    def data_params(self, data: str) -> dict[str, Any]:
+        """Settings of a data set and the code that makes it."""
+        run = next(run for run in self.runs if run.data_name == data)
+        code = found(run.spec["data"]["name"], ("data set",), "data")
+        return {"code": fingerprint([f"{_SCRIPTS}.prepare_data", code]), **run.spec["data"]}
+
+    def train_params(self, run: str, chunk: str) -> dict[str, Any]:
+        """What a chunk of a run trains."""
+        of = self._by_name[run]
+        seeds = self.chunk(run, chunk).seeds
+        code = fingerprint([f"{_SCRIPTS}.train", *of.code])
+        return {"code": code, "grid": chunk.startswith("selection"), "seeds": list(seeds), **of.spec}
+
+    def activation_params(self, run: str, layer: str) -> dict[str, Any]:
+        """Which network is rebuilt to record a layer."""
+        of = self._by_name[run]
+        code = fingerprint([f"{_SCRIPTS}.record_activations", *of.network_code])
+        own = {key: of.spec[key] for key in ("network", "regularizer")}
+        return {"code": code, "layer": layer, **own}
+
+    def estimate_params(self, estimate: str) -> dict[str, Any]:
+        """Which measure, with which settings."""
+        entry = next(entry for entry in self.measures if entry.name == estimate)
+        code = fingerprint([f"{_SCRIPTS}.estimate", entry.code])
+        return {"code": code, "measure": entry.kind, "settings": entry.settings}
+
+    def collect_params(self) -> dict[str, Any]:
+        """Which runs, in which order, and which of their seeds."""
+        rows = [
+            [run.condition, run.regularizer, run.name, chunk.name, list(chunk.wanted)]
+            for run in self.runs
+            for chunk in run.chunks
+        ]
+        return {
+            "code": fingerprint([f"{_SCRIPTS}.collect"]),
+            "layers": self.layers,
+            "rows": rows,
+            "study": self.name,
+        }
+
+    def correlate_params(self) -> dict[str, Any]:
+        """Settings of the correlation table."""
+        settings = self.config.get("correlation", {})
+        return {"code": fingerprint([f"{_SCRIPTS}.correlate"]), "settings": settings}
+
+    def drawn_params(self, kind: str, name: str) -> dict[str, Any]:
+        """Settings of a figure or a table."""
+        entry = (self.figures if kind == "figure" else self.tables)[name]
+        script = "draw_figure" if kind == "figure" else "make_table"
+        return {
+            "code": fingerprint([f"{_SCRIPTS}.{script}", entry.code]),
+            kind: entry.kind,
+            "labels": {run.name: run.regularizer for run in self.runs},
+            "reference": "reference" in entry.needs,
+            "settings": entry.settings,
+        }
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the checked configuration without what only says where things lie."""
+        own = {key: value for key, value in self.config.items() if key != "device"}
+        own["data"] = {k: v for k, v in own["data"].items() if k not in LOCATIONS}
+        return own
+
+    def captions(self) -> dict[str, str]:
+        """Return one sentence for each figure and table: how its function describes itself."""
+        drawn = {**self.figures, **self.tables}
+        return {name: summary(entry.code) for name, entry in drawn.items()}
+
+    # Files
+
+    def chunk(self, run: str, name: str) -> Chunk:
+        """Return a chunk of a run by its name, the selection included."""
+        of = self._by_name[run]
+        candidates = (*of.chunks, *([of.selection] if of.selection else []))
+        return next(chunk for chunk in candidates if chunk.name == name)
+
+    def folder(self, run: Run, chunk: Chunk) -> Path:
+        """Return where a chunk of a run lies."""
+        return self.results / "runs" / run.name / chunk.name
+
+    def data_file(self, run: str) -> Path:
+        """Return the data set of a run."""
+        return self.results / "data" / f"{self._by_name[run].data_name}.nc"
+
+    def selection_files(self, run: str, chunk: str) -> list[Path]:
+        """Return the trained grid that a chunk takes its loss weight from, if it does."""
+        of = self._by_name[run]
+        if of.selection is None or chunk == of.selection.name:
+            return []
+        return [self.folder(of, of.selection) / f"{part}.nc" for part in TRAINED]
+
+    def measured_file(self, run: str, chunk: str, layer: str) -> Path:
+        """Return what a measure looks at: a layer's activations, or the test set's logits."""
+        folder = self.results / "runs" / run / chunk
+        return folder / ("predictions.nc" if layer == OUTPUT else f"activations/{layer}.nc")
+
+    def estimate_files(self) -> list[Path]:
+        """Return the estimates of all runs, layers and measures."""
+        return [
+            self.folder(run, chunk) / "estimates" / layer / f"{entry.name}.nc"
+            for run in self.runs
+            for chunk in run.chunks
+            for entry in self.measures
+            for layer in ([OUTPUT] if _of_logits(entry) else self.layers)
+        ]
+
+    def history_files(self) -> list[Path]:
+        """Return the histories of all runs."""
+        return [
+            self.folder(run, chunk) / "history.nc" for run in self.runs for chunk in run.chunks
+        ]
+
+    def drawn_inputs(self, kind: str, name: str) -> dict[str, list[Path]]:
+        """Return the files a figure or table needs, by the kind of data."""
+        entry = (self.figures if kind == "figure" else self.tables)[name]
+        study = self.results / self.name
+        first = next(iter(self.config["conditions"]))
+        shown = [run for run in self.runs if run.condition == first]
+        files: dict[str, list[Path]] = {
+            "runs": [study / "runs.csv"],
+            "correlations": [study / "correlations.csv"],
+            "histories": [
+                self.folder(run, chunk) / "history.nc" for run in shown for chunk in run.chunks
+            ],
+            "activations": [
+                self.folder(run, chunk) / "activations" / f"{entry.layer}.nc"
+                for run in shown
+                for chunk in run.chunks[:1]
+            ],
+        }
+        return {need: files[need] for need in entry.needs if need in files}
+
+    def targets(self) -> list[Path]:
+        """Return what the study is to make."""
+        study = self.results / self.name
+        return [
+            study / "config.yaml",
+            study / "runs.csv",
+            study / "correlations.csv",
+            *(study / "figures" / f"{name}.svg" for name in self.figures),
+            *(study / "tables" / f"{name}.csv" for name in self.tables),
+        ]
+
+
+OUTPUT = "logits"  # the pseudo-layer of measures that look at predictions
+TRAINED = ("weights", "history", "predictions")
+
+
+def _of_logits(entry: Entry) -> bool:
+    return next(iter(parameters(entry.code) or {}), "") == "logits"
+
+
+__all__ = ["OUTPUT", "TRAINED", "ConfigError", "Study"]

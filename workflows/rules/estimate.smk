@@ -1,0 +1,53 @@
+rule estimate:
+    input:
+        lambda wildcards: study.measured_file(wildcards.run, wildcards.chunk, wildcards.layer),
+    output:
+        "results/runs/{run}/{chunk}/estimates/{layer}/{estimate}.nc",
+    log:
+        "results/logs/estimate/{run}/{chunk}/{layer}/{estimate}.log",
+    params:
+        spec=lambda wildcards: study.estimate_params(wildcards.estimate),
+    threads: 1
+    message:
+        "{wildcards.estimate} of {wildcards.layer}, {wildcards.run} {wildcards.chunk}"
+    script:
+        "../scripts/estimate.py"
+
+
+rule collect:
+    input:
+        histories=study.history_files(),
+        estimates=study.estimate_files(),
+    output:
+        report(
+            f"results/{study.name}/runs.csv",
+            caption="../captions/runs.rst",
+            category="Tables",
+        ),
+    log:
+        f"results/logs/{study.name}/collect.log",
+    params:
+        spec=study.collect_params(),
+    message:
+        "collect the runs"
+    script:
+        "../scripts/collect.py"
+
+
+rule correlate:
+    input:
+        f"results/{study.name}/runs.csv",
+    output:
+        report(
+            f"results/{study.name}/correlations.csv",
+            caption="../captions/correlations.rst",
+            category="Tables",
+        ),
+    log:
+        f"results/logs/{study.name}/correlate.log",
+    params:
+        spec=study.correlate_params(),
+    message:
+        "correlate the measures with the errors"
+    script:
+        "../scripts/correlate.py"

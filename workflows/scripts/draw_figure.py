@@ -1,0 +1,16 @@
+"""Draw a figure of the study."""
+
+from workflows.job import job
+from workflows.study_data import REFERENCE, read_needed
+
+with job(snakemake):
+    from infotheo.figures import figures
+    from infotheo.figures.style import save
+    from infotheo.registry import lookup
+
+    spec = snakemake.params.spec
+    needed = read_needed({kind: files for kind, files in snakemake.input.items()}, spec["labels"])
+    if spec["reference"]:
+        needed["reference"] = str(REFERENCE)
+    function = lookup(spec["figure"], figures, "figure")
+    save(function(**needed, **spec["settings"]), snakemake.output.svg)

@@ -1,0 +1,14 @@
+"""Measure a chunk's activations or predictions."""
+
+from workflows.files import read_dataset, write_dataset
+from workflows.job import job
+
+with job(snakemake):
+    from infotheo.measures import measure_finite, measures
+    from infotheo.registry import lookup
+
+    spec = snakemake.params.spec
+    (values,) = read_dataset(snakemake.input[0]).data_vars.values()
+    function = lookup(spec["measure"], measures, "measure")
+    measured = measure_finite(function, values, spec["settings"])
+    write_dataset(snakemake.output[0], measured, spec=spec)

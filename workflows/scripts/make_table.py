@@ -1,0 +1,16 @@
+"""Make a table of the study."""
+
+from workflows.files import write_table
+from workflows.job import job
+from workflows.study_data import REFERENCE, read_needed
+
+with job(snakemake):
+    from infotheo.figures import tables
+    from infotheo.registry import lookup
+
+    spec = snakemake.params.spec
+    needed = read_needed({kind: files for kind, files in snakemake.input.items()}, spec["labels"])
+    if spec["reference"]:
+        needed["reference"] = str(REFERENCE)
+    function = lookup(spec["table"], tables, "table")
+    write_table(snakemake.output[0], function(**needed, **spec["settings"]))

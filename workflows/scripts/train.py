@@ -1,0 +1,32 @@
+"""Train a chunk of a run's seeds, or the grid of loss weights to choose from."""
+
+from pathlib import Path
+
+from workflows.files import read_dataset, write_dataset
+from workflows.job import job
+
+with job(snakemake):
+    import torch
+
+    from infotheo.training.fit import Fitted, check_layers, fit, fit_at_chosen_weight
+
+    torch.set_num_threads(snakemake.threads)
+    spec = dict(snakemake.params.spec)
+    samples = read_dataset(snakemake.input.data)
+    check_layers(samples, spec["network"], spec["regularizer"], snakemake.config["layers"])
+    weight = spec["regularizer"].get("weight")
+    settings = {key: spec[key] for key in ("network", "training", "regularizer", "seeds")}
+    settings |= {"device": snakemake.config.get("device", "auto"), "label": snakemake.wildcards.run}
+    # Named by the code as well: another version does not go on from where this one stood.
+    checkpoint = f"{snakemake.wildcards.run}-{snakemake.wildcards.chunk}-{spec['code']}.npz"
+    settings["checkpoint_path"] = Path("results", "checkpoints", checkpoint)
+    if spec["grid"]:
+        fitted = fit(samples, loss_weights=weight, grid=True, **settings)
+    elif isinstance(weight, list):
+        selection = Fitted(*(read_dataset(file) for file in snakemake.input.selection))
+        fitted = fit_at_chosen_weight(samples, selection, **settings)
+    else:
+        fitted = fit(samples, loss_weights=[] if weight is None else [weight], **settings)
+    for file, dataset in zip(snakemake.output, fitted, strict=True):
+        write_dataset(file, dataset, spec=spec)
+    settings["checkpoint_path"].unlink(missing_ok=True)
