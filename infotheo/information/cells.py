@@ -108,13 +108,13 @@ def _widened(value: float) -> np.ndarray:
 
 def _magnitude(samples: Samples) -> float:
     xp = samples.namespace
-    return float(xp.max(xp.abs(samples.values)))
+    return float(to_numpy(xp.max(xp.abs(samples.values))))
 
 
 def _read_range(range: tuple[float, float] | None, samples: Samples) -> tuple[float, float]:
     if range is None:
-        xp = samples.namespace
-        return float(xp.min(samples.values)), float(xp.max(samples.values))
+        xp, values = samples.namespace, samples.values
+        return float(to_numpy(xp.min(values))), float(to_numpy(xp.max(values)))
     try:
         low, high = (float(end) for end in range)
     except (TypeError, ValueError):

@@ -7,14 +7,16 @@ from typing import Any
 
 from array_api_compat import device, is_torch_array
 
-from infotheo.arrays import Array
+from infotheo.arrays import Array, to_numpy
 
-__all__ = ["batch_chunks", "centred", "gram_error", "squared_distance_tiles"]
+__all__ = ["batch_chunks", "centred", "choose_product", "gram_error", "squared_distance_tiles"]
 
 HOST_BLOCK = 1024  # 8 MiB of float64: a tile and its exponentials stay near the cache
 DEVICE_BLOCK = 4096  # 128 MiB of float64: fills an accelerator, leaves its memory free
 FLOAT32_ROUNDING = 2.0**-24
-GRAM_TOLERANCE = 2e-5  # nats; a fifth of the 1e-4 that the estimators promise for float32 input
+FLOAT64_ROUNDING = 2.0**-53
+FLOAT32_TOLERANCE = 2e-5  # nats; the rest of the promised 1e-4 is left to float32 exponentials
+FLOAT64_TOLERANCE = 1e-4
 
 
 def block_size(x: Array) -> int:
@@ -32,28 +34,37 @@ def centred(x: Array, xp: Any) -> Array:
     return x - xp.mean(x, axis=-2, keepdims=True)
 
 
-def gram_error(x: Array, variance: float, xp: Any) -> float:
-    r"""Bound the error (nats) of distances from a float32 Gram product, over ``2 * variance``.
+def gram_error(x: Array, variance: float, xp: Any, rounding: float) -> float:
+    r"""Bound the error (nats) of squared distances from a Gram product, over ``2 * variance``.
 
-    With :math:`R` the largest norm in the centred ``x`` and :math:`u = 2^{-24}`: rounding ``x``
-    changes a squared distance by at most :math:`8 u R^2`, the product of two rows of length d by
-    :math:`d u R^2` (twice), and sums and norms by less than :math:`12 u R^2`. An error in the
+    With :math:`R` the largest norm in the centred ``x`` and :math:`u` the unit roundoff: rounding
+    ``x`` changes a squared distance by at most :math:`8 u R^2`, the product of two rows of length d
+    by :math:`d u R^2` (twice), and sums and norms by less than :math:`12 u R^2`. An error in the
     exponents bounds the error of the mean of ``log(mean(exp(...)))``.
     """
-    largest = float(xp.max(xp.sum(x * x, axis=-1)))
-    return (2 * x.shape[-1] + 20) * FLOAT32_ROUNDING * largest / (2 * variance)
+    largest = float(to_numpy(xp.max(xp.sum(x * x, axis=-1))))
+    return (2 * x.shape[-1] + 20) * rounding * largest / (2 * variance)
 
 
-def gram_dtype(x: Array, variance: float, xp: Any, *, single: bool) -> Any:
-    """Choose float32 only for float32 input whose rounding is harmless at ``variance``."""
-    if not single or gram_error(x, variance, xp) > GRAM_TOLERANCE:
-        return xp.float64
-    if is_torch_array(x) and str(device(x)) != "cpu":
-        import torch  # the caller's array is one already
+def choose_product(x: Array, variance: float, xp: Any, *, single: bool) -> tuple[Any, bool]:
+    """Choose how to compute distances: the dtype, and whether from exact differences.
 
-        if torch.get_float32_matmul_precision() != "highest":  # 10-bit products void the bound
-            return xp.float64
-    return xp.float32
+    A float32 Gram product needs float32 input (``single``) and a harmless error at ``variance``. A
+    float64 one serves all but extreme scales, whose near pairs need differences, d times the work.
+    """
+    if single and gram_error(x, variance, xp, FLOAT32_ROUNDING) <= FLOAT32_TOLERANCE:
+        if str(device(x)) == "cpu" or _full_float32(x):
+            return xp.float32, False
+    return xp.float64, gram_error(x, variance, xp, FLOAT64_ROUNDING) > FLOAT64_TOLERANCE
+
+
+def _full_float32(x: Array) -> bool:
+    """Whether an accelerator keeps all bits of float32: 10-bit products void the bound."""
+    if not is_torch_array(x):
+        return False
+    import torch  # the caller's array is one already
+
+    return torch.get_float32_matmul_precision() == "highest"
 
 
 def batch_chunks(x: Array) -> Iterator[slice]:
@@ -64,7 +75,9 @@ def batch_chunks(x: Array) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-def squared_distance_tiles(x: Array, xp: Any) -> Iterator[tuple[slice, slice, Array]]:
+def squared_distance_tiles(
+    x: Array, xp: Any, *, exact: bool = False
+) -> Iterator[tuple[slice, slice, Array]]:
     """Yield (rows, columns, squared distances) over the upper triangle of tiles.
 
     Parameters
@@ -73,6 +86,8 @@ def squared_distance_tiles(x: Array, xp: Any) -> Iterator[tuple[slice, slice, Ar
         Centred samples (batch, sample, unit), in the precision of the product.
     xp
         Its array-API namespace.
+    exact
+        Sum squared differences instead of expanding them into a Gram product.
 
     Yields
     ------
@@ -92,12 +107,20 @@ def squared_distance_tiles(x: Array, xp: Any) -> Iterator[tuple[slice, slice, Ar
     zero = xp.zeros((), dtype=x.dtype, device=device(x)) if is_torch_array(x) else x.dtype.type(0)
     for i in range(0, size, block):
         rows = slice(i, min(i + block, size))
-        doubled = 2 * x[:, rows]
         for j in range(i, size, block):
             columns = slice(j, min(j + block, size))
-            products = xp.matmul(doubled, xp.moveaxis(x[:, columns], 1, 2))
-            tile = norms[:, rows, None] + norms[:, None, columns] - products
-            tile = xp.maximum(tile, zero)  # rounding leaves tiny negatives between duplicates
-            if i == j:
-                tile = tile * (1 - xp.eye(tile.shape[-1], dtype=x.dtype, device=device(x)))
+            if exact:
+                tile = _squared_differences(x[:, rows], x[:, columns], xp)
+            else:
+                products = xp.matmul(x[:, rows], xp.matrix_transpose(x[:, columns]))
+                tile = norms[:, rows, None] + norms[:, None, columns] - 2 * products
+                tile = xp.maximum(tile, zero)  # rounding leaves tiny negatives near duplicates
+                if i == j:
+                    tile = tile * (1 - xp.eye(tile.shape[-1], dtype=x.dtype, device=device(x)))
             yield rows, columns, tile
+
+
+def _squared_differences(a: Array, b: Array, xp: Any) -> Array:
+    """Squared distances (batch, row, column), one row at a time: no (row, column, unit) array."""
+    differences = (a[:, i : i + 1] - b for i in range(a.shape[1]))
+    return xp.stack([xp.sum(d * d, axis=-1) for d in differences], axis=1)

@@ -10,7 +10,7 @@ from infotheo.arrays import Array, Samples, to_numpy
 from infotheo.information.distances import (
     batch_chunks,
     centred,
-    gram_dtype,
+    choose_product,
     squared_distance_tiles,
 )
 from infotheo.information.noise import NoiseSweep
@@ -30,7 +30,8 @@ class Mixture:
         smallest = float(to_numpy(noise.values).min())
         # exp and its sums in float32 cost at most about 1e-5 nats, whatever the distances
         self.exponent_dtype = xp.float32 if single else xp.float64
-        self.x = xp.astype(x, gram_dtype(x, smallest, xp, single=single), copy=False)
+        dtype, self.exact = choose_product(x, smallest, xp, single=single)
+        self.x = xp.astype(x, dtype, copy=False)
         self.variances = noise.values  # (batch or 1, sweep)
 
     def component_information(
@@ -70,7 +71,7 @@ class Mixture:
         rates = xp.astype(-0.5 / variances, dtype)  # (batch or 1, sweep)
         w = xp.astype(weights, dtype)
         sums: dict[tuple[int, int, int], Array] = {}  # (divergence, sweep, first row): (batch, row)
-        for rows, columns, tile in squared_distance_tiles(x, xp):
+        for rows, columns, tile in squared_distance_tiles(x, xp, exact=self.exact):
             tile = xp.astype(tile, dtype, copy=False)
             for k in range(rates.shape[1]):
                 rate = rates[:, k, None, None]

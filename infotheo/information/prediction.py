@@ -67,7 +67,8 @@ def prediction_information(
     Returns
     -------
     PredictionInformation or xarray.Dataset
-        ``value``, and ``ceiling``: the smaller of ln C and ln N, or of ln C and H(Y).
+        ``value``, and ``ceiling``: the smaller of ln C and ln N, or of ln C and H(Y); ln C with
+        ``uniform_marginals``.
 
     Raises
     ------
@@ -87,7 +88,9 @@ def prediction_information(
     >>> prediction_information(certain, [0, 0, 1, 1], units="bits").value
     np.float64(1.0)
     """
-    samples = read_samples(probabilities, name="probabilities", **_dims(sample_dim, unit_dim))
+    samples = read_samples(
+        probabilities, name="probabilities", sample_dim=sample_dim, unit_dim=unit_dim
+    )
     p = _read_probabilities(samples, logits)
     classes = None if labels is None else read_classes(labels, samples)
     scale = nats_per(units)
@@ -97,8 +100,8 @@ def prediction_information(
         value = _label_information(p, classes, uniform_marginals, samples)
         share = classes.probabilities()
         ceiling = min(math.log(samples.units), float(-np.sum(share * np.log(share))))
-        if uniform_marginals:
-            ceiling = math.log(samples.units)
+    if uniform_marginals:
+        ceiling = math.log(samples.units)
     target = "I(X;prediction)" if labels is None else "I(Y;prediction)"
     return wrap(
         PredictionInformation(samples.unflat(value) / scale, samples.like(ceiling / scale)),
@@ -150,7 +153,9 @@ def irrelevant_information(
     >>> irrelevant_information(certain_but_wrong, [0, 0, 1, 1], units="bits").value
     np.float64(1.0)
     """
-    samples = read_samples(probabilities, name="probabilities", **_dims(sample_dim, unit_dim))
+    samples = read_samples(
+        probabilities, name="probabilities", sample_dim=sample_dim, unit_dim=unit_dim
+    )
     p = _read_probabilities(samples, logits)
     if labels is None:
         raise TypeError("labels is None; expected integer class labels or one-hot rows")
@@ -218,8 +223,10 @@ def fano_error_bound(conditional_entropy: Any, classes: int) -> Any:
     return bound.clip(0.0)  # NumPy, torch and xarray alike
 
 
-def _dims(sample_dim: str, unit_dim: str) -> dict[str, Any]:
-    return {"sample_dim": sample_dim, "unit_dim": unit_dim, "minimum": 1}
+def _read(probabilities: Any, sample_dim: str, unit_dim: str) -> Samples:
+    return read_samples(
+        probabilities, name="probabilities", sample_dim=sample_dim, unit_dim=unit_dim
+    )
 
 
 def _read_probabilities(samples: Samples, logits: bool) -> Array:
@@ -230,7 +237,7 @@ def _read_probabilities(samples: Samples, logits: bool) -> Array:
     if logits:
         p = xp.exp(p - xp.max(p, axis=-1, keepdims=True))
         return p / xp.sum(p, axis=-1, keepdims=True)
-    smallest = float(xp.min(p))
+    smallest = float(to_numpy(xp.min(p)))
     if smallest < 0:
         raise ValueError(
             f"probabilities contains {smallest}; expected values >= 0 (or pass logits=True)"
