@@ -43,12 +43,14 @@ def activation_histograms(
     Raises
     ------
     ValueError
-        If a dimension, the class coordinate or the seed is missing.
+        If a dimension, the class coordinate or the seed is missing, or a setting out of range.
 
     Notes
     -----
     Paper 1, figure 1, upper row.
     """
+    panel.at_least(1, "activation_histograms", bins=bins, columns=columns)
+    panel.at_least(0, "activation_histograms", rank=rank)
     taken = panel.of_seed(activations, seed, "activation_histograms")
     classes = panel.all_classes(taken)
     columns = min(columns, len(taken))

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from infotheo.figures import style
 
-__all__ = ["Activations", "all_classes", "bare", "evenly", "most_variable", "of_seed", "say",
-           "show_classes"]  # fmt: skip
+__all__ = [
+    "Activations", "all_classes", "at_least", "bare", "evenly", "most_variable", "of_seed", "say",
+    "show_classes",
+]  # fmt: skip
 
 
 class Activations(NamedTuple):
@@ -53,6 +55,13 @@ def of_seed(
         values = array.isel(seed=seed).transpose("sample", "unit").to_numpy().astype(np.float64)
         taken[name] = Activations(values, array["class"].to_numpy().astype(np.int64))
     return taken
+
+
+def at_least(least: int, figure: str, **settings: int) -> None:
+    """Raise a ValueError that names the first setting below ``least``."""
+    for name, value in settings.items():
+        if value < least:
+            raise ValueError(f"{figure}: {name}: expected at least {least}, found {value}")
 
 
 def most_variable(values: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -35,12 +35,13 @@ def activation_scatter(
     Raises
     ------
     ValueError
-        If a dimension, the class coordinate or the seed is missing.
+        If a dimension, the class coordinate or the seed is missing, or a setting out of range.
 
     Notes
     -----
     Paper 1, figure 1, lower row; the paper draws two units at random.
     """
+    panel.at_least(1, "activation_scatter", samples=samples, columns=columns)
     taken = panel.of_seed(activations, seed, "activation_scatter")
     classes = panel.all_classes(taken)
     colours, _ = style.class_colours(classes)

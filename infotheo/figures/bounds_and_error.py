@@ -61,8 +61,10 @@ def bounds_and_error(
     figure = Figure(figsize=(style.WIDTH, 7.4), layout="constrained")
     panels = figure.subplots(3, 1, sharex=True, height_ratios=[1.15, 1, 1])
     at = _noise_text(runs, columns["input", "lower"], noise_variance)
+    seeds = seed_count(runs)
     figure.suptitle(
-        f"Information bounds at {at} and generalization: mean and range of {seed_count(runs)}",
+        f"Information bounds at {at} and generalization: "
+        f"{'' if seeds == 'one seed' else 'mean and range of '}{seeds}",
         x=0.01, ha="left",
     )  # fmt: skip
     for axes, information in zip(panels, INFORMATION, strict=False):
@@ -70,14 +72,7 @@ def bounds_and_error(
         _bounds(axes, runs, lower, upper)
         _ceiling(axes, runs, information, lower, upper)
         axes.set_ylabel(f"{INFORMATION[information]} (nats)")
-        axes.set_title(
-            f"{INFORMATION[information]}: r over {len(names)} regularizers "
-            + "; ".join(
-                f"with {label} {_pearson(runs, lower, target)} (lower), "
-                f"{_pearson(runs, upper, target)} (upper)"
-                for target, label in TARGETS.items()
-            )
-        )
+        axes.set_title(f"{INFORMATION[information]}{_correlations(runs, lower, upper)}")
     _dots(panels[2], runs, "test_error", "test error", style.ERROR, "o", 100.0, -0.1)
     _dots(panels[2], runs, "generalization_gap", "gap test − train", style.GAP, "D", 100.0, 0.1)
     panels[2].set_ylabel("error (%)")
@@ -146,16 +141,23 @@ def _ceiling(axes: Axes, runs: pandas.DataFrame, information: str, lower: str, u
     axes.axhline(ceiling, color="black", linestyle=":", linewidth=1.2, label=label, zorder=1)
     lowest = np.nanmin(runs[[lower, upper]].to_numpy(dtype=float), initial=ceiling)
     # From zero, unless everything lies near the ceiling and would be told apart no more.
-    bottom = 0.0 if lowest < 0.7 * ceiling else lowest - 0.1 * (ceiling - lowest) - 1e-3
+    bottom = 0.0
+    if lowest > 0.7 * ceiling:
+        bottom = min(0.9 * ceiling, lowest - 0.1 * (ceiling - lowest))
     axes.set_ylim(bottom, ceiling + 0.07 * (ceiling - bottom))
 
 
-def _pearson(runs: pandas.DataFrame, column: str, target: str) -> str:
-    """Pearson's r over regularizers, seeds averaged."""
-    usable = runs[np.isfinite(runs[column]) & np.isfinite(runs[target])]
-    means = usable.groupby("regularizer", sort=False)[[column, target]].mean()
+def _correlations(runs: pandas.DataFrame, lower: str, upper: str) -> str:
+    """Pearson's r of both bounds with gap and error over regularizers, seeds averaged."""
+    used = [lower, upper, *TARGETS]
+    usable = runs[np.isfinite(runs[used]).all(axis=1)]
+    means = usable.groupby("regularizer", sort=False)[used].mean()
     if len(means) < 3:
-        return "–"
-    x, y = settled(means[column].to_numpy()), settled(means[target].to_numpy())
-    r = coefficients(x[:, None], y, "pearson")[0]
-    return f"{r:.2f}" if np.isfinite(r) else "–"
+        return ""
+    bounds = settled(means[[lower, upper]].to_numpy())
+    parts = []
+    for target, label in TARGETS.items():
+        r = coefficients(bounds, settled(means[target].to_numpy()), "pearson")
+        low, high = (f"{value:.2f}" if np.isfinite(value) else "undefined" for value in r)
+        parts.append(f"with {label} {low} (lower), {high} (upper)")
+    return f": Pearson r over {len(means)} regularizers {'; '.join(parts)}"

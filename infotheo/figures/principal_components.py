@@ -39,12 +39,13 @@ def principal_components(
     Raises
     ------
     ValueError
-        If a dimension, the class coordinate or the seed is missing.
+        If a dimension, the class coordinate or the seed is missing, or a setting out of range.
 
     Notes
     -----
     Paper 2, figures 2, 4 and 5.
     """
+    panel.at_least(1, "principal_components", samples=samples, columns=columns)
     taken = panel.of_seed(activations, seed, "principal_components")
     classes = panel.all_classes(taken)
     colours, _ = style.class_colours(classes)

@@ -40,9 +40,11 @@ def saturation(
     Raises
     ------
     ValueError
-        If a column is missing.
+        If a column is missing or the threshold is no fraction.
     """
     name = "saturation"
+    if not 0 < threshold <= 1:
+        raise ValueError(f"{name}: threshold: expected a fraction of ln N, found {threshold!r}")
     needed(runs, [CEILING], name)
     sweeps = {setting: sweep(runs.columns, MEASURE, setting) for setting in SETTINGS}
     sweeps = {setting: columns for setting, columns in sweeps.items() if columns}

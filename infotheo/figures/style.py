@@ -159,8 +159,9 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> list[Path]:
         stem = stem.with_suffix("")
     written = []
     with matplotlib.style.context(["default", SETTINGS]):
-        if figure.get_layout_engine() is not None:
-            figure.draw_without_rendering()
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(figure)
             figure.set_layout_engine("none")  # a second solution may differ in the last digit
         for kind in ("svg", "png"):
             target = stem.with_name(f"{stem.name}.{kind}")

@@ -26,16 +26,16 @@ def positional(function):
     return [one.name for one in kinds if one.kind == one.POSITIONAL_OR_KEYWORD]
 
 
-def draw(name, **settings):
-    """Draw a figure on the study of conftest."""
-    runs = make_study()
-    data = {
-        "runs": runs,
-        "correlations": make_correlations(runs),
-        "histories": make_histories(),
-        "activations": make_activations(),
+def draw(name, regularizers=REGULARIZERS, seeds=3, noise_variances=ABSOLUTE, **settings):
+    """Draw a figure on the small study."""
+    runs = make_study(regularizers, seeds, absolute=noise_variances)
+    made = {
+        "runs": lambda: runs,
+        "correlations": lambda: make_correlations(runs),
+        "histories": lambda: make_histories(regularizers, seeds),
+        "activations": lambda: make_activations(regularizers, seeds),
     }
-    return figures[name](*(data[key] for key in positional(figures[name])), **settings)
+    return figures[name](*(made[key]() for key in positional(figures[name])), **settings)
 
 
 def texts(figure):
@@ -61,17 +61,22 @@ def test_positional_parameters_are_data_and_settings_have_literal_defaults(funct
 
 @pytest.mark.parametrize("name", list(figures))
 def test_every_figure_draws_and_saves_the_same_bytes_twice(name, tmp_path):
-    figure = draw(name)
+    figure = draw(name, REGULARIZERS[:3])
     assert isinstance(figure, Figure)
     written = save(figure, tmp_path / "first")
     assert [path.name for path in written] == ["first.svg", "first.png"]
-    again = save(draw(name), tmp_path / "second.svg")
-    for one, other in zip(written, again, strict=True):
+    anew = save(draw(name, REGULARIZERS[:3]), tmp_path / "second.svg")
+    assert [path.name for path in anew] == ["second.svg", "second.png"]
+    for one, other in zip(written, anew, strict=True):
         assert one.read_bytes() == other.read_bytes()
-        before = one.read_bytes()
-        save(figure, tmp_path / "first")
-        assert one.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 4  # nothing partial is left
+
+
+@pytest.mark.parametrize("name", ["bounds_and_error", "principal_components"])
+def test_saving_one_figure_again_changes_nothing(name, tmp_path):
+    figure = draw(name, ["baseline"])
+    before = [path.read_bytes() for path in save(figure, tmp_path / "figure")]
+    assert [path.read_bytes() for path in save(figure, tmp_path / "figure")] == before
 
 
 def test_a_failed_save_leaves_nothing(tmp_path):
@@ -229,20 +234,13 @@ def test_components_of_one_unit():
 
 @pytest.mark.parametrize("name", list(figures))
 @pytest.mark.parametrize("regularizers", [("baseline",), ("mine", "a_long_name_of_their_own")])
-def test_few_regularizers_one_seed_one_noise_variance(name, regularizers, tmp_path):
-    runs = make_study(regularizers, seeds=1, absolute=(0.1,), relative=(0.1,))
-    data = {
-        "runs": runs,
-        "correlations": make_correlations(runs),
-        "histories": make_histories(regularizers, seeds=1, epochs=1),
-        "activations": make_activations(regularizers, seeds=1),
-    }
-    figure = figures[name](*(data[key] for key in positional(figures[name])))
-    save(figure, tmp_path / name)
+def test_few_regularizers_one_seed_one_noise_variance(name, regularizers):
+    figure = draw(name, regularizers, seeds=1, noise_variances=(0.1,))
+    figure.draw_without_rendering()
 
 
 @pytest.mark.parametrize("name", list(figures))
-def test_diverged_runs_are_drawn_around(name, tmp_path):
+def test_diverged_runs_are_drawn_around(name):
     runs = make_study(REGULARIZERS[:4])
     measured = runs.columns[runs.columns.get_loc("train_error") :]
     measured = [column for column in measured if "ceiling" not in column]
@@ -260,18 +258,18 @@ def test_diverged_runs_are_drawn_around(name, tmp_path):
         "activations": activations,
     }
     figure = figures[name](*(data[key] for key in positional(figures[name])))
-    save(figure, tmp_path / name)
+    figure.draw_without_rendering()
     if "runs" in positional(figures[name]):
         assert "1 of 3 baseline, 3 of 3 dropout" in figure.get_supxlabel()
 
 
-def test_many_classes_get_a_colour_scale(tmp_path):
+def test_many_classes_get_a_colour_scale():
     activations = make_activations(["baseline", "CR"], classes=40)
     for name in ("activation_histograms", "activation_scatter", "principal_components"):
         figure = figures[name](activations)
         assert figure.axes[-1].get_ylabel() == "class"
         assert not figure.legends
-        save(figure, tmp_path / name)
+        figure.draw_without_rendering()
 
 
 def test_one_condition_is_drawn():
@@ -316,7 +314,12 @@ def test_a_missing_sweep_is_named_with_the_config_key():
         ("bounds_and_error", {"condition": "defualt"}, "condition .*did you mean 'default'"),
         ("correlation_by_noise", {"target": "gap"}, "target: .*found 'gap'"),
         ("correlation_by_noise", {"method": "r"}, "method: .*found 'r'"),
-        ("activation_scatter", {"seed": 2}, "seed: .*from 0 to 1, found 2"),
+        ("activation_scatter", {"seed": 3}, "seed: .*from 0 to 2, found 3"),
+        ("activation_scatter", {"samples": 0}, "samples: .*at least 1, found 0"),
+        ("activation_histograms", {"rank": -1}, "rank: .*at least 0, found -1"),
+        ("activation_histograms", {"bins": 0}, "bins: .*at least 1, found 0"),
+        ("principal_components", {"columns": 0}, "columns: .*at least 1, found 0"),
+        ("saturation", {"threshold": 95}, "threshold: .*found 95"),
     ],
 )
 def test_bad_settings_are_named_in_one_line(name, settings, message):
@@ -330,3 +333,18 @@ def test_activations_without_classes_are_refused():
     activations["CR"] = activations["CR"].drop_vars("class")
     with pytest.raises(ValueError, match="'CR' have no coordinate 'class'"):
         figures["activation_scatter"](activations)
+
+
+def test_a_study_that_diverged_altogether_still_draws():
+    histories = make_histories(["RR"])
+    for variable in histories["RR"].data_vars:
+        histories["RR"][variable][:] = np.nan
+    figures["learning_curves"](histories).draw_without_rendering()
+    runs = make_study(["RR", "cw-RR"])
+    measured = [name for name in runs.columns if "_" in name and "ceiling" not in name]
+    runs[measured] = np.nan
+    for name in ("error_and_gap", "bounds_and_error", "saturation"):
+        figure = figures[name](runs)
+        figure.draw_without_rendering()
+        assert "3 of 3 RR, 3 of 3 cw-RR" in figure.get_supxlabel()
+    figures["correlation_by_noise"](make_correlations(runs)).draw_without_rendering()
