@@ -204,7 +204,7 @@ def _labelled(
     )
     predicted = {part: logits(trained.replicas, parts[part][0]).cpu() for part in ("train", "test")}
     errors = {f"{part}_error": error_of(out, parts[part][1]) for part, out in predicted.items()}
-    finite = torch.stack([value.isfinite().flatten(1).all(1).cpu() for value in state.values()])
+    finite = torch.stack([value.isfinite().reshape(len(value), -1).all(1).cpu() for value in state.values()])
     history = xr.Dataset(
         {
             quantity: (
