@@ -81,10 +81,9 @@ def test_the_default_range_is_that_of_the_call():
 def test_floor_binning_is_done_in_float64():
     z = np.array([[0.21], [0.14]], dtype=np.float32)
     assert np.floor(np.float32(0.21) / np.float32(0.07)) == 3
-    numbers, _ = read_cells(read_samples(z.astype(float)), 30, None, 0.07, None).place(
-        np.array([[0.21], [0.139]])
-    )
-    assert numbers.ravel().tolist() == [2, 1]
+    cells = read_cells(read_samples(z), 30, None, 0.07, None)
+    assert cells.place(z)[0].ravel().tolist() == [2, 2]  # float32 0.14 lies above 2 * 0.07
+    assert cells.place(np.array([[0.21], [0.139]]))[0].ravel().tolist() == [2, 1]
     symbols = [tuple(np.floor(row / 0.07).tolist()) for row in Z]
     assert binned_information(Z, bin_width=0.07).value == pytest.approx(naive_entropy(symbols))
 

@@ -116,10 +116,13 @@ def test_a_large_offset_does_not_cancel(offset):
     assert shift.rank == 4
 
 
-def test_units_constant_where_they_meet_have_no_correlation():
+@pytest.mark.parametrize("seed", range(10))
+def test_units_constant_where_they_meet_have_no_correlation(seed):
     """Unit 0 varies, but not over the samples that it shares with unit 1."""
-    z = np.array([[0.3, 1.0], [0.3, 2.0], [0.3, 5.0], [7.1, 0.0], [9.3, 0.0]])
-    found = characteristics(z)
+    generator = np.random.default_rng(seed)
+    shared, other = generator.random((40, 2)) + 0.1, generator.random((15, 2)) + 0.1
+    shared[:, 0], other[:, 1] = 0.3 + generator.random(), 0
+    found = characteristics(np.concatenate([shared, other]))
     assert found.left_out_pairs == 0
     assert found.left_out_correlation_pairs == 1
     assert np.isnan(found.correlation)

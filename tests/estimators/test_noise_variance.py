@@ -76,6 +76,7 @@ def test_labelled_noise_without_a_sweep(labelled):
     found = pairwise_information(labelled, noise_variance=relative_noise_variance(labelled, 0.1))
     assert found.lower.dims == ("seed", "epoch")
     assert float(found.relative_noise_variance) == 0.1
+    assert found.noise_variance.dims == ("seed", "epoch")
     by_seed = xr.DataArray([0.1, 0.3], dims="seed", coords={"seed": [5, 6]})
     found = pairwise_information(labelled, noise_variance=by_seed)
     np.testing.assert_allclose(

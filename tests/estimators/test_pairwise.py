@@ -233,6 +233,25 @@ def test_extreme_scales_use_exact_differences():
     np.testing.assert_allclose(bounds[:2], exact_rows(z, 1e-18), atol=1e-6)
 
 
+@pytest.mark.parametrize("exact", [False, True])
+def test_self_distances_are_exactly_zero(monkeypatch, exact):
+    monkeypatch.setattr(distances, "HOST_BLOCK", 8)
+    x = np.random.default_rng(9).normal(size=(1, 20, 6))
+    seen = 0
+    for rows, columns, tile in distances.squared_distance_tiles(x, np, exact=exact):
+        assert (tile >= 0).all()
+        if rows == columns:
+            seen += len(tile[0])
+            assert (np.diagonal(tile[0]) == 0).all()
+    assert seen == 20
+
+
+@pytest.mark.parametrize("samples", [3, 6, 7, 11, 49])
+def test_centred_constants_are_exactly_zero(samples):
+    x = np.broadcast_to([0.1, 1 / 3, 1e8 + 0.3], (1, samples, 3))
+    assert not distances.centred(x, np).any()
+
+
 @pytest.mark.parametrize("block", [7, 16, 1000])
 def test_tiles_do_not_change_the_result(monkeypatch, tanh_sample, block):
     z, y = tanh_sample
