@@ -47,8 +47,10 @@ class Mixture:
         if len(chosen) < len(shares):
             x = xp.take(x, self.samples.like(chosen, "int64"), axis=1)
         weights = self.samples.like(shares[chosen] / shares[chosen].sum())
+        equal = bool(np.ptp(shares[chosen]) == 0)
+        shared = len(variances) == 1  # by the whole batch
         parts = [
-            self._chunk(x[part], weights, variances if len(variances) == 1 else variances[part])
+            self._chunk(x[part], weights, variances if shared else variances[part], equal)
             for part in batch_chunks(x)
         ]
         chernoff, kl = zip(*parts, strict=True)
@@ -61,15 +63,18 @@ class Mixture:
         for members, p in zip(classes.members(), classes.probabilities(shares), strict=True):
             if p > 0:
                 chernoff, kl = self.component_information(shares, members)
-                lower, upper = lower + p * chernoff, upper + p * kl
+                lower, upper = lower + float(p) * chernoff, upper + float(p) * kl
         return lower, upper
 
-    def _chunk(self, x: Array, weights: Array, variances: Array) -> tuple[Array, Array]:
+    def _chunk(
+        self, x: Array, weights: Array, variances: Array, equal: bool
+    ) -> tuple[Array, Array]:
         """Sum over the pairs of one slice of the batch; functional, so that a gradient can flow."""
         xp, order = self.xp, self.alpha * (1 - self.alpha)
         dtype = self.exponent_dtype
         rates = xp.astype(-0.5 / variances, dtype)  # (batch or 1, sweep)
-        w = xp.astype(weights, dtype)
+        # equal weights factor out; plain sums are cheaper than matrix-vector products
+        w = None if equal else xp.astype(weights, dtype)
         sums: dict[tuple[int, int, int], Array] = {}  # (divergence, sweep, first row): (batch, row)
         for rows, columns, tile in squared_distance_tiles(x, xp, exact=self.exact):
             tile = xp.astype(tile, dtype, copy=False)
@@ -82,14 +87,17 @@ class Mixture:
                 else:
                     kl = xp.exp(tile * rate)
                 for which, kernel in enumerate((chernoff, kl)):
-                    _add(sums, (which, k, rows.start), xp.matmul(kernel, w[columns]), xp)
+                    over_columns = kernel if w is None else kernel * w[None, None, columns]
+                    _add(sums, (which, k, rows.start), xp.sum(over_columns, axis=2), xp)
                     if rows != columns:
-                        _add(sums, (which, k, columns.start), xp.matmul(w[rows], kernel), xp)
+                        over_rows = kernel if w is None else kernel * w[None, rows, None]
+                        _add(sums, (which, k, columns.start), xp.sum(over_rows, axis=1), xp)
         starts = sorted({start for _, _, start in sums})
+        scale = 1 / x.shape[1] if equal else 1.0
         both = []
         for which in (0, 1):
             logs = [
-                xp.log(xp.concat([sums[which, k, start] for start in starts], axis=1))
+                xp.log(scale * xp.concat([sums[which, k, start] for start in starts], axis=1))
                 for k in range(rates.shape[1])
             ]
             both.append(xp.stack([-xp.matmul(log, weights) for log in logs], axis=1))

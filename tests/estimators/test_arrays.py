@@ -247,3 +247,16 @@ def test_opened_samples_of_a_tensor_keep_device_and_gradient():
     assert opened.values is z
     assert opened.like(z * 2).requires_grad
     assert opened.like([1.0, 2.0]).device == z.device
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an accelerator")
+@every_labelled
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_results_stay_on_the_accelerator(estimate, dtype):
+    for labels in (None, torch.tensor(Y, device="cuda")):
+        found = estimate(torch.tensor(Z, dtype=dtype, device="cuda"), labels)
+        for field in found:
+            assert field is None or field.device.type == "cuda"
+        expected = estimate(Z, None if labels is None else Y)
+        # float32 input may use float32 products and exponentials; the documented error is 1e-4
+        same(found, expected, 1e-4 if dtype == torch.float32 else 1e-9)
