@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import metadata
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array, to_device
+
+from infotheo import __version__
 
 __all__ = ["Array", "FieldNote", "Samples", "is_labelled", "read_samples", "to_numpy", "wrap"]
 
@@ -192,14 +192,6 @@ def _first_bad(values: Array) -> str:
     return f"{found[index]} at index {index}"
 
 
-@cache
-def _version() -> str:
-    try:
-        return metadata.version("infotheo")
-    except metadata.PackageNotFoundError:
-        return "unknown"
-
-
 def wrap(
     result: Result,
     samples: Samples,
@@ -243,7 +235,7 @@ def wrap(
     provenance = {
         "estimator": estimator,
         "settings": json.dumps(dict(settings), sort_keys=True, default=_plain),
-        "infotheo_version": _version(),
+        "infotheo_version": __version__,
     }
     variables = {}
     for key, value in fields.items():
