@@ -23,7 +23,7 @@ except PackageNotFoundError:  # run from a checkout without being installed
 
 _HOMES = {
     "binned_information": "infotheo.information.binned",
-    "characteristics": "infotheo.characteristics",
+    "characteristics": "infotheo.representation",
     "correlation_table": "infotheo.correlation",
     "dump_activations": "infotheo.activations",
     "fano_error_bound": "infotheo.information.prediction",
@@ -44,7 +44,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'infotheo' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
-    # A module of the same name (infotheo.characteristics) must not stand before the function.
+    # A module of the same name (infotheo.representation) must not stand before the function.
     globals()[name] = value
     return value
 

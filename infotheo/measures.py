@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import xarray as xr
 
-from infotheo.characteristics import characteristics as representation_characteristics
+from infotheo.representation import characteristics as representation_characteristics
 from infotheo.information.binned import binned_information
 from infotheo.information.noise import relative_noise_variance as variance_at_fraction
 from infotheo.information.pairwise import SaturationWarning, pairwise_information
@@ -58,20 +58,19 @@ def binned(
     bin_width: float | None = None,
     correction: str | None = None,
 ) -> xr.Dataset:
-    """Binned information about input and label, nats; bins span each layer's own range."""
-    labels = activations["class"].values
+    """Binned information about input and label, nats; bins span each network's own range."""
+    truth = {"input": None, "label": activations["class"].values}
     cells = {"bins": bins} if bin_width is None else {"bin_width": bin_width}
-    parts = {
-        "input": binned_information(activations, **cells, correction=correction),
-        "label": binned_information(activations, labels, **cells, correction=correction),
-    }
-    return xr.Dataset(
-        {
-            f"binned_{target}{suffix}": part[field]
-            for target, part in parts.items()
-            for field, suffix in {"value": "", "ceiling": "_ceiling"}.items()
-        }
-    )
+    found = {}
+    for target, labels in truth.items():
+        # one network at a time: the range of the bins is none of its neighbours' business
+        networks = [
+            binned_information(network, labels, **cells, correction=correction)
+            for _, network in activations.groupby("seed", squeeze=False)
+        ]
+        whole = xr.concat(networks, "seed", join="exact", data_vars="minimal")
+        found |= {f"binned_{target}": whole["value"], f"binned_{target}_ceiling": whole["ceiling"]}
+    return xr.Dataset(found)
 
 
 def characteristics(activations: xr.DataArray, *, positive_only: bool = True) -> xr.Dataset:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from infotheo import characteristics as module
 from infotheo import moments
-from infotheo.characteristics import Characteristics, characteristics
+from infotheo.representation import Characteristics, characteristics
 
 
 def naive_pairs(z, positive_only):
