@@ -44,7 +44,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'infotheo' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
-    # A module of the same name (infotheo.representation) must not stand before the function.
+    # The next use finds it without asking here.
     globals()[name] = value
     return value
 
