@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 from snakemake.utils import min_version
 
@@ -11,18 +12,20 @@ if not workflow.configfiles:
     configfile: "config.yaml"
 
 
-# Jobs and this file find the project and, in the working directory, the user's own package.
-for folder in (os.getcwd(), workflow.basedir):
+# Jobs and this file find the project and, in the working directory or beside the configuration,
+# the user's own package.
+folders = [workflow.basedir, os.getcwd()]
+folders += [str(Path(file).resolve().parent) for file in workflow.configfiles]
+for folder in reversed(folders):
     sys.path.insert(0, folder)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [workflow.basedir, os.getcwd(), os.environ.get("PYTHONPATH", "")]
-)
+os.environ["PYTHONPATH"] = os.pathsep.join([*folders, os.environ.get("PYTHONPATH", "")])
 
 from workflows.plan.errors import ConfigError
-from workflows.plan.study import OUTPUT, TRAINED, Study
+from workflows.plan.study import OUTPUT, Study
 
 try:
     study = Study(config, str((workflow.configfiles or ["config.yaml"])[-1]))
+    study.check_writable()
 except ConfigError as error:
     sys.exit(str(error))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,18 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest of ``known``, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def takes_setting(function: Callable[..., Any], name: str) -> bool:
+    """Return whether a function has a parameter of this name.
+
+    Examples
+    --------
+    >>> takes_setting(lookup, "kind")
+    True
+    """
+    known = inspect.signature(function).parameters
+    return name in known or any(each.kind is each.VAR_KEYWORD for each in known.values())
 
 
 def lookup(name: str, registry: Mapping[str, Callable[..., Any]], kind: str) -> Callable[..., Any]:

@@ -1,0 +1,1 @@
+"""The pipeline around the library: plan, rules and scripts."""

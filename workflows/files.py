@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-
+_NEARLY_FULL = 2**20
 _PACKING = ("dtype", "scale_factor", "_FillValue")
 
 
@@ -22,8 +23,17 @@ def whole(path: str | Path, write: Callable[[Path], Any]) -> None:
     try:
         write(beside)
         os.replace(beside, path)
+    except RuntimeError as error:  # how netCDF says that it cannot write
+        raise OSError(f"{path} could not be written: {_cause(path, error)}") from error
+    except OSError as error:
+        raise OSError(f"{path} could not be written: {error.strerror or error}") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _cause(path: Path, error: RuntimeError) -> str:
+    free = shutil.disk_usage(path.parent).free
+    return "no space left on device" if free < _NEARLY_FULL else str(error)
 
 
 def write_dataset(path: str | Path, dataset: xr.Dataset, **provenance: Any) -> None:

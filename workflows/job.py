@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,15 @@ def job(snakemake: Any) -> Iterator[None]:
     Expected are ``ValueError``, ``TypeError`` and ``OSError``; their message names what is wrong.
     """
     log = Path(snakemake.log[0])
-    log.parent.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(filename=log, filemode="w", level=logging.INFO, format="%(message)s")
     try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        logging.basicConfig(filename=log, filemode="w", level=logging.INFO, format="%(message)s")
         yield
         logging.info("done")
-    except (ValueError, TypeError, OSError) as error:
-        logging.error(traceback.format_exc())
-        sys.exit(f"{snakemake.rule}: {' '.join(str(error).split())}")
     except Exception as error:
-        logging.error(traceback.format_exc())
-        sys.exit(f"{snakemake.rule}: {type(error).__name__}: {error} (trace in {log})")
+        with suppress(OSError):  # a full disk takes no log either
+            logging.error(traceback.format_exc())
+        text = " ".join(str(error).split())
+        if not isinstance(error, ValueError | TypeError | OSError):
+            text = f"{type(error).__name__}: {text} (trace in {log})"
+        sys.exit(f"{snakemake.rule}: {text}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,9 @@ from jsonschema.exceptions import ValidationError
 from infotheo.registry import nearest
 from workflows.plan.errors import ConfigError
 from workflows.plan.identity import canonical
+from workflows.plan.sources import registered
 
+_REGULARIZERS = ("weight regularizer", "network regularizer", "regularizer")
 _SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 # YAML 1.1 reads 1e-4 as text; people mean the number.
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
@@ -28,28 +31,54 @@ def checked(config: Mapping[str, Any], file: str) -> dict[str, Any]:
     ConfigError
         For the first thing that is wrong: file, key, what was found, what is expected.
     """
-    plain = canonical(_numbers(config))
+    plain = canonical(_numbers(config, file, ""))
     schema = yaml.safe_load(_SCHEMA.read_text(encoding="utf-8"))
     errors = sorted(Draft202012Validator(schema).iter_errors(plain), key=lambda e: list(e.path))
     if errors:
         raise ConfigError(f"{file}: {_line(errors[0])}")
     for section in ("regularizers", "conditions", "measures", "figures", "tables"):
-        plain[section] = {
-            # the order of the file is the order of tables and figures
-            name: plain.get(section, {})[name] or {}
-            for name in config.get(section) or {}
-        }
+        plain[section] = {name: own or {} for name, own in (plain.get(section) or {}).items()}
     plain["conditions"] = plain["conditions"] or {"default": {}}
-    return plain
+    return plain | {
+        "conditions": dict(sorted(plain["conditions"].items(), key=_changes_something)),
+        "regularizers": _in_order(plain["regularizers"], _REGULARIZERS),
+        "measures": _in_order(plain["measures"], ("measure",)),
+    }
 
 
-def _numbers(value: Any) -> Any:
+def _changes_something(condition: tuple[str, Any]) -> tuple[bool, str]:
+    name, changes = condition
+    return bool(changes), name
+
+
+def _in_order(entries: Mapping[str, Any], kinds: tuple[str, ...]) -> dict[str, Any]:
+    """Sort entries as the project lists what they name, then by name.
+
+    The order of a file is no part of a study: reordering it must change no table.
+    """
+    known = [name for kind in kinds for name in registered(kind)]
+    if "baseline" in known:
+        known.insert(0, "baseline")
+
+    def rank(item: tuple[str, Any]) -> tuple[int, str]:
+        name = item[1].get("penalty", item[0])
+        return known.index(name) if name in known else len(known), item[0]
+
+    return dict(sorted(entries.items(), key=rank))
+
+
+def _numbers(value: Any, file: str, key: str) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _numbers(item) for key, item in value.items()}
+        return {
+            str(name): _numbers(item, file, f"{key}.{name}" if key else str(name))
+            for name, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_numbers(item) for item in value]
+        return [_numbers(item, file, f"{key}.{index}") for index, item in enumerate(value)]
     if isinstance(value, str) and _EXPONENT.fullmatch(value):
         return float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{file}: {key}: found {value}, expected a finite number")
     return value
 
 

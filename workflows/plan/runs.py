@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from infotheo.registry import nearest
+from workflows.plan.chunks import Chunk, chunks_of, seed_text
 from workflows.plan.errors import ConfigError
 from workflows.plan.identity import digest, readable
-from workflows.plan.settings import found, minimal
+from workflows.plan.settings import found, minimal, takes
 from workflows.plan.sources import Definition, definition, parameters
 
 # Where something lies is no part of what it is.
 LOCATIONS = ("data_dir",)
 _SCHEDULING = ("seeds", "seeds_per_job", "regularized_layer")
 _PENALTIES = ("regularizer", "weight regularizer")
+_NETWORK_REGULARIZERS = "infotheo.training.objective"
+_WEIGHT_PENALTIES = "infotheo.weight_penalties"
 _FILLED_IN_BY_FIT = (
     "seeds",
     "loss_weights",
@@ -28,15 +30,6 @@ _FILLED_IN_BY_FIT = (
     "checkpoint_path",
     "checkpoint_seconds",
 )
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Seeds trained together; ``wanted`` are those of them that the study asks for."""
-
-    name: str
-    seeds: tuple[int, ...]
-    wanted: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -72,10 +65,15 @@ def expand(config: Mapping[str, Any], file: str, folder: Path) -> list[Run]:
             section: config[section] | changes.get(section, {})
             for section in ("data", "network", "training")
         }
-        if any(place in changes.get("data", {}) for place in LOCATIONS):
-            raise ConfigError(f"{file}: conditions.{condition}.data: a folder cannot vary")
+        for place in LOCATIONS:
+            if place in changes.get("data", {}):
+                raise ConfigError(
+                    f"{file}: conditions.{condition}.data.{place}: found it here, expected it "
+                    "under data only: a folder cannot vary"
+                )
         for label, settings in config["regularizers"].items():
             runs.append(_run(condition, label, settings, changed, file, folder))
+    _check_locations(config, runs, file)
     names: dict[str, Run] = {}
     for run in runs:
         twin = names.setdefault(run.name, run)
@@ -97,7 +95,8 @@ def _run(
 ) -> Run:
     data, network, training = (dict(sections[key]) for key in ("data", "network", "training"))
     dataset = found(data["name"], ("data set",), f"{file}: data.name")
-    data_spec = _named(data, dataset, f"{file}: data", positional=0)
+    own = {key: value for key, value in data.items() if key not in LOCATIONS}
+    data_spec = _named(own, dataset, f"{file}: data", positional=0)
     network_code = found(network["name"], ("network",), f"{file}: network.name")
     network_spec = _named(network, network_code, f"{file}: network", positional=2)
     optimizer = found(
@@ -112,7 +111,9 @@ def _run(
     count = kept.pop("selection_seeds", 1)
     if "optimizer_settings" in kept:
         kept["optimizer_settings"] = minimal(
-            kept["optimizer_settings"], optimizer, f"{file}: training.optimizer_settings",
+            kept["optimizer_settings"],
+            optimizer,
+            f"{file}: training.optimizer_settings",
             positional=2,
         )
     trainer = definition("infotheo.training.trainer", "train")
@@ -126,16 +127,16 @@ def _run(
     weight = regularizer_spec.get("weight")
     if isinstance(weight, list):
         seeds = tuple(range(count))
-        selection = Chunk("selection" + _seed_text(seeds), seeds, seeds)
+        selection = Chunk("selection" + seed_text(seeds), seeds, seeds)
         if count > 1:
             spec["selection_seeds"] = count
-    shown = readable(data["name"], network["name"], label)
+    shown = readable(data["name"], network["name"], regularizer_spec["name"])
     if weight is not None:
         shown += "-grid" if isinstance(weight, list) else f"-{weight:g}"
     name = f"{shown}-{digest(spec)}"
     seeds = training.get("seeds", 1)
     wanted = tuple(range(seeds) if isinstance(seeds, int) else seeds)
-    chunks = _chunks(wanted, folder / name, training.get("seeds_per_job", 20))
+    chunks = chunks_of(wanted, folder / name, training.get("seeds_per_job", 20))
     data_name = f"{readable(data['name'])}-{digest(data_spec)}"
     code = (network_code, regularizer_code, optimizer)
     return Run(condition, label, name, data_name, spec, chunks, code, selection)
@@ -144,8 +145,9 @@ def _run(
 def _named(
     section: Mapping[str, Any], function: Definition, key: str, positional: int
 ) -> dict[str, Any]:
-    own = {name: value for name, value in section.items() if name not in ("name", *LOCATIONS)}
-    return {"name": section["name"], **minimal(own, function, key, positional=positional)}
+    own = {name: value for name, value in section.items() if name != "name"}
+    kept = minimal(own, function, key, positional=positional, given=LOCATIONS)
+    return {"name": section["name"], **kept}
 
 
 def _regularizer(
@@ -155,32 +157,36 @@ def _regularizer(
     name = settings.get("penalty", label)
     code = found(name, (*_PENALTIES, "network regularizer"), key)
     own = {k: v for k, v in settings.items() if k not in ("penalty", "layer", "weight")}
-    is_penalty = not code.module.endswith("training.objective")
+    is_penalty = code.module != _NETWORK_REGULARIZERS
     takes_layer = is_penalty or "layer" in (parameters(code) or {})
     layer = settings.get("layer", default_layer)
     if takes_layer and layer is None:
         raise ConfigError(f"{key}.layer: missing; give it or training.regularized_layer")
     if is_penalty and "weight" not in settings:
-        raise ConfigError(f"{key}.weight: missing; expected a loss weight, or a list to choose from")
+        raise ConfigError(
+            f"{key}.weight: missing; expected a loss weight, or a list to choose from"
+        )
     if not is_penalty and "weight" in settings:
         raise ConfigError(
             f"{key}.weight: found {settings['weight']!r}, but {name} has no loss weight"
         )
-    positional = 1 if not is_penalty or code.module.endswith("weight_penalties") else 2
-    spec = {"name": name, **minimal(
-        own, code, key, positional=positional if takes_layer else 0, given=("classes",)
-    )}
+    positional = 1 if code.module in (_NETWORK_REGULARIZERS, _WEIGHT_PENALTIES) else 2
+    spec = {
+        "name": name,
+        **minimal(own, code, key, positional=positional if takes_layer else 0, given=("classes",)),
+    }
     if takes_layer:
         spec["layer"] = layer
     if is_penalty:
-        spec["weight"] = settings["weight"]
+        weight = settings["weight"]
+        spec["weight"] = sorted(weight) if isinstance(weight, list) else weight
     return code, spec
 
 
 def _check_network_takes(
     regularizer: Definition, network: Definition, label: str, name: str, file: str
 ) -> None:
-    if not regularizer.module.endswith("training.objective") or regularizer.name == "baseline":
+    if regularizer.module != _NETWORK_REGULARIZERS or regularizer.name == "baseline":
         return
     needed = "dropout" if regularizer.name == "dropout" else "batch_norm"
     known = parameters(network)
@@ -189,6 +195,17 @@ def _check_network_takes(
             f"{file}: regularizers.{label}: network {name!r} takes no setting {needed!r}"
             f"{nearest(needed, known)}"
         )
+
+
+def _check_locations(config: Mapping[str, Any], runs: Sequence[Run], file: str) -> None:
+    names = {run.spec["data"]["name"] for run in runs}
+    for place in LOCATIONS:
+        functions = [found(name, ("data set",), f"{file}: data.name") for name in sorted(names)]
+        if place in config["data"] and not any(takes(each, place) for each in functions):
+            raise ConfigError(
+                f"{file}: data.{place}: found {config['data'][place]!r}, but data set "
+                f"{' and '.join(map(repr, sorted(names)))} is read from no folder; leave it out"
+            )
 
 
 def _check_batch(
@@ -206,36 +223,3 @@ def _check_batch(
             f"{file}: training.batch_size: found {batch}, expected at most {size}, the number of "
             "training samples"
         )
-
-
-def _chunks(wanted: Sequence[int], folder: Path, at_most: int) -> tuple[Chunk, ...]:
-    """Take the chunks that exist as they are, and group the seeds that none of them holds."""
-    chunks, missing = [], set(wanted)
-    names = sorted(path.name for path in folder.glob("seeds-*")) if folder.is_dir() else []
-    existing = [(name, seeds) for name in names if (seeds := _seeds_in(name))]
-    for name, seeds in sorted(existing, key=lambda item: (-len(missing & set(item[1])), item[0])):
-        taken = tuple(sorted(missing & set(seeds)))
-        if taken:
-            chunks.append(Chunk(name, seeds, taken))
-            missing -= set(taken)
-    left = sorted(missing)
-    for start in range(0, len(left), at_most):
-        seeds = tuple(left[start : start + at_most])
-        chunks.append(Chunk("seeds" + _seed_text(seeds), seeds, seeds))
-    return tuple(sorted(chunks, key=lambda chunk: chunk.wanted))
-
-
-def _seed_text(seeds: Sequence[int]) -> str:
-    """Write seeds as ``-0-4`` when they follow one another, else as ``-1_5_9``."""
-    if len(seeds) > 1 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
-        return f"-{seeds[0]}-{seeds[-1]}"
-    return "-" + "_".join(str(seed) for seed in seeds)
-
-
-def _seeds_in(name: str) -> tuple[int, ...] | None:
-    """Read back what :func:`_seed_text` wrote."""
-    if match := re.fullmatch(r"seeds-(\d+)-(\d+)", name):
-        return tuple(range(int(match[1]), int(match[2]) + 1))
-    if match := re.fullmatch(r"seeds-(\d+(?:_\d+)*)", name):
-        return tuple(int(seed) for seed in match[1].split("_"))
-    return None

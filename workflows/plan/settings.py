@@ -8,7 +8,14 @@ from typing import Any
 from infotheo.registry import nearest
 from workflows.plan.errors import ConfigError
 from workflows.plan.identity import canonical
-from workflows.plan.sources import REQUIRED, Definition, definition, module_file, parameters, registered
+from workflows.plan.sources import (
+    REQUIRED,
+    Definition,
+    definition,
+    module_file,
+    parameters,
+    registered,
+)
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -44,6 +51,12 @@ def found(name: str, kinds: tuple[str, ...], key: str) -> Definition:
     return resolved
 
 
+def takes(function: Definition, setting: str) -> bool:
+    """Return whether a function takes this setting, as far as its source tells."""
+    known = parameters(function)
+    return known is None or setting in known
+
+
 def minimal(
     settings: Mapping[str, Any],
     function: Definition,
@@ -73,11 +86,7 @@ def minimal(
     known = parameters(function)
     if known is None:
         return canonical(dict(settings))
-    keywords = {
-        name: each
-        for name, each in list(known.items())[positional:]
-        if name not in given
-    }
+    keywords = {name: each for name, each in list(known.items())[positional:] if name not in given}
     kept = {}
     for name, value in settings.items():
         if name not in keywords:
@@ -97,6 +106,10 @@ def minimal(
 
 def _check_type(value: Any, annotation: str, key: str) -> None:
     kind, *rest = annotation.replace(" ", "").split("|")
+    if kind == "Sequence[float]" and not rest:
+        if not isinstance(value, list) or not all(type(each) in _KINDS["float"] for each in value):
+            raise ConfigError(f"{key}: found {value!r}, expected a list of numbers")
+        return
     if kind not in _KINDS or (value is None and "None" in rest) or any(r != "None" for r in rest):
         return
     fits = isinstance(value, _KINDS[kind]) and (kind == "bool" or not isinstance(value, bool))

@@ -1,19 +1,19 @@
 """Read the project's and the user's code without importing it.
 
-The Snakefile must stay quick, so it learns from the source text which functions a registry holds,
-which settings a function takes, and when code that a result depends on has changed.
+The Snakefile must stay quick, so it learns from the source text which functions a registry holds
+and which settings a function takes.
 """
 
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib.util
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from workflows.plan.errors import ConfigError
 
 # Registries are looked into, never followed: a new entry changes no result of the others.
 REGISTRIES = {
@@ -27,7 +27,6 @@ REGISTRIES = {
     "figure": "infotheo.figures:figures",
     "table": "infotheo.figures:tables",
 }
-_FOLLOWED_PACKAGES = {"infotheo", "workflows"}
 REQUIRED = object()
 
 
@@ -38,6 +37,11 @@ class Definition:
     module: str
     name: str
     node: ast.AST
+
+
+# What a name stands for: its definition, or the module and name (None: the module) imported.
+Origin = Definition | tuple[str, str | None]
+_BINDS_ANEW = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True)
@@ -70,34 +74,68 @@ def module_file(name: str) -> Path | None:
 
 
 @cache
-def _tree(module: str) -> ast.Module | None:
+def tree_of(module: str) -> ast.Module | None:
+    """Return a module's code, or ``None`` if it has no source."""
     path = module_file(module)
-    return ast.parse(path.read_text(encoding="utf-8"), str(path)) if path else None
+    if path is None:
+        return None
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), str(path))
+    except (SyntaxError, ValueError, OSError) as error:
+        line = getattr(error, "lineno", None)
+        where = f"{path}, line {line}" if line else str(path)
+        raise ConfigError(f"{where}: cannot be read as Python: {error.args[0]}") from None
 
 
 @cache
-def _top_level(module: str) -> dict[str, Definition | tuple[str, str | None]]:
+def top_level(module: str) -> dict[str, Origin]:
     """Return what each top-level name of a module is: a definition, or (module, name) imported."""
-    tree = _tree(module)
-    names: dict[str, Definition | tuple[str, str | None]] = {}
-    for node in tree.body if tree else ():
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names[node.name] = Definition(module, node.name, node)
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                if isinstance(target, ast.Name):
-                    names[target.id] = Definition(module, target.id, node)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= _imported(node, module)
+    tree = tree_of(module)
+    names: dict[str, Origin] = {}
+    for statement in tree.body if tree else ():
+        for name, origin in _bound(statement, module).items():
+            before = names.get(name)
+            redefined = isinstance(statement, _BINDS_ANEW)
+            if isinstance(before, Definition) and isinstance(origin, Definition) and not redefined:
+                # a table filled line by line, a name that depends on a condition: all of it counts
+                origin = Definition(module, name, ast.Module([before.node, statement], []))  # type: ignore[list-item]
+            names[name] = origin
     return names
 
 
-def _imported(
-    node: ast.Import | ast.ImportFrom, module: str
-) -> dict[str, Definition | tuple[str, str | None]]:
+def _bound(statement: ast.stmt, module: str) -> dict[str, Origin]:
+    """Return the names that a top-level statement binds, or changes in place."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return imported(statement, module)
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name: Definition(module, statement.name, statement)}
+    names: dict[str, Origin] = {}
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names |= imported(node, module)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names[node.name] = Definition(module, node.name, statement)
+        elif isinstance(node, ast.Name | ast.Subscript | ast.Attribute) and isinstance(
+            node.ctx, ast.Store
+        ):
+            target: ast.AST = node
+            while isinstance(target, ast.Subscript | ast.Attribute):
+                target = target.value
+            if isinstance(target, ast.Name):
+                names[target.id] = Definition(module, target.id, statement)
+    return names
+
+
+def imported(node: ast.Import | ast.ImportFrom, module: str) -> dict[str, Origin]:
+    """Return the names that an import in this module binds."""
     if isinstance(node, ast.Import):
-        return {alias.asname or alias.name: (alias.name, None) for alias in node.names}
+        return {
+            alias.asname or alias.name.partition(".")[0]: (
+                alias.name if alias.asname else alias.name.partition(".")[0],
+                None,
+            )
+            for alias in node.names
+        }
     source = node.module or ""
     if node.level:
         path = module_file(module)
@@ -109,9 +147,20 @@ def _imported(
 
 def definition(module: str, name: str) -> Definition | None:
     """Return where a module's name is defined, through imports; ``None`` if nowhere in source."""
-    found = _top_level(module).get(name)
+    return _definition(module, name, frozenset())
+
+
+def _definition(module: str, name: str, seen: frozenset[tuple[str, str]]) -> Definition | None:
+    if (module, name) in seen:  # two modules that import from one another
+        return None
+    seen |= {(module, name)}
+    names = top_level(module)
+    found = names.get(name)
     if isinstance(found, tuple):
-        return definition(found[0], found[1]) if found[1] else None
+        return _definition(found[0], found[1], seen) if found[1] else None
+    star = names.get("*")
+    if found is None and isinstance(star, tuple):
+        return _definition(star[0], name, seen)
     return found
 
 
@@ -122,10 +171,12 @@ def registered(kind: str) -> dict[str, Definition]:
     if registry is None:
         return {}
     entries: dict[str, Definition] = {}
-    value = registry.node.value  # type: ignore[attr-defined]
-    for key, item in zip(value.keys, value.values, strict=True):
-        found = definition(registry.module, item.id)
-        if found is not None:
+    table = getattr(registry.node, "value", None)
+    pairs = zip(table.keys, table.values, strict=True) if isinstance(table, ast.Dict) else ()
+    for key, item in pairs:
+        found = definition(registry.module, item.id) if isinstance(item, ast.Name) else None
+        if found is not None and isinstance(key, ast.Constant):
+            assert isinstance(key.value, str)
             entries[key.value] = found
     return entries
 
@@ -172,89 +223,3 @@ def _literal(node: ast.expr | None) -> Any:
         return ast.literal_eval(node)
     except ValueError:
         return ast.unparse(node)
-
-
-def fingerprint(roots: Iterable[Definition | str]) -> str:
-    """Return a hash of all code the roots depend on, blind to comments, docstrings and layout.
-
-    A root is a definition, or a module's name for all of that module. Names are followed through
-    the packages of this project and of the roots, not into other libraries.
-    """
-    return _fingerprint(tuple(roots))
-
-
-@cache
-def _whole_module(name: str) -> Definition:
-    return Definition(name, "*", _tree(name) or ast.Module([], []))
-
-
-@cache
-def _fingerprint(roots: tuple[Definition | str, ...]) -> str:
-    packages = _FOLLOWED_PACKAGES | {
-        (root if isinstance(root, str) else root.module).partition(".")[0] for root in roots
-    }
-    opaque = set(REGISTRIES.values())
-    waiting: list[Definition] = []
-    texts: dict[str, str] = {}
-    for root in roots:
-        if isinstance(root, str):
-            waiting.append(_whole_module(root))
-        else:
-            waiting.append(root)
-    while waiting:
-        found = waiting.pop()
-        key = f"{found.module}:{found.name}"
-        if key in texts or key in opaque:
-            continue
-        texts[key] = _meaning(found)
-        waiting += _used(found, frozenset(packages))
-    digest = hashlib.sha256()
-    for key in sorted(texts):
-        digest.update(f"{key}\n{texts[key]}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-@cache
-def _used(found: Definition, packages: frozenset[str]) -> tuple[Definition, ...]:
-    """Definitions that a definition's code names: directly, or as an attribute of a module."""
-    return tuple(_named(found, packages))
-
-
-def _named(found: Definition, packages: frozenset[str]) -> Iterator[Definition]:
-    names = dict(_top_level(found.module))
-    for node in ast.walk(found.node):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names |= _imported(node, found.module)
-    for node in ast.walk(found.node):
-        if isinstance(node, ast.Name):
-            used, attribute = names.get(node.id), None
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            used, attribute = names.get(node.value.id), node.attr
-        else:
-            continue
-        if isinstance(used, tuple):
-            used = _resolved(*used, attribute) if used[0].partition(".")[0] in packages else None
-        if isinstance(used, Definition):
-            yield used
-
-
-def _resolved(module: str, name: str | None, attribute: str | None) -> Definition | None:
-    """Return the definition behind ``name`` of a module, or ``attribute`` of a module imported."""
-    if name is None:
-        return definition(module, attribute) if attribute else None
-    submodule = f"{module}.{name}"
-    if attribute and name not in _top_level(module) and module_file(submodule):
-        return definition(submodule, attribute)
-    return definition(module, name)
-
-
-@cache
-def _meaning(found: Definition) -> str:
-    """Return the code as a tree without positions and docstrings."""
-    copy = ast.parse(ast.unparse(found.node))
-    for inner in ast.walk(copy):
-        if isinstance(inner, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            body = inner.body
-            if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-                inner.body = body[1:] or [ast.Pass()]
-    return ast.dump(copy)

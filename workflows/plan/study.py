@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workflows.plan.chunks import TRAINED, Chunk
 from workflows.plan.config import checked
 from workflows.plan.device import gpus_of_a_job
 from workflows.plan.errors import ConfigError
+from workflows.plan.fingerprint import fingerprint
 from workflows.plan.identity import digest, readable
-from workflows.plan.runs import LOCATIONS, Chunk, Run, expand
+from workflows.plan.runs import LOCATIONS, Run, expand
 from workflows.plan.settings import found, minimal
-from workflows.plan.sources import Definition, fingerprint, parameters, summary
+from workflows.plan.sources import Definition, definition, parameters, summary
 
 _FIGURE_DATA = ("runs", "correlations", "histories", "activations", "reference")
 _SCRIPTS = "workflows.scripts"
+_PUBLISHED = Path(__file__).parents[1] / "reference"
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,11 @@ class Study:
         self.name: str = self.config["study"]
         self.gpu = gpus_of_a_job(self.config.get("device", "auto"), file)
         self.layers: list[str] = self.config["layers"]
+        if OUTPUT in self.layers:
+            raise ConfigError(
+                f"{file}: layers: found {OUTPUT!r}, which names what a network predicts and is "
+                "always kept; expected other layers"
+            )
         self.results = Path(results)
         self.runs = expand(self.config, file, self.results / "runs")
         self.measures = [
@@ -79,7 +88,9 @@ class Study:
         key = f"{file}: measures.{name}"
         code = found(name, ("measure",), key)
         kept = minimal(settings, code, key, positional=1)
-        return Entry(f"{readable(name)}-{digest(kept, 6)}", name, code, kept)
+        # functions of one name in two modules are two measures
+        identity = [name, kept] if ":" in name else kept
+        return Entry(f"{readable(name)}-{digest(identity, 6)}", name, code, kept)
 
     def _drawn(self, kind: str, name: str, settings: Mapping[str, Any], file: str) -> Entry:
         key = f"{file}: {kind}s.{name}"
@@ -89,36 +100,51 @@ class Study:
         kept = minimal(own, code, key, positional=0, given=_FIGURE_DATA)
         return Entry(name, source, code, kept, settings.get("layer", self.layers[0]))
 
+    def check_writable(self) -> None:
+        """Check that results can be written, before anything is trained for them.
+
+        Raises
+        ------
+        ConfigError
+            If something else stands in their place, or the folder belongs to another.
+        """
+        for folder in (self.results, self.results / self.name):
+            if folder.exists() and not folder.is_dir():
+                raise ConfigError(f"{folder}: found a file, expected a folder for the results")
+            if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+                raise ConfigError(f"{folder}: not writable; expected a folder for the results")
+
     # What each rule is called with: one plain dictionary, so that nothing else reruns it.
 
     def data_params(self, data: str) -> dict[str, Any]:
-        """Settings of a data set and the code that makes it."""
+        """Return the settings of a data set and the code that makes it."""
         run = next(run for run in self.runs if run.data_name == data)
         code = found(run.spec["data"]["name"], ("data set",), "data")
         return {"code": fingerprint([f"{_SCRIPTS}.prepare_data", code]), **run.spec["data"]}
 
     def train_params(self, run: str, chunk: str) -> dict[str, Any]:
-        """What a chunk of a run trains."""
+        """Return what a chunk of a run trains."""
         of = self._by_name[run]
         seeds = self.chunk(run, chunk).seeds
         code = fingerprint([f"{_SCRIPTS}.train", *of.code])
-        return {"code": code, "grid": chunk.startswith("selection"), "seeds": list(seeds), **of.spec}
+        grid = chunk.startswith("selection")
+        return {"code": code, "grid": grid, "seeds": list(seeds), **of.spec}
 
     def activation_params(self, run: str, layer: str) -> dict[str, Any]:
-        """Which network is rebuilt to record a layer."""
+        """Return which network is rebuilt to record a layer."""
         of = self._by_name[run]
         code = fingerprint([f"{_SCRIPTS}.record_activations", *of.network_code])
         own = {key: of.spec[key] for key in ("network", "regularizer")}
         return {"code": code, "layer": layer, **own}
 
     def estimate_params(self, estimate: str) -> dict[str, Any]:
-        """Which measure, with which settings."""
+        """Return which measure, with which settings."""
         entry = next(entry for entry in self.measures if entry.name == estimate)
         code = fingerprint([f"{_SCRIPTS}.estimate", entry.code])
         return {"code": code, "measure": entry.kind, "settings": entry.settings}
 
     def collect_params(self) -> dict[str, Any]:
-        """Which runs, in which order, and which of their seeds."""
+        """Return which runs, in which order, and which of their seeds."""
         rows = [
             [run.condition, run.regularizer, run.name, chunk.name, list(chunk.wanted)]
             for run in self.runs
@@ -132,19 +158,23 @@ class Study:
         }
 
     def correlate_params(self) -> dict[str, Any]:
-        """Settings of the correlation table."""
-        settings = self.config.get("correlation", {})
+        """Return the settings of the correlation table."""
+        function = definition("infotheo.correlation", "correlation_table")
+        assert function is not None
+        settings = minimal(
+            self.config.get("correlation", {}), function, "correlation", positional=2
+        )
         return {"code": fingerprint([f"{_SCRIPTS}.correlate"]), "settings": settings}
 
     def drawn_params(self, kind: str, name: str) -> dict[str, Any]:
-        """Settings of a figure or a table."""
+        """Return the settings of a figure or a table."""
         entry = (self.figures if kind == "figure" else self.tables)[name]
         script = "draw_figure" if kind == "figure" else "make_table"
         return {
             "code": fingerprint([f"{_SCRIPTS}.{script}", entry.code]),
             kind: entry.kind,
             "labels": {run.name: run.regularizer for run in self.runs},
-            "reference": "reference" in entry.needs,
+            "reference": published() if "reference" in entry.needs else "",
             "settings": entry.settings,
         }
 
@@ -199,15 +229,13 @@ class Study:
 
     def history_files(self) -> list[Path]:
         """Return the histories of all runs."""
-        return [
-            self.folder(run, chunk) / "history.nc" for run in self.runs for chunk in run.chunks
-        ]
+        return [self.folder(run, chunk) / "history.nc" for run in self.runs for chunk in run.chunks]
 
     def drawn_inputs(self, kind: str, name: str) -> dict[str, list[Path]]:
         """Return the files a figure or table needs, by the kind of data."""
         entry = (self.figures if kind == "figure" else self.tables)[name]
         study = self.results / self.name
-        first = next(iter(self.config["conditions"]))
+        first = next(iter(self.config["conditions"]))  # the one that changes nothing, if there is
         shown = [run for run in self.runs if run.condition == first]
         files: dict[str, list[Path]] = {
             "runs": [study / "runs.csv"],
@@ -236,11 +264,15 @@ class Study:
 
 
 OUTPUT = "logits"  # the pseudo-layer of measures that look at predictions
-TRAINED = ("weights", "history", "predictions")
+
+
+def published() -> str:
+    """Return a hash of the published numbers, which figures and tables are set beside."""
+    return digest([[file.name, file.read_text()] for file in sorted(_PUBLISHED.glob("*.csv"))])
 
 
 def _of_logits(entry: Entry) -> bool:
     return next(iter(parameters(entry.code) or {}), "") == "logits"
 
 
-__all__ = ["OUTPUT", "TRAINED", "ConfigError", "Study"]
+__all__ = ["OUTPUT", "ConfigError", "Study"]

@@ -9,16 +9,14 @@ with job(snakemake):
     from infotheo.runs_table import run_rows, runs_table
 
     spec = snakemake.params.spec
-    main_layer = spec["layers"][0]
+    plain = (spec["layers"][0], "logits")
     rows = []
     for condition, regularizer, run, chunk, seeds in spec["rows"]:
         folder = Path("results", "runs", run, chunk)
         own = [Path(file) for file in snakemake.input.estimates if folder in Path(file).parents]
-        estimates = [
-            (_suffix, read_dataset(file))
-            for file in own
-            for _suffix in ["" if file.parent.name in (main_layer, "logits") else f"@{file.parent.name}"]
-        ]
+        layers = [file.parent.name for file in own]
+        suffixes = ["" if layer in plain else f"@{layer}" for layer in layers]
+        estimates = list(zip(suffixes, map(read_dataset, own), strict=True))
         found = run_rows(read_dataset(folder / "history.nc"), estimates, seeds)
         rows += [{"condition": condition, "regularizer": regularizer, **row} for row in found]
     write_table(snakemake.output[0], runs_table(spec["study"], rows))

@@ -5,11 +5,13 @@ from workflows.job import job
 
 with job(snakemake):
     from infotheo.data import datasets
-    from infotheo.registry import lookup
+    from infotheo.registry import lookup, takes_setting
 
     settings = dict(snakemake.params.spec)
     code, name = settings.pop("code"), settings.pop("name")
-    if "data_dir" in snakemake.config["data"]:
+    function = lookup(name, datasets, "data set")
+    # Conditions may compare data sets of which only some are read from a folder.
+    if "data_dir" in snakemake.config["data"] and takes_setting(function, "data_dir"):
         settings["data_dir"] = snakemake.config["data"]["data_dir"]
-    samples = lookup(name, datasets, "data set")(**settings)
+    samples = function(**settings)
     write_dataset(snakemake.output[0], samples, code=code)
