@@ -35,9 +35,7 @@ def seconds(run: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - started
 
 
-def plain_loop(
-    networks: list[nn.Module], inputs: torch.Tensor, labels: torch.Tensor
-) -> None:
+def plain_loop(networks: list[nn.Module], inputs: torch.Tensor, labels: torch.Tensor) -> None:
     """Train the networks one after another in the ordinary way, one epoch each."""
     for seed, network in enumerate(networks):
         optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)

@@ -23,7 +23,7 @@ except PackageNotFoundError:  # run from a checkout without being installed
 
 _HOMES = {
     "binned_information": "infotheo.information.binned",
-    "characteristics": "infotheo.representation",
+    "characteristics": "infotheo.representation.characteristics",
     "correlation_table": "infotheo.correlation",
     "dump_activations": "infotheo.activations",
     "fano_error_bound": "infotheo.information.prediction",

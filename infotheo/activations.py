@@ -10,6 +10,8 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from infotheo.networks.layers import require_layers
+
 
 def dump_activations(
     model: nn.Module,
@@ -56,12 +58,8 @@ def dump_activations(
     >>> dump_activations(model, [(torch.ones(4, 3), torch.arange(4))], ["1"])["1"].shape
     (4, 2)
     """
-    from infotheo.training.replicas import missing_layer
-
     modules = dict(model.named_modules())
-    for layer in layers:
-        if layer not in modules:
-            raise ValueError(missing_layer(layer, model))
+    require_layers(model, layers)
     if not layers:
         raise ValueError("layers: found none, expected at least one name")
     where = torch.device(device) if device is not None else _device_of(model)

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 
 import xarray as xr
 
-from infotheo.representation import characteristics as representation_characteristics
 from infotheo.information.binned import binned_information
 from infotheo.information.noise import relative_noise_variance as variance_at_fraction
 from infotheo.information.pairwise import SaturationWarning, pairwise_information
 from infotheo.information.prediction import irrelevant_information, prediction_information
+from infotheo.representation.characteristics import (
+    characteristics as representation_characteristics,
+)
 
 
 def pairwise(

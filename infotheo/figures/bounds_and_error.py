@@ -9,7 +9,7 @@ import pandas
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from infotheo.association import coefficients, settled
+from infotheo.correlation.association import coefficients, settled
 from infotheo.figures import style
 from infotheo.figures.run_selection import diverged, needed, of_condition, over_seeds, seed_count
 from infotheo.figures.sweep_columns import sweep

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from infotheo.data.samples import split_of
 from infotheo.networks import networks
+from infotheo.networks.layers import require_layers
 from infotheo.registry import lookup
 from infotheo.training.device import chosen_device
 from infotheo.training.objective import network_settings, penalises_activations, penalty
-from infotheo.training.replicas import missing_layer
 from infotheo.training.selection import choose_loss_weight
 from infotheo.training.trainer import Trained, error_of, logits, train
 
@@ -61,11 +61,7 @@ def check_layers(
     ValueError
         For the first layer it lacks; names those it has.
     """
-    built = build_network(samples, network, regularizer)
-    names = {name for name, _ in built.named_modules()}
-    for layer in layers:
-        if layer not in names:
-            raise ValueError(missing_layer(layer, built))
+    require_layers(build_network(samples, network, regularizer), layers)
 
 
 def fit(
@@ -204,7 +200,9 @@ def _labelled(
     )
     predicted = {part: logits(trained.replicas, parts[part][0]).cpu() for part in ("train", "test")}
     errors = {f"{part}_error": error_of(out, parts[part][1]) for part, out in predicted.items()}
-    finite = torch.stack([value.isfinite().reshape(len(value), -1).all(1).cpu() for value in state.values()])
+    finite = torch.stack(
+        [value.isfinite().reshape(len(value), -1).all(1).cpu() for value in state.values()]
+    )
     history = xr.Dataset(
         {
             quantity: (

@@ -77,7 +77,10 @@ def penalty(
             parameters: Mapping[str, Tensor], activations: Tensor | None, labels: Tensor
         ) -> Tensor:
             chosen = _weights(parameters, layer)
-            return sum((of_weights(weight, **settings) for weight in chosen[1:]), start=of_weights(chosen[0], **settings))
+            return sum(
+                (of_weights(weight, **settings) for weight in chosen[1:]),
+                start=of_weights(chosen[0], **settings),
+            )
 
         return weight_term
     of_activations = lookup(name, penalties, "regularizer")

@@ -51,9 +51,7 @@ def rmsprop(
     epsilon: float = 1e-8,
 ) -> Optimizer:
     """RMSProp (Tieleman & Hinton 2012)."""
-    return torch.optim.RMSprop(
-        parameters, lr=learning_rate, alpha=decay, eps=epsilon, foreach=True
-    )
+    return torch.optim.RMSprop(parameters, lr=learning_rate, alpha=decay, eps=epsilon, foreach=True)
 
 
 optimizers: dict[str, Callable[..., Optimizer]] = {

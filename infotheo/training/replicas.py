@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from infotheo.networks.layers import require_layers
 from infotheo.training.streams import Masks, generator
 
 
@@ -161,10 +162,8 @@ class Replicas:
         self._captured: list[Tensor] = []
         self._captures = layer is not None
         if layer is not None:
-            named = dict(self._template.named_modules())
-            if layer not in named:
-                raise ValueError(missing_layer(layer, modules[0]))
-            named[layer].register_forward_hook(
+            require_layers(modules[0], [layer])
+            dict(self._template.named_modules())[layer].register_forward_hook(
                 lambda module, arguments, output: self._captured.append(output)
             )
 
@@ -218,9 +217,3 @@ def _initialized(build: Callable[[], nn.Module], seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator(seed, "initialization").initial_seed())
         return build()
-
-
-def missing_layer(layer: str, network: nn.Module) -> str:
-    """Say that the network has no such layer, and which it has."""
-    names = [name for name, _ in network.named_modules() if name]
-    return f"layer {layer!r} is not in the network; its layers: {', '.join(names)}"

@@ -203,7 +203,9 @@ class _State:
             "optimizer": state_arrays(self.optimise),
             "history": self.history,
         }
-        tensors = {f"{group}:{name}": t for group, each in groups.items() for name, t in each.items()}
+        tensors = {
+            f"{group}:{name}": t for group, each in groups.items() for name, t in each.items()
+        }
         checkpoint.save(path, {"epoch": torch.tensor(epoch), **tensors})
 
     @torch.no_grad()

@@ -10,12 +10,12 @@ import torch
 import xarray as xr
 
 from infotheo.arrays import read_samples, to_numpy
-from infotheo.representation import characteristics
 from infotheo.information.binned import binned_information
 from infotheo.information.likelihood_noise import likelihood_noise_variance
 from infotheo.information.noise import relative_noise_variance
 from infotheo.information.pairwise import mixture_entropy, pairwise_information
 from infotheo.information.prediction import prediction_information
+from infotheo.representation.characteristics import characteristics
 
 pytestmark = pytest.mark.filterwarnings("ignore::infotheo.information.pairwise.SaturationWarning")
 
@@ -230,7 +230,7 @@ def test_datasets_carry_provenance_and_survive_a_file(estimate, tmp_path):
 def test_numpy_input_imports_neither_torch_nor_xarray():
     code = """
 import sys, numpy as np
-from infotheo.representation import characteristics
+from infotheo.representation.characteristics import characteristics
 from infotheo.information.binned import binned_information
 from infotheo.information.pairwise import pairwise_information
 z, y = np.eye(4), [0, 0, 1, 1]

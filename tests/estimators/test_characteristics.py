@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infotheo import characteristics as module
-from infotheo import moments
-from infotheo.representation import Characteristics, characteristics
+from infotheo.representation import moments
+from infotheo.representation.characteristics import Characteristics, characteristics
 
 
 def naive_pairs(z, positive_only):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas
 import xarray
 
-from infotheo.correlation import correlation_table
+from infotheo.correlation.table import correlation_table
 
 ABSOLUTE = (0.01, 0.1, 1.0)
 RELATIVE = (0.01, 0.1)

@@ -3,8 +3,8 @@ import pandas
 import pytest
 from scipy import stats
 
-from infotheo.association import resampled, settled
-from infotheo.correlation import COLUMNS, correlation_table
+from infotheo.correlation.association import resampled, settled
+from infotheo.correlation.table import COLUMNS, correlation_table
 
 SCIPY = {"pearson": stats.pearsonr, "spearman": stats.spearmanr, "kendall": stats.kendalltau}
 

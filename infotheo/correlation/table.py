@@ -9,8 +9,15 @@ import numpy as np
 import pandas
 from numpy.typing import NDArray
 
-from infotheo.association import METHODS, Array, coefficients, exchanged, resampled, settled
-from infotheo.grouping import draws, exchanges, group_means
+from infotheo.correlation.association import (
+    METHODS,
+    Array,
+    coefficients,
+    exchanged,
+    resampled,
+    settled,
+)
+from infotheo.correlation.grouping import draws, exchanges, group_means
 from infotheo.registry import nearest
 
 __all__ = ["correlation_table"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from infotheo.class_deviations import activations_of, membership
+from infotheo.penalties.class_deviations import activations_of, membership
 
 __all__ = ["absolute_weights", "logit_penalty", "squared_weights", "weight_regularizers"]
 

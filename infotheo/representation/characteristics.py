@@ -13,7 +13,7 @@ import numpy as np
 
 from infotheo.arrays import Array, FieldNote, Samples, read_samples, wrap
 from infotheo.information.distances import centred
-from infotheo.moments import masked_second_moments
+from infotheo.representation.moments import masked_second_moments
 from infotheo.validation import Classes, read_classes
 
 __all__ = ["Characteristics", "characteristics"]

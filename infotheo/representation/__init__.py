@@ -1,0 +1,1 @@
+"""Statistical characteristics of a representation."""
