@@ -53,8 +53,8 @@ def lookup(name: str, registry: Mapping[str, Callable[..., Any]], kind: str) -> 
         return registry[name]
     if ":" not in name:
         raise ValueError(
-            f"unknown {kind} {name!r}{nearest(name, registry)} known: {', '.join(sorted(registry))},"
-            " or a path like 'package.module:function'"
+            f"unknown {kind} {name!r}{nearest(name, registry)}; expected one of "
+            f"{', '.join(sorted(registry))}, or a path like 'package.module:function'"
         )
     module_name, _, attribute = name.partition(":")
     try:
