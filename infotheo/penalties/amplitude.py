@@ -36,6 +36,7 @@ def amplitude_penalty(
 
     Examples
     --------
+    >>> import torch
     >>> amplitude_penalty(torch.tensor([[0.0, 1.0], [-3.0, 0.0]]))
     tensor(1.)
     """

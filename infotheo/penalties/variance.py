@@ -36,6 +36,7 @@ def variance_penalty(
 
     Examples
     --------
+    >>> import torch
     >>> variance_penalty(torch.tensor([[0.0, 0.0], [2.0, 4.0]]))  # variances 1 and 4
     tensor(2.5000)
     """
@@ -73,6 +74,7 @@ def class_wise_variance_penalty(
 
     Examples
     --------
+    >>> import torch
     >>> z = torch.tensor([[0.0], [2.0], [5.0], [5.0]])
     >>> class_wise_variance_penalty(z, torch.tensor([0, 0, 1, 1]))  # variances 1 and 0
     tensor(0.5000)

@@ -19,7 +19,7 @@ LOCATIONS = ("data_dir",)
 _SCHEDULING = ("seeds", "seeds_per_job", "regularized_layer")
 _PENALTIES = ("regularizer", "weight regularizer")
 _NETWORK_REGULARIZERS = "infotheo.training.objective"
-_WEIGHT_PENALTIES = "infotheo.weight_penalties"
+_WEIGHT_PENALTIES = "infotheo.penalties.weights"
 _FILLED_IN_BY_FIT = (
     "seeds",
     "loss_weights",

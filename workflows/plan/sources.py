@@ -20,7 +20,7 @@ REGISTRIES = {
     "network": "infotheo.networks:networks",
     "data set": "infotheo.data:datasets",
     "regularizer": "infotheo.penalties:regularizers",
-    "weight regularizer": "infotheo.weight_penalties:weight_regularizers",
+    "weight regularizer": "infotheo.penalties.weights:weight_regularizers",
     "network regularizer": "infotheo.training.objective:network_regularizers",
     "optimizer": "infotheo.training.optimizers:optimizers",
     "measure": "infotheo.measures:measures",

@@ -4,7 +4,7 @@ from workflows.files import read_table, write_table
 from workflows.job import job
 
 with job(snakemake):
-    from infotheo.correlation import correlation_table
+    from infotheo.correlation.table import correlation_table
     from infotheo.runs_table import measure_columns
 
     runs = read_table(snakemake.input[0])
