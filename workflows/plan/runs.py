@@ -95,8 +95,8 @@ def _run(
 ) -> Run:
     data, network, training = (dict(sections[key]) for key in ("data", "network", "training"))
     dataset = found(data["name"], ("data set",), f"{file}: data.name")
-    own = {key: value for key, value in data.items() if key not in LOCATIONS}
-    data_spec = _named(own, dataset, f"{file}: data", positional=0)
+    placeless = {name: value for name, value in data.items() if name not in LOCATIONS}
+    data_spec = _named(placeless, dataset, f"{file}: data", positional=0)
     network_code = found(network["name"], ("network",), f"{file}: network.name")
     network_spec = _named(network, network_code, f"{file}: network", positional=2)
     optimizer = found(
@@ -109,13 +109,9 @@ def _run(
     selection = None
     kept = {key: value for key, value in training.items() if key not in _SCHEDULING}
     count = kept.pop("selection_seeds", 1)
-    if "optimizer_settings" in kept:
-        kept["optimizer_settings"] = minimal(
-            kept["optimizer_settings"],
-            optimizer,
-            f"{file}: training.optimizer_settings",
-            positional=2,
-        )
+    key = f"{file}: training.optimizer_settings"
+    if own := minimal(kept.pop("optimizer_settings", {}), optimizer, key, positional=2):
+        kept["optimizer_settings"] = own
     trainer = definition("infotheo.training.trainer", "train")
     assert trainer is not None
     training_spec = minimal(

@@ -98,9 +98,14 @@ def top_level(module: str) -> dict[str, Origin]:
             redefined = isinstance(statement, _BINDS_ANEW)
             if isinstance(before, Definition) and isinstance(origin, Definition) and not redefined:
                 # a table filled line by line, a name that depends on a condition: all of it counts
-                origin = Definition(module, name, ast.Module([before.node, statement], []))  # type: ignore[list-item]
+                origin = Definition(module, name, _together(before.node, statement))
             names[name] = origin
     return names
+
+
+def _together(before: ast.AST, statement: ast.stmt) -> ast.Module:
+    earlier = before.body if isinstance(before, ast.Module) else [before]
+    return ast.Module([*earlier, statement], [])  # type: ignore[list-item]
 
 
 def _bound(statement: ast.stmt, module: str) -> dict[str, Origin]:
@@ -184,6 +189,8 @@ def registered(kind: str) -> dict[str, Definition]:
 def parameters(found: Definition) -> dict[str, Parameter] | None:
     """Return the parameters of a function or class; ``None`` if they cannot be read."""
     node = found.node
+    if isinstance(node, ast.Module):  # a definition and what the module does to it afterwards
+        node = next((part for part in node.body if isinstance(part, _BINDS_ANEW)), node)
     if isinstance(node, ast.ClassDef):
         inits = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
         if not inits:
