@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from sysconfig import get_path
@@ -22,6 +22,8 @@ from workflows.plan.sources import (
 _PROJECT = {"infotheo", "workflows"}
 # What is told while a job runs, or when it fails, is no part of its result.
 _TELLING = {"workflows.job", "infotheo.training.progress"}
+_NAMING = (ast.Name, ast.Attribute)
+_DOCUMENTED = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def fingerprint(roots: Iterable[Definition | str]) -> str:
@@ -45,19 +47,14 @@ def _fingerprint(roots: tuple[Definition | str, ...]) -> str:
     }
     packages = {package for package in packages if not _installed(package)}
     opaque = set(REGISTRIES.values())
-    waiting: list[Definition] = []
+    waiting = [_whole_module(root) if isinstance(root, str) else root for root in roots]
     texts: dict[str, str] = {}
-    for root in roots:
-        if isinstance(root, str):
-            waiting.append(_whole_module(root))
-        else:
-            waiting.append(root)
     while waiting:
         found = waiting.pop()
         key = f"{found.module}:{found.name}"
         if key in texts or key in opaque or found.module in _TELLING:
             continue
-        texts[key] = ast.dump(_meaning(found))
+        texts[key] = _text_of(found)
         waiting += _used(found, frozenset(packages))
     digest = hashlib.sha256()
     for key in sorted(texts):
@@ -85,12 +82,11 @@ def _used(found: Definition, packages: frozenset[str]) -> tuple[Definition, ...]
 
 def _named(found: Definition, packages: frozenset[str]) -> Iterator[Definition]:
     names = dict(top_level(found.module))
-    code = _meaning(found)
-    for node in ast.walk(code):
+    code = list(_walk(found.node))
+    for node in code:
         if isinstance(node, ast.Import | ast.ImportFrom):
             names |= imported(node, found.module)
-    for node in ast.walk(code):
-        path = _dotted(node)
+    for path in sorted({tuple(_dotted(node)) for node in code if type(node) in _NAMING}):
         origin = names.get(path[0]) if path else None
         if isinstance(origin, tuple):
             followed = origin[0].partition(".")[0] in packages
@@ -108,7 +104,7 @@ def _dotted(node: ast.AST) -> list[str]:
     return [node.id, *parts] if isinstance(node, ast.Name) else []
 
 
-def _resolved(module: str, name: str | None, attributes: list[str]) -> Definition | None:
+def _resolved(module: str, name: str | None, attributes: Sequence[str]) -> Definition | None:
     """Return the definition behind ``name`` of a module, or behind attributes of a module."""
     path = [*([name] if name else []), *attributes]
     while path:
@@ -125,14 +121,34 @@ def _resolved(module: str, name: str | None, attributes: list[str]) -> Definitio
 
 
 @cache
-def _meaning(found: Definition) -> ast.AST:
-    """Return the code as a tree without positions, docstrings and the wording of errors."""
-    copy = ast.parse(ast.unparse(found.node))
-    for inner in ast.walk(copy):
-        if isinstance(inner, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            body = inner.body
-            if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-                inner.body = body[1:] or [ast.Pass()]
-        elif isinstance(inner, ast.Raise) and isinstance(inner.exc, ast.Call):
-            inner.exc.args, inner.exc.keywords = [], []
-    return copy
+def _text_of(found: Definition) -> str:
+    return _text(found.node)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, ast.AST):
+        return f"{type(value).__name__}({','.join(map(_text, _fields(value)))})"
+    if isinstance(value, list):
+        return f"[{','.join(map(_text, value))}]"
+    return repr(value)
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    waiting: list[object] = [node]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, ast.AST):
+            yield value
+            waiting += _fields(value)
+
+
+def _fields(node: ast.AST) -> list[object]:
+    """Return what a part of the code consists of, without docstrings and the wording of errors."""
+    fields = [getattr(node, name, None) for name in node._fields if name != "ctx"]
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        return [node.exc.func]
+    if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        return [node.body[1:] if value is node.body else value for value in fields]
+    return fields

@@ -105,7 +105,7 @@ def top_level(module: str) -> dict[str, Origin]:
 
 def _together(before: ast.AST, statement: ast.stmt) -> ast.Module:
     earlier = before.body if isinstance(before, ast.Module) else [before]
-    return ast.Module([*earlier, statement], [])  # type: ignore[list-item]
+    return ast.Module([*earlier, statement], [])
 
 
 def _bound(statement: ast.stmt, module: str) -> dict[str, Origin]:
