@@ -45,12 +45,12 @@ def run_rows(
     rows = []
     for seed in seeds:
         own = history.sel(seed=seed)
-        train_error, test_error = float(own["train_error"]), float(own["test_error"])
+        train_error, test_error = _number(own["train_error"]), _number(own["test_error"])
         row: dict[str, Any] = {
-            "weight": float(own["loss_weight"]) if "loss_weight" in own.coords else np.nan,
+            "weight": _number(own["loss_weight"]) if "loss_weight" in own.coords else np.nan,
             "seed": seed,
             "train_error": train_error,
-            "validation_error": float(own["validation_error"].isel(epoch=-1)),
+            "validation_error": _number(own["validation_error"].isel(epoch=-1)),
             "test_error": test_error,
             "generalization_gap": test_error - train_error,
             "diverged": bool(own["diverged"]),
@@ -59,6 +59,11 @@ def run_rows(
             row |= _columns(estimate, seed, suffix)
         rows.append(row)
     return rows
+
+
+def _number(value: xr.DataArray) -> float:
+    """Return the shortest decimal that stands for the value: 0.038, not float32's 0.0379999988."""
+    return float(str(value.values[()]))
 
 
 def _columns(estimate: xr.Dataset, seed: int, suffix: str) -> dict[str, float]:

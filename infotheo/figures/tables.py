@@ -48,7 +48,7 @@ def regularizer_table(runs: pandas.DataFrame) -> pandas.DataFrame:
     measures = [
         name
         for name in runs.columns
-        if name not in ("study", "condition", "regularizer", "weight", "seed")
+        if name not in ("study", "condition", "regularizer", "weight", "seed", "diverged")
         and parse(name).setting is None
         and pandas.api.types.is_numeric_dtype(runs[name])
     ]
