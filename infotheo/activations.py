@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -24,7 +25,8 @@ def dump_activations(
     """Run batches through a model and record the outputs of the named layers.
 
     Forward hooks do it, so the model needs no change; it runs in evaluation mode without
-    gradients and is left as it was. Only one batch is on the device at a time.
+    gradients and is left as it was. Only one batch is on the device at a time. What a layer puts
+    out is copied at once: a later layer that works in place does not spoil it.
 
     Parameters
     ----------
@@ -49,8 +51,8 @@ def dump_activations(
     Raises
     ------
     ValueError
-        If there is no such layer, no batch, or a layer does not put out one tensor for each
-        sample.
+        If there is no such layer, no batch, a batch of more than two parts, or a layer does not
+        put out one tensor with a row for each sample.
 
     Examples
     --------
@@ -67,17 +69,17 @@ def dump_activations(
     current: dict[str, Any] = {}
     hooks = [
         modules[layer].register_forward_hook(
-            lambda module, arguments, output, layer=layer: current.__setitem__(layer, output)
+            lambda module, arguments, output, layer=layer: current.update({layer: _copy(output)})
         )
         for layer in layers
     ]
     labels: list[np.ndarray] = []
-    was_training = model.training
+    modes = [(module, module.training) for module in model.modules()]  # some may be frozen
     model.eval()
     try:
         with torch.no_grad():
             for batch in batches:
-                inputs, own_labels = batch if isinstance(batch, tuple | list) else (batch, None)
+                inputs, own_labels = _inputs_and_labels(batch)
                 current.clear()
                 model(inputs.to(where))
                 for layer in layers:
@@ -87,7 +89,8 @@ def dump_activations(
     finally:
         for hook in hooks:
             hook.remove()
-        model.train(was_training)
+        for module, training in modes:
+            module.training = training
     if not recorded[layers[0]]:
         raise ValueError("batches: found none, expected at least one batch")
     return xr.Dataset(
@@ -103,6 +106,20 @@ def dump_activations(
     )
 
 
+def _inputs_and_labels(batch: Any) -> tuple[Any, Any]:
+    if not isinstance(batch, tuple | list):
+        return batch, None
+    if not 1 <= len(batch) <= 2:
+        raise ValueError(
+            f"batches: found a batch of {len(batch)} parts, expected inputs, or inputs and labels"
+        )
+    return batch[0], batch[1] if len(batch) == 2 else None
+
+
+def _copy(output: Any) -> Any:
+    return output.detach().clone() if isinstance(output, Tensor) else output
+
+
 def _rows(output: Any, layer: str, samples: int, dtype: str) -> np.ndarray:
     """Return the output as (sample, unit) on the host."""
     if not isinstance(output, Tensor) or output.ndim < 1 or output.shape[0] != samples:
@@ -110,7 +127,10 @@ def _rows(output: Any, layer: str, samples: int, dtype: str) -> np.ndarray:
         raise ValueError(
             f"layer {layer!r}: expected one tensor with {samples} samples first, found {found}"
         )
-    return output.reshape(samples, -1).float().cpu().numpy().astype(dtype, copy=False)
+    rows = output.reshape(samples, math.prod(output.shape[1:])).cpu()
+    # NumPy has no bfloat16
+    held = rows if rows.dtype == torch.float64 else rows.float()
+    return held.numpy().astype(dtype, copy=False)
 
 
 def _device_of(model: nn.Module) -> torch.device:

@@ -34,7 +34,7 @@ def pairwise(
     if len(relative_noise_variance):
         fractions = list(relative_noise_variance)
         noises["relative_noise_variance"] = variance_at_fraction(activations, fractions)
-    found = {}
+    found: dict[str, xr.DataArray] = {}
     for sweep, variances in noises.items():
         for target, truth in {"input": None, "label": labels}.items():
             with warnings.catch_warnings():
@@ -63,11 +63,11 @@ def binned(
     """Binned information about input and label, nats; bins span each network's own range."""
     truth = {"input": None, "label": activations["class"].values}
     cells = {"bins": bins} if bin_width is None else {"bin_width": bin_width}
-    found = {}
+    found: dict[str, xr.DataArray] = {}
     for target, labels in truth.items():
         # one network at a time: the range of the bins is none of its neighbours' business
         networks = [
-            binned_information(network, labels, **cells, correction=correction)
+            binned_information(network, labels, **cells, correction=correction)  # type: ignore[arg-type]
             for _, network in activations.groupby("seed", squeeze=False)
         ]
         whole = xr.concat(networks, "seed", join="exact", data_vars="minimal")

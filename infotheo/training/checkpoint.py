@@ -13,12 +13,16 @@ from torch import Tensor
 
 
 def save(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write the tensors beside ``path``, then rename."""
+    """Write the tensors beside ``path``, then rename; what was there stays if that fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".partial")
-    with beside.open("wb") as file:
-        np.savez(file, **{name: value.detach().cpu().numpy() for name, value in tensors.items()})
-    os.replace(beside, path)
+    arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
+    try:
+        with beside.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def load(path: Path) -> dict[str, Tensor] | None:
@@ -26,5 +30,5 @@ def load(path: Path) -> dict[str, Tensor] | None:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: torch.from_numpy(np.asarray(archive[name])) for name in archive.files}
-    except (FileNotFoundError, zipfile.BadZipFile, EOFError):
+    except (FileNotFoundError, zipfile.BadZipFile, EOFError, ValueError):
         return None

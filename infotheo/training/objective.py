@@ -43,7 +43,9 @@ def network_settings(name: str, layer: str | None, settings: Mapping[str, Any]) 
     change = network_regularizers.get(name)
     if change is None:
         return {}
-    return change(**({"layer": layer} if layer is not None else {}), **settings)
+    return change(  # type: ignore[operator]
+        **({"layer": layer} if layer is not None else {}), **settings
+    )
 
 
 def penalty(

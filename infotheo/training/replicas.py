@@ -54,10 +54,13 @@ class _BatchNorm(nn.BatchNorm1d):
             if self.running_mean is not None and self.running_var is not None:
                 samples = inputs.shape[1]
                 with torch.no_grad():
-                    self.running_mean.lerp_(mean, self.momentum)
-                    self.running_var.lerp_(variance * (samples / (samples - 1)), self.momentum)
+                    self.running_mean.lerp_(mean, self.momentum)  # type: ignore[arg-type]
+                    self.running_var.lerp_(
+                        variance * (samples / (samples - 1)),
+                        self.momentum,  # type: ignore[arg-type]
+                    )
         else:
-            mean, variance = self.running_mean, self.running_var
+            mean, variance = self.running_mean, self.running_var  # type: ignore[assignment]
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return torch.addcmul((self.bias - mean * scale).unsqueeze(1), inputs, scale.unsqueeze(1))
 
@@ -74,7 +77,7 @@ class _MaskedDropout(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         if self.shape is None:
             self.shape = tuple(inputs.shape)
-        return inputs * self.mask if self.training else inputs
+        return inputs * self.mask if self.training else inputs  # type: ignore[operator]
 
 
 _ELEMENTWISE = (
