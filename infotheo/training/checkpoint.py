@@ -28,7 +28,7 @@ def save(path: Path, tensors: Mapping[str, Tensor]) -> None:
 def load(path: Path) -> dict[str, Tensor] | None:
     """Return the tensors, or ``None`` if there is no such file or it is not a whole archive."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: torch.from_numpy(np.asarray(archive[name])) for name in archive.files}
     except (FileNotFoundError, zipfile.BadZipFile, EOFError, ValueError):
         return None

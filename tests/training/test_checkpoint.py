@@ -1,0 +1,206 @@
+"""A training that was cut short goes on to the same bits; no file is ever half written."""
+
+import pickle
+import zipfile
+from itertools import count
+
+import numpy as np
+import pytest
+import torch
+from plain_training import CLASSES, UNITS, clusters
+
+from infotheo.networks import multilayer_perceptron
+from infotheo.training import checkpoint
+from infotheo.training.trainer import train
+
+STEPS = 4  # of an epoch: 120 samples in batches of 30
+EPOCHS = 5
+
+
+class Killed(BaseException):
+    """Not an error: nothing in training may catch it."""
+
+
+def run(path=None, *, stop_at=None, optimizer="adam", seconds=0.0, epochs=EPOCHS):
+    """Train with dropout and batch normalization; return the result and the steps it took."""
+    inputs, labels = clusters()
+    steps = count(1)
+    taken = 0
+
+    def penalty(parameters, activations, own_labels):
+        nonlocal taken
+        taken = next(steps)
+        if taken == stop_at:
+            raise Killed
+        return activations.square().mean((1, 2))
+
+    trained = train(
+        lambda: multilayer_perceptron(
+            (UNITS,),
+            CLASSES,
+            width=20,
+            hidden_layers=2,
+            dropout={"hidden1": 0.5},
+            batch_norm=["hidden2"],
+        ),
+        (inputs, labels),
+        (inputs[:20], labels[:20]),
+        seeds=[0, 1],
+        loss_weights=[0.1, 1.0],
+        penalty=penalty,
+        penalized_layer="hidden2",
+        optimizer=optimizer,
+        learning_rate=0.01,
+        batch_size=30,
+        epochs=epochs,
+        checkpoint_path=path,
+        checkpoint_seconds=seconds,
+    )
+    return trained, taken
+
+
+def assert_same(one, other):
+    pairs = [(one.replicas.parameters, other.replicas.parameters)]
+    pairs += [(one.replicas.buffers, other.replicas.buffers), (one.history, other.history)]
+    for found, expected in pairs:
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            assert torch.equal(found[name], value), name
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "momentum", "sgd", "rmsprop"])
+@pytest.mark.parametrize("done", [1, 3])
+def test_resumed_training_is_the_same_to_the_bit(tmp_path, optimizer, done):
+    path = tmp_path / "state.npz"
+    undisturbed, _ = run(optimizer=optimizer)
+    with pytest.raises(Killed):
+        run(path, optimizer=optimizer, stop_at=done * STEPS + 2)  # in the middle of an epoch
+    resumed, steps = run(path, optimizer=optimizer)
+    assert steps == (EPOCHS - done) * STEPS
+    assert_same(resumed, undisturbed)
+
+
+def test_interrupted_again_and_again(tmp_path):
+    path = tmp_path / "state.npz"
+    for _ in range(EPOCHS - 1):
+        with pytest.raises(Killed):
+            run(path, stop_at=STEPS + 1)
+    resumed, steps = run(path)
+    assert steps == STEPS
+    assert_same(resumed, run()[0])
+
+
+def test_finished_training_is_not_repeated(tmp_path):
+    path = tmp_path / "state.npz"
+    first, _ = run(path)
+    again, steps = run(path)
+    assert steps == 0
+    assert_same(again, first)
+
+
+def test_interrupted_before_the_first_checkpoint_starts_anew(tmp_path):
+    path = tmp_path / "state.npz"
+    with pytest.raises(Killed):
+        run(path, stop_at=STEPS)
+    assert list(tmp_path.iterdir()) == []
+    assert_same(run(path)[0], run()[0])
+
+
+def test_no_checkpoint_is_written_before_its_time(tmp_path):
+    run(tmp_path / "state.npz", seconds=1e6)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_that_is_not_whole_is_ignored(tmp_path):
+    path = tmp_path / "state.npz"
+    with pytest.raises(Killed):
+        run(path, stop_at=2 * STEPS + 1)
+    whole = path.read_bytes()
+    for size in (0, 3, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        assert checkpoint.load(path) is None, size
+    assert_same(run(path)[0], run()[0])
+
+
+def test_file_with_changed_bytes_is_ignored(tmp_path):
+    path = tmp_path / "state.npz"
+    checkpoint.save(path, {"epoch": torch.tensor(3), "value": torch.arange(1000.0)})
+    whole = bytearray(path.read_bytes())
+    for place in (len(whole) // 2, whole.index(b"NUMPY")):  # in the numbers, in an array's header
+        damaged = whole.copy()
+        damaged[place] ^= 0xFF
+        path.write_bytes(damaged)
+        assert checkpoint.load(path) is None
+
+
+def test_tensors_come_back_as_they_were(tmp_path):
+    path = tmp_path / "new" / "folder" / "state.npz"
+    tensors = {
+        "epoch": torch.tensor(7),
+        "parameters:layer.weight": torch.randn(2, 3, 4, requires_grad=True),
+        "buffers:layer.count": torch.tensor([1, 2]),
+        "history:error": torch.tensor([torch.nan, 0.5, torch.inf]),
+        "double": torch.randn(3, dtype=torch.float64),
+    }
+    checkpoint.save(path, tensors)
+    loaded = checkpoint.load(path)
+    assert loaded.keys() == tensors.keys()
+    for name, value in tensors.items():
+        torch.testing.assert_close(loaded[name], value.detach(), rtol=0, atol=0, equal_nan=True)
+    assert [file.name for file in path.parent.iterdir()] == ["state.npz"]
+
+
+def test_missing_file_is_no_checkpoint(tmp_path):
+    assert checkpoint.load(tmp_path / "state.npz") is None
+
+
+def test_failed_write_leaves_the_former_file_and_nothing_beside(tmp_path, monkeypatch):
+    path = tmp_path / "state.npz"
+    checkpoint.save(path, {"epoch": torch.tensor(1)})
+    write = np.savez
+
+    def disk_full(file, **arrays):
+        write(file, **arrays)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", disk_full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save(path, {"epoch": torch.tensor(2)})
+    assert int(checkpoint.load(path)["epoch"]) == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_killed_while_writing_leaves_the_former_file(tmp_path, monkeypatch):
+    """The new state is complete before it takes the place of the former one."""
+    path = tmp_path / "state.npz"
+    checkpoint.save(path, {"epoch": torch.tensor(1)})
+    former = path.read_bytes()
+    seen = []
+    rename = checkpoint.os.replace
+
+    def replace(source, target):
+        seen.append((zipfile.is_zipfile(source), path.read_bytes() == former))
+        rename(source, target)
+
+    monkeypatch.setattr(checkpoint.os, "replace", replace)
+    checkpoint.save(path, {"epoch": torch.tensor(2)})
+    assert seen == [(True, True)]
+    assert int(checkpoint.load(path)["epoch"]) == 2
+
+
+class Harmful:
+    def __reduce__(self):
+        return exec, ("raise SystemExit('executed')",)
+
+
+def test_nothing_is_pickled_or_unpickled(tmp_path):
+    path = tmp_path / "state.npz"
+    with pytest.raises(Killed):
+        run(path, stop_at=STEPS + 1)
+    with np.load(path, allow_pickle=False) as archive:
+        assert all(archive[name].dtype.kind in "fi" for name in archive.files)
+        assert int(archive["epoch"]) == 1
+    np.savez(path, epoch=np.array([Harmful()], dtype=object))
+    assert checkpoint.load(path) is None
+    path.write_bytes(pickle.dumps(Harmful()))
+    assert checkpoint.load(path) is None
