@@ -8,7 +8,8 @@ are settings. The result has one variable for each quantity, over seed and at mo
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import xarray as xr
 
@@ -58,16 +59,16 @@ def binned(
     *,
     bins: int = 30,
     bin_width: float | None = None,
-    correction: str | None = None,
+    correction: Literal["miller-madow"] | None = None,
 ) -> xr.Dataset:
     """Binned information about input and label, nats; bins span each network's own range."""
     truth = {"input": None, "label": activations["class"].values}
-    cells = {"bins": bins} if bin_width is None else {"bin_width": bin_width}
+    cells: dict[str, Any] = {"bins": bins} if bin_width is None else {"bin_width": bin_width}
     found: dict[str, xr.DataArray] = {}
     for target, labels in truth.items():
         # one network at a time: the range of the bins is none of its neighbours' business
         networks = [
-            binned_information(network, labels, **cells, correction=correction)  # type: ignore[arg-type]
+            binned_information(network, labels, **cells, correction=correction)
             for _, network in activations.groupby("seed", squeeze=False)
         ]
         whole = xr.concat(networks, "seed", join="exact", data_vars="minimal")
@@ -93,7 +94,7 @@ def prediction(logits: xr.DataArray) -> xr.Dataset:
     )
 
 
-measures = {
+measures: dict[str, Callable[..., xr.Dataset]] = {
     "pairwise": pairwise,
     "binned": binned,
     "characteristics": characteristics,
@@ -102,11 +103,11 @@ measures = {
 
 
 def measure_finite(
-    measure_function: object, values: xr.DataArray, settings: dict[str, object]
+    measure: Callable[..., xr.Dataset], values: xr.DataArray, settings: Mapping[str, Any]
 ) -> xr.Dataset:
     """Measure the replicas without NaN; those that diverged get NaN in every variable."""
     diverged = values.isnull().any(["sample", "unit"])
     if bool(diverged.all()):
         return xr.Dataset(coords={"seed": values["seed"]})
-    found = measure_function(values.sel(seed=values["seed"][~diverged]), **settings)  # type: ignore[operator]
+    found = measure(values.sel(seed=values["seed"][~diverged]), **settings)
     return found.reindex(seed=values["seed"].values) if "seed" in found.dims else found
