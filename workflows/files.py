@@ -11,6 +11,8 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from infotheo import __version__
+
 _NEARLY_FULL = 2**20
 _PACKING = ("dtype", "scale_factor", "_FillValue")
 
@@ -37,8 +39,9 @@ def _cause(path: Path, error: RuntimeError) -> str:
 
 
 def write_dataset(path: str | Path, dataset: xr.Dataset, **provenance: Any) -> None:
-    """Write netCDF, compressed, with the provenance in the attributes."""
-    named = dataset.assign_attrs({key: str(value) for key, value in provenance.items()})
+    """Write netCDF, compressed, with the package's version and the provenance as attributes."""
+    named = dataset.assign_attrs(infotheo_version=__version__)
+    named.attrs |= {key: str(value) for key, value in provenance.items()}
     encoding = {}
     for name, variable in named.data_vars.items():
         compressed = {"zlib": True, "complevel": 1, "shuffle": True} if variable.ndim else {}
