@@ -12,14 +12,12 @@ from workflows.plan.chunks import Chunk, chunks_of, seed_text
 from workflows.plan.errors import ConfigError
 from workflows.plan.identity import digest, readable
 from workflows.plan.settings import found, minimal, takes
-from workflows.plan.sources import Definition, definition, parameters
+from workflows.plan.sources import Definition, definition, parameters, registered
 
 # Where something lies is no part of what it is.
 LOCATIONS = ("data_dir",)
 _SCHEDULING = ("seeds", "seeds_per_job", "regularized_layer")
 _PENALTIES = ("regularizer", "weight regularizer")
-_NETWORK_REGULARIZERS = "infotheo.training.objective"
-_WEIGHT_PENALTIES = "infotheo.penalties.weights"
 _FILLED_IN_BY_FIT = (
     "seeds",
     "loss_weights",
@@ -153,7 +151,7 @@ def _regularizer(
     name = settings.get("penalty", label)
     code = found(name, (*_PENALTIES, "network regularizer"), key)
     own = {k: v for k, v in settings.items() if k not in ("penalty", "layer", "weight")}
-    is_penalty = code.module != _NETWORK_REGULARIZERS
+    is_penalty = not _is(code, "network regularizer")
     takes_layer = is_penalty or "layer" in (parameters(code) or {})
     layer = settings.get("layer", default_layer)
     if takes_layer and layer is None:
@@ -166,7 +164,7 @@ def _regularizer(
         raise ConfigError(
             f"{key}.weight: found {settings['weight']!r}, but {name} has no loss weight"
         )
-    positional = 1 if code.module in (_NETWORK_REGULARIZERS, _WEIGHT_PENALTIES) else 2
+    positional = 1 if not is_penalty or _is(code, "weight regularizer") else 2
     spec = {
         "name": name,
         **minimal(own, code, key, positional=positional if takes_layer else 0, given=("classes",)),
@@ -179,10 +177,14 @@ def _regularizer(
     return code, spec
 
 
+def _is(code: Definition, kind: str) -> bool:
+    return code in registered(kind).values()
+
+
 def _check_network_takes(
     regularizer: Definition, network: Definition, label: str, name: str, file: str
 ) -> None:
-    if regularizer.module != _NETWORK_REGULARIZERS or regularizer.name == "baseline":
+    if not _is(regularizer, "network regularizer") or regularizer.name == "baseline":
         return
     needed = "dropout" if regularizer.name == "dropout" else "batch_norm"
     known = parameters(network)
