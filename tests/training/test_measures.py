@@ -1,0 +1,217 @@
+"""Measures of a study: names, agreement with the estimators, replicas that diverged."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from infotheo.information.binned import binned_information
+from infotheo.information.noise import relative_noise_variance
+from infotheo.information.pairwise import SaturationWarning, pairwise_information
+from infotheo.information.prediction import irrelevant_information, prediction_information
+from infotheo.measures import (
+    binned,
+    characteristics,
+    measure_finite,
+    measures,
+    pairwise,
+    prediction,
+)
+from infotheo.representation.characteristics import characteristics as of_representation
+
+SEEDS = [4, 7, 9]
+LABELS = np.arange(24) % 3
+
+
+def labelled(values):
+    return xr.DataArray(
+        values,
+        dims=("seed", "sample", "unit"),
+        coords={
+            "seed": SEEDS,
+            "sample": np.arange(100, 124),
+            "unit": np.arange(values.shape[2]),
+            "class": ("sample", LABELS),
+        },
+    )
+
+
+@pytest.fixture
+def activations():
+    """Networks of different scale, half of the values 0 as behind a ReLU."""
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(3, 3, 5))
+    values = centres[:, LABELS] + 0.3 * random.normal(size=(3, 24, 5))
+    return labelled(np.maximum(values * np.array([0.3, 1.0, 5.0])[:, None, None], 0))
+
+
+@pytest.fixture
+def logits():
+    return labelled(3 * np.random.default_rng(1).normal(size=(3, 24, 3)) + 2 * np.eye(3)[LABELS])
+
+
+SETTINGS = {
+    "pairwise": {"noise_variance": [1, 0.1], "relative_noise_variance": [0.1, 1.0]},
+    "binned": {"bins": 2},
+    "characteristics": {},
+    "prediction": {},
+}
+
+
+def test_pairwise_names_dimensions_and_values(activations):
+    found = pairwise(activations, **SETTINGS["pairwise"])
+    bounds = [f"pairwise_input_{side}" for side in ("lower", "upper")]
+    bounds += [f"pairwise_label_{field}" for field in ("lower", "upper", "kl", "chernoff")]
+    sweeps = ("noise_variance", "relative_noise_variance")
+    assert set(found.data_vars) == {f"{name}@{sweep}" for name in bounds for sweep in sweeps} | {
+        "pairwise_input_ceiling",
+        "pairwise_label_ceiling",
+    }
+    for name in bounds:
+        for sweep in sweeps:
+            assert found[f"{name}@{sweep}"].dims == ("seed", sweep)
+    assert found["noise_variance"].values.tolist() == [1, 0.1]
+    assert found["relative_noise_variance"].values.tolist() == [0.1, 1]
+    assert found["seed"].values.tolist() == SEEDS
+    for index in range(3):
+        z = activations.values[index]
+        for target, labels in (("input", None), ("label", LABELS)):
+            for position, variance in enumerate([1.0, 0.1]):
+                alone = pairwise_information(z, labels, noise_variance=variance)
+                for side in ("lower", "upper"):
+                    value = found[f"pairwise_{target}_{side}@noise_variance"].values[
+                        index, position
+                    ]
+                    np.testing.assert_allclose(value, getattr(alone, side), rtol=1e-10)
+            np.testing.assert_allclose(found[f"pairwise_{target}_ceiling"], alone.ceiling)
+
+
+def test_relative_sweep_is_the_absolute_one_at_the_same_variances(activations):
+    found = pairwise(activations, **SETTINGS["pairwise"])
+    for index, seed in enumerate(SEEDS):
+        variances = relative_noise_variance(activations.values[index], [0.1, 1.0])
+        # by hand: a fraction of the mean variance of the units
+        mean = activations.values[index].var(0).mean()
+        np.testing.assert_allclose(variances, [0.1 * mean, mean], rtol=1e-10)
+        absolute = pairwise(activations.sel(seed=[seed]), noise_variance=variances.tolist())
+        for name in absolute.data_vars:
+            if "@" in name:
+                relative = found[name.replace("@", "@relative_")].sel(seed=seed)
+                np.testing.assert_allclose(absolute[name].values[0], relative, rtol=1e-10)
+
+
+def test_relative_sweep_does_not_see_the_scale(activations):
+    one, other = (
+        pairwise(factor * activations, noise_variance=[], relative_noise_variance=[0.3])
+        for factor in (1.0, 50.0)
+    )
+    assert not any("@noise_variance" in str(name) for name in one.data_vars)
+    xr.testing.assert_allclose(one, other, rtol=1e-8)
+    absolute = [pairwise(factor * activations) for factor in (1.0, 50.0)]
+    lower = "pairwise_input_lower@noise_variance"
+    assert (absolute[1][lower] > absolute[0][lower] + 0.1).all()
+
+
+def test_binned_names_and_values(activations):
+    found = binned(activations, bins=2)
+    assert set(found.data_vars) == {
+        "binned_input",
+        "binned_input_ceiling",
+        "binned_label",
+        "binned_label_ceiling",
+    }
+    assert found["binned_input"].dims == ("seed",)
+    assert found["seed"].values.tolist() == SEEDS
+    for index in range(3):
+        for target, labels in (("input", None), ("label", LABELS)):
+            alone = binned_information(activations.values[index], labels, bins=2)
+            np.testing.assert_allclose(found[f"binned_{target}"][index], alone.value)
+            np.testing.assert_allclose(found[f"binned_{target}_ceiling"], alone.ceiling)
+    assert (found["binned_input"] < found["binned_input_ceiling"]).any()
+    # bins span each network's own range: another scale, the same cells
+    scaled = activations * xr.DataArray([1.0, 10.0, 100.0], dims="seed")
+    np.testing.assert_allclose(binned(scaled, bins=2)["binned_input"], found["binned_input"])
+    wide = binned(activations, bin_width=100.0)
+    np.testing.assert_allclose(wide["binned_input"], 0, atol=1e-12)
+    corrected = binned(activations, bins=2, correction="miller-madow")
+    assert (corrected["binned_label"] != found["binned_label"]).any()
+
+
+def test_characteristics_are_those_of_each_network(activations):
+    found = characteristics(activations)
+    assert found["seed"].values.tolist() == SEEDS
+    for index in range(3):
+        alone = of_representation(activations.values[index], LABELS)
+        for name in found.data_vars:
+            np.testing.assert_allclose(
+                found[name][index], getattr(alone, str(name)), rtol=1e-9, err_msg=str(name)
+            )
+    every_unit = characteristics(activations - 0.5, positive_only=False)
+    assert (every_unit["variance"] != characteristics(activations - 0.5)["variance"]).any()
+
+
+def test_prediction_names_and_values(logits):
+    found = prediction(logits)
+    assert set(found.data_vars) == {
+        "prediction_input",
+        "prediction_label",
+        "prediction_irrelevant",
+    }
+    for index in range(3):
+        own = logits.values[index]
+        for name, value in {
+            "prediction_input": prediction_information(own, logits=True).value,
+            "prediction_label": prediction_information(own, LABELS, logits=True).value,
+            "prediction_irrelevant": irrelevant_information(own, LABELS, logits=True).value,
+        }.items():
+            np.testing.assert_allclose(found[name][index], value, rtol=1e-10)
+    np.testing.assert_allclose(
+        found["prediction_irrelevant"], found["prediction_input"] - found["prediction_label"]
+    )
+
+
+@pytest.mark.parametrize("name", measures)
+def test_diverged_replica_has_no_measure_and_leaves_the_others(name, activations, logits):
+    values = logits if name == "prediction" else activations
+    whole = measure_finite(measures[name], values, SETTINGS[name])
+    spoiled = values.copy(deep=True)
+    spoiled[1, 5, 2] = np.nan
+    found = measure_finite(measures[name], spoiled, SETTINGS[name])
+    assert set(found.data_vars) == set(whole.data_vars)
+    assert found["seed"].values.tolist() == SEEDS
+    for variable in whole.data_vars:
+        if "seed" in whole[variable].dims:
+            assert found[variable].sel(seed=7).isnull().all(), variable
+            np.testing.assert_allclose(
+                found[variable].sel(seed=[4, 9]),
+                whole[variable].sel(seed=[4, 9]),
+                rtol=1e-10,
+                err_msg=variable,
+            )
+        else:
+            np.testing.assert_allclose(found[variable], whole[variable])
+
+
+@pytest.mark.parametrize("name", measures)
+def test_nothing_but_diverged_replicas(name, activations):
+    found = measure_finite(measures[name], activations * np.nan, SETTINGS[name])
+    assert found["seed"].values.tolist() == SEEDS
+    assert not found.data_vars
+
+
+@pytest.mark.parametrize("name", measures)
+def test_a_replica_is_measured_as_if_it_were_alone(name, activations, logits):
+    values = logits if name == "prediction" else activations
+    whole = measure_finite(measures[name], values, SETTINGS[name])
+    alone = measure_finite(measures[name], values.sel(seed=[9]), SETTINGS[name])
+    for variable, own in alone.data_vars.items():
+        of_whole = whole[variable].sel(seed=[9]) if "seed" in own.dims else whole[variable]
+        np.testing.assert_allclose(own, of_whole, rtol=1e-10, err_msg=str(variable))
+
+
+def test_saturation_is_no_warning_in_a_study(activations):
+    """Warnings are errors in these tests, so this fails if one is given."""
+    with pytest.warns(SaturationWarning):
+        pairwise_information(1000 * activations, noise_variance=1e-6)
+    found = pairwise(1000 * activations, noise_variance=[1e-6])
+    lower = found["pairwise_input_lower@noise_variance"]
+    assert (lower > 0.95 * found["pairwise_input_ceiling"]).all()
