@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+from snakemake.logging import logger
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -20,16 +21,23 @@ for folder in reversed(folders):
     sys.path.insert(0, folder)
 os.environ["PYTHONPATH"] = os.pathsep.join([*folders, os.environ.get("PYTHONPATH", "")])
 
+from workflows.console import shorten
 from workflows.plan.errors import ConfigError
 from workflows.plan.study import OUTPUT, Study
 
+file = str((workflow.configfiles or ["config.yaml"])[-1])
 try:
-    study = Study(config, str((workflow.configfiles or ["config.yaml"])[-1]))
+    study = Study(config, file)
+    study.check_code()
     study.check_writable()
 except ConfigError as error:
     sys.exit(str(error))
 
-config["captions"] = study.captions()
+config |= {"captions": study.captions(), "file": file}  # for the report and for messages
+
+
+onstart:
+    shorten(logger, len(workflow.dag))
 
 
 wildcard_constraints:
@@ -45,6 +53,8 @@ rule all:
     input:
         study.targets(),
     default_target: True
+    message:
+        f"study {study.name} is complete"
 
 
 include: "workflows/rules/train.smk"

@@ -34,4 +34,4 @@ def job(snakemake: Any) -> Iterator[None]:
         text = " ".join(str(error).split())
         if not isinstance(error, ValueError | TypeError | OSError):
             text = f"{type(error).__name__}: {text} (trace in {log})"
-        sys.exit(f"{snakemake.rule}: {text}")
+        sys.exit(f"{snakemake.config['file']}: {snakemake.rule}: {text}")

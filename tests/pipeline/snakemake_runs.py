@@ -15,7 +15,7 @@ import yaml
 
 _PROJECT = Path(__file__).parents[2]
 # "Job 7: binned-a2aace of hidden2, digits-mlp-VR-grid-cee0a750 seeds-0-1", hashes left out
-_JOB = re.compile(r"^Job \d+: (.+)$", re.MULTILINE)
+_JOB = re.compile(r"^Job \d+: (?!study )(.+)$", re.MULTILINE)
 _HASH = re.compile(r"-[0-9a-f]{6}(?:[0-9a-f]{2})?(?=[ ,]|$)")
 
 

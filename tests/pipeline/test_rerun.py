@@ -163,7 +163,7 @@ def test_wording_of_the_code(finished, checkout):
         with path.open("a") as file:
             file.write("\n# One remark more.\n")
     edit(checkout, "infotheo/training/trainer.py", '"""Minimise', '"""Make small')
-    edit(checkout, "infotheo/training/progress.py", "left", "to go")
+    edit(checkout, "infotheo/training/progress.py", "} left", "} to go")
     edit(checkout, "workflows/job.py", "(trace in", "(more in")
     edit(checkout, "Snakefile", '"""', '"""Again: ')
     assert would_run(finished, CONFIG, checkout) == NOTHING

@@ -4,43 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflows.plan.chunks import TRAINED, Chunk
 from workflows.plan.config import checked
 from workflows.plan.device import gpus_of_a_job
 from workflows.plan.errors import ConfigError
 from workflows.plan.fingerprint import fingerprint
 from workflows.plan.identity import digest, readable
-from workflows.plan.runs import LOCATIONS, Run, expand
+from workflows.plan.layout import FIGURE_DATA, OUTPUT, Entry, Layout
+from workflows.plan.runs import LOCATIONS, expand
 from workflows.plan.settings import found, minimal
-from workflows.plan.sources import Definition, definition, parameters, summary
+from workflows.plan.sources import definition, summary
 
-_FIGURE_DATA = ("runs", "correlations", "histories", "activations", "reference")
 _SCRIPTS = "workflows.scripts"
 _PUBLISHED = Path(__file__).parents[1] / "reference"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A measure, figure or table with its settings."""
-
-    name: str
-    kind: str
-    code: Definition
-    settings: dict[str, Any]
-    layer: str | None = None
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Which data a figure or table takes."""
-        known = parameters(self.code) or {}
-        return tuple(name for name in _FIGURE_DATA if name in known)
-
-
-class Study:
+class Study(Layout):
     """The plan of a study: what its configuration, checked, comes to.
 
     Parameters
@@ -82,7 +63,6 @@ class Study:
             name: self._drawn("table", name, settings, file)
             for name, settings in self.config["tables"].items()
         }
-        self._by_name = {run.name: run for run in self.runs}
 
     def _measure(self, name: str, settings: Mapping[str, Any], file: str) -> Entry:
         key = f"{file}: measures.{name}"
@@ -97,7 +77,7 @@ class Study:
         source = settings.get(kind, name)
         code = found(source, (kind,), key)
         own = {k: v for k, v in settings.items() if k not in (kind, "layer")}
-        kept = minimal(own, code, key, positional=0, given=_FIGURE_DATA)
+        kept = minimal(own, code, key, positional=0, given=FIGURE_DATA)
         return Entry(name, source, code, kept, settings.get("layer", self.layers[0]))
 
     def check_writable(self) -> None:
@@ -114,6 +94,23 @@ class Study:
             if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
                 raise ConfigError(f"{folder}: not writable; expected a folder for the results")
 
+    def check_code(self) -> None:
+        """Read all code that results depend on.
+
+        Raises
+        ------
+        ConfigError
+            If some of it cannot be read.
+        """
+        for run in self.runs:
+            self.data_params(run.data_name)
+            self.train_params(run.name, run.chunks[0].name)
+        for entry in self.measures:
+            self.estimate_params(entry.name)
+        for kind, entries in {"figure": self.figures, "table": self.tables}.items():
+            for name in entries:
+                self.drawn_params(kind, name)
+
     # What each rule is called with: one plain dictionary, so that nothing else reruns it.
 
     def data_params(self, data: str) -> dict[str, Any]:
@@ -124,7 +121,7 @@ class Study:
 
     def train_params(self, run: str, chunk: str) -> dict[str, Any]:
         """Return what a chunk of a run trains."""
-        of = self._by_name[run]
+        of = self.run(run)
         seeds = self.chunk(run, chunk).seeds
         code = fingerprint([f"{_SCRIPTS}.train", *of.code])
         grid = chunk.startswith("selection")
@@ -132,7 +129,7 @@ class Study:
 
     def activation_params(self, run: str, layer: str) -> dict[str, Any]:
         """Return which network is rebuilt to record a layer."""
-        of = self._by_name[run]
+        of = self.run(run)
         code = fingerprint([f"{_SCRIPTS}.record_activations", *of.network_code])
         own = {key: of.spec[key] for key in ("network", "regularizer")}
         return {"code": code, "layer": layer, **own}
@@ -189,90 +186,10 @@ class Study:
         drawn = {**self.figures, **self.tables}
         return {name: summary(entry.code) for name, entry in drawn.items()}
 
-    # Files
-
-    def chunk(self, run: str, name: str) -> Chunk:
-        """Return a chunk of a run by its name, the selection included."""
-        of = self._by_name[run]
-        candidates = (*of.chunks, *([of.selection] if of.selection else []))
-        return next(chunk for chunk in candidates if chunk.name == name)
-
-    def folder(self, run: Run, chunk: Chunk) -> Path:
-        """Return where a chunk of a run lies."""
-        return self.results / "runs" / run.name / chunk.name
-
-    def data_file(self, run: str) -> Path:
-        """Return the data set of a run."""
-        return self.results / "data" / f"{self._by_name[run].data_name}.nc"
-
-    def selection_files(self, run: str, chunk: str) -> list[Path]:
-        """Return the trained grid that a chunk takes its loss weight from, if it does."""
-        of = self._by_name[run]
-        if of.selection is None or chunk == of.selection.name:
-            return []
-        return [self.folder(of, of.selection) / f"{part}.nc" for part in TRAINED]
-
-    def measured_file(self, run: str, chunk: str, layer: str) -> Path:
-        """Return what a measure looks at: a layer's activations, or the test set's logits."""
-        folder = self.results / "runs" / run / chunk
-        return folder / ("predictions.nc" if layer == OUTPUT else f"activations/{layer}.nc")
-
-    def estimate_files(self) -> list[Path]:
-        """Return the estimates of all runs, layers and measures."""
-        return [
-            self.folder(run, chunk) / "estimates" / layer / f"{entry.name}.nc"
-            for run in self.runs
-            for chunk in run.chunks
-            for entry in self.measures
-            for layer in ([OUTPUT] if _of_logits(entry) else self.layers)
-        ]
-
-    def history_files(self) -> list[Path]:
-        """Return the histories of all runs."""
-        return [self.folder(run, chunk) / "history.nc" for run in self.runs for chunk in run.chunks]
-
-    def drawn_inputs(self, kind: str, name: str) -> dict[str, list[Path]]:
-        """Return the files a figure or table needs, by the kind of data."""
-        entry = (self.figures if kind == "figure" else self.tables)[name]
-        study = self.results / self.name
-        first = next(iter(self.config["conditions"]))  # the one that changes nothing, if there is
-        shown = [run for run in self.runs if run.condition == first]
-        files: dict[str, list[Path]] = {
-            "runs": [study / "runs.csv"],
-            "correlations": [study / "correlations.csv"],
-            "histories": [
-                self.folder(run, chunk) / "history.nc" for run in shown for chunk in run.chunks
-            ],
-            "activations": [
-                self.folder(run, chunk) / "activations" / f"{entry.layer}.nc"
-                for run in shown
-                for chunk in run.chunks[:1]
-            ],
-        }
-        return {need: files[need] for need in entry.needs if need in files}
-
-    def targets(self) -> list[Path]:
-        """Return what the study is to make."""
-        study = self.results / self.name
-        return [
-            study / "config.yaml",
-            study / "runs.csv",
-            study / "correlations.csv",
-            *(study / "figures" / f"{name}.svg" for name in self.figures),
-            *(study / "tables" / f"{name}.csv" for name in self.tables),
-        ]
-
-
-OUTPUT = "logits"  # the pseudo-layer of measures that look at predictions
-
 
 def published() -> str:
     """Return a hash of the published numbers, which figures and tables are set beside."""
     return digest([[file.name, file.read_text()] for file in sorted(_PUBLISHED.glob("*.csv"))])
-
-
-def _of_logits(entry: Entry) -> bool:
-    return next(iter(parameters(entry.code) or {}), "") == "logits"
 
 
 __all__ = ["OUTPUT", "ConfigError", "Study"]
