@@ -36,6 +36,9 @@ except ConfigError as error:
 config |= {"captions": study.captions(), "file": file}  # for the report and for messages
 
 
+report: "workflows/captions/study.rst"
+
+
 onstart:
     shorten(logger, len(workflow.dag))
 
