@@ -1,0 +1,1 @@
+"""A network, a data set, a penalty and a measure of one's own."""
