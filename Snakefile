@@ -10,6 +10,7 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 if not workflow.configfiles:
+
     configfile: "config.yaml"
 
 
@@ -53,9 +54,9 @@ wildcard_constraints:
 
 
 rule all:
+    default_target: True
     input:
         study.targets(),
-    default_target: True
     message:
         f"study {study.name} is complete"
 

@@ -5,9 +5,9 @@ rule estimate:
         "results/runs/{run}/{chunk}/estimates/{layer}/{estimate}.nc",
     log:
         "results/logs/estimate/{run}/{chunk}/{layer}/{estimate}.log",
+    threads: 1
     params:
         spec=lambda wildcards: study.estimate_params(wildcards.estimate),
-    threads: 1
     message:
         "{wildcards.estimate} of {wildcards.layer}, {wildcards.run} {wildcards.chunk}"
     script:

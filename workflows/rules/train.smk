@@ -21,11 +21,11 @@ rule train:
         predictions="results/runs/{run}/{chunk}/predictions.nc",
     log:
         "results/logs/train/{run}/{chunk}.log",
-    params:
-        spec=lambda wildcards: study.train_params(wildcards.run, wildcards.chunk),
     threads: 1
     resources:
         gpu=study.gpu,
+    params:
+        spec=lambda wildcards: study.train_params(wildcards.run, wildcards.chunk),
     message:
         "train {wildcards.run} {wildcards.chunk}"
     script:
@@ -40,11 +40,11 @@ rule activations:
         "results/runs/{run}/{chunk}/activations/{layer}.nc",
     log:
         "results/logs/activations/{run}/{chunk}/{layer}.log",
-    params:
-        spec=lambda wildcards: study.activation_params(wildcards.run, wildcards.layer),
     threads: 1
     resources:
         gpu=study.gpu,
+    params:
+        spec=lambda wildcards: study.activation_params(wildcards.run, wildcards.layer),
     message:
         "activations of {wildcards.layer}, {wildcards.run} {wildcards.chunk}"
     script:
