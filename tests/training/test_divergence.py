@@ -48,6 +48,24 @@ def test_diverged_replica_is_recorded_and_harms_no_neighbour(name):
             np.testing.assert_array_equal(found, without[variable].isel(kept).values, variable)
 
 
+def test_one_tensor_that_is_not_finite_is_divergence():
+    """After a single step nothing but the output's weights is beyond float32."""
+    fitted = fit(
+        small_samples(),
+        network=NETWORK,
+        training={**TRAINING, "batch_size": 120, "epochs": 1},
+        regularizer={"name": "L2W", "layer": "output"},
+        seeds=[0],
+        loss_weights=[2**-6, 1e39],
+        grid=True,
+        device="cpu",
+    )
+    lost = fitted.weights.isel(loss_weight=1)
+    assert np.isfinite(lost["hidden1.linear.weight"]).all()
+    assert not np.isfinite(lost["output.weight"]).all()
+    assert fitted.history["diverged"].values.ravel().tolist() == [False, True]
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "momentum", "sgd", "rmsprop"])
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
 def test_every_optimizer_keeps_a_spoiled_gradient_to_its_replica(optimizer, bad):

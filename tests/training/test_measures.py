@@ -145,8 +145,12 @@ def test_characteristics_are_those_of_each_network(activations):
             np.testing.assert_allclose(
                 found[name][index], getattr(alone, str(name)), rtol=1e-9, err_msg=str(name)
             )
-    every_unit = characteristics(activations - 0.5, positive_only=False)
-    assert (every_unit["variance"] != characteristics(activations - 0.5)["variance"]).any()
+    signed = activations - 0.5
+    for positive_only in (True, False):
+        own = characteristics(signed, positive_only=positive_only)["activation_amplitude"]
+        alone = of_representation(signed.values, LABELS, positive_only=positive_only)
+        np.testing.assert_allclose(own, alone.activation_amplitude)
+    assert (own != characteristics(signed)["activation_amplitude"]).all()  # none is NaN
 
 
 def test_prediction_names_and_values(logits):
