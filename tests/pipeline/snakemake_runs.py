@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -31,11 +32,15 @@ def copy_project(folder: Path) -> Path:
 
 
 def command(
-    folder: Path, config: Mapping[str, Any], *options: str, project: Path | None = None
+    folder: Path,
+    config: Mapping[str, Any],
+    *options: str,
+    project: Path | None = None,
+    name: str = "study.yaml",
 ) -> list[str]:
     """Return the command that makes a study in a folder, its configuration written there."""
     project = project or folder / "project"
-    file = folder / "study.yaml"
+    file = folder / name
     file.write_text(yaml.safe_dump(dict(config), sort_keys=False))
     snakefile = str(project / "Snakefile")
     start = [sys.executable, "-m", "snakemake", "-s", snakefile, "--configfile", str(file)]
@@ -65,11 +70,34 @@ def make(folder: Path, config: Mapping[str, Any], cores: int = 2) -> None:
 
 def would_run(folder: Path, config: Mapping[str, Any], project: Path | None = None) -> list[str]:
     """Return the jobs of a dry run, sorted and without the hashes of their names."""
-    done = run(folder, config, "-n", project=project)
-    assert done.returncode == 0, done.stdout
-    jobs = sorted(_HASH.sub("", job) for job in _JOB.findall(done.stdout))
-    assert jobs or "Nothing to be done" in done.stdout, done.stdout
+    (jobs,) = would_run_each(folder, {"": config}, project).values()
     return jobs
+
+
+def would_run_each(
+    folder: Path, configs: Mapping[str, Mapping[str, Any]], project: Path | None = None
+) -> dict[str, list[str]]:
+    """Return the jobs of a dry run for each configuration."""
+    commands = [
+        command(folder, config, project=project, name=f"study-{number}.yaml")
+        for number, config in enumerate(configs.values())
+    ]
+    arguments = [words[words.index("-s") :] for words in commands]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.pipeline.dry_runs"],
+        input=json.dumps(arguments),
+        capture_output=True,
+        text=True,
+        cwd=_PROJECT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        check=True,
+    )
+    found = {}
+    for name, printed in zip(configs, json.loads(done.stdout), strict=True):
+        found[name] = sorted(_HASH.sub("", job) for job in _JOB.findall(printed))
+        assert found[name] or "Nothing to be done" in printed, printed
+        assert not printed.startswith("exit status"), printed
+    return found
 
 
 def tables(folder: Path, study: str = "tiny") -> dict[str, bytes]:
