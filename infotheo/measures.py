@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 import xarray as xr
 
 from infotheo.information.binned import binned_information
@@ -31,26 +32,30 @@ def pairwise(
 ) -> xr.Dataset:
     """Pairwise-distance bounds of I(Z;X) and I(Z;Y) at each noise variance, nats."""
     labels = activations["class"].values
+    fractions = list(relative_noise_variance)
+    # a collapsed network has no scale for the noise to go with: its relative values are NaN
+    varying = activations.sel(seed=activations["seed"][activations.var("sample").max("unit") > 0])
     noises = {"noise_variance": list(noise_variance)} if len(noise_variance) else {}
-    if len(relative_noise_variance):
-        fractions = list(relative_noise_variance)
-        noises["relative_noise_variance"] = variance_at_fraction(activations, fractions)
+    if fractions and varying.sizes["seed"]:
+        noises["relative_noise_variance"] = variance_at_fraction(varying, fractions)
     found: dict[str, xr.DataArray] = {}
     for sweep, variances in noises.items():
+        networks = activations if sweep == "noise_variance" else varying
         for target, truth in {"input": None, "label": labels}.items():
             with warnings.catch_warnings():
                 # saturation is a finding of the study: the ceilings stand beside the values
                 warnings.simplefilter("ignore", SaturationWarning)
-                bounds = pairwise_information(activations, truth, noise_variance=variances)
+                bounds = pairwise_information(networks, truth, noise_variance=variances)
             for field, values in bounds.data_vars.items():
                 name = f"pairwise_{target}_{field}"
                 if field == "ceiling":
                     found[name] = values
                 elif target == "label" or field in ("lower", "upper"):
-                    found[f"{name}@{sweep}"] = values.reset_coords(drop=True).assign_coords(
-                        seed=activations["seed"],
-                        **{sweep: list(noise_variance) if sweep == "noise_variance" else fractions},
+                    swept = list(noise_variance) if sweep == "noise_variance" else fractions
+                    plain = values.reset_coords(drop=True).assign_coords(
+                        {"seed": networks["seed"], sweep: swept}
                     )
+                    found[f"{name}@{sweep}"] = plain.reindex(seed=activations["seed"].values)
     return xr.Dataset(found)
 
 
@@ -77,9 +82,15 @@ def binned(
 
 
 def characteristics(activations: xr.DataArray, *, positive_only: bool = True) -> xr.Dataset:
-    """Amplitude, covariance, correlation, variance, sparsity, dead units and rank."""
+    """Amplitude, covariance, correlation, variance, sparsity, dead units, rank, and scale.
+
+    ``log_variance`` is the logarithm of the units' mean variance over all samples: the layer's
+    scale, in nats as noise sees it; NaN for a network whose units are all constant.
+    """
     labels = activations["class"].values
-    return representation_characteristics(activations, labels, positive_only=positive_only)
+    found = representation_characteristics(activations, labels, positive_only=positive_only)
+    variance = activations.astype("float64").var("sample").mean("unit")
+    return found.assign(log_variance=np.log(variance.where(variance > 0)))
 
 
 def prediction(logits: xr.DataArray) -> xr.Dataset:
@@ -105,8 +116,8 @@ measures: dict[str, Callable[..., xr.Dataset]] = {
 def measure_finite(
     measure: Callable[..., xr.Dataset], values: xr.DataArray, settings: Mapping[str, Any]
 ) -> xr.Dataset:
-    """Measure the replicas without NaN; those that diverged get NaN in every variable."""
-    diverged = values.isnull().any(["sample", "unit"])
+    """Measure the replicas that are finite; those that diverged get NaN in every variable."""
+    diverged = ~np.isfinite(values).all(["sample", "unit"])
     if bool(diverged.all()):
         return xr.Dataset(coords={"seed": values["seed"]})
     found = measure(values.sel(seed=values["seed"][~diverged]), **settings)

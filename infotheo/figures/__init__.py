@@ -13,6 +13,7 @@ from infotheo.figures.error_and_gap import error_and_gap
 from infotheo.figures.learning_curves import learning_curves
 from infotheo.figures.principal_components import principal_components
 from infotheo.figures.saturation import saturation
+from infotheo.figures.scale import scale_table
 from infotheo.figures.tables import published_correlations, published_table, regularizer_table
 
 figures = {
@@ -30,4 +31,5 @@ tables = {
     "regularizer_table": regularizer_table,
     "published_table": published_table,
     "published_correlations": published_correlations,
+    "scale_table": scale_table,
 }

@@ -12,7 +12,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from infotheo.data.samples import split_of
+from infotheo.data.samples import SPLITS, split_of
 from infotheo.networks import networks
 from infotheo.networks.layers import require_layers
 from infotheo.registry import lookup
@@ -110,6 +110,10 @@ def fit(
         For a setting that does not go with the samples or the network.
     """
     where = chosen_device(device)
+    if grid and not (samples["split"] == SPLITS.index("validation")).any():
+        raise ValueError(
+            "weight: found a list to choose from, but the data set has no validation samples"
+        )
     weights = list(loss_weights) or [0.0]
     replica_seeds = [seed for _ in weights for seed in seeds]
     replica_weights = [weight for weight in weights for _ in seeds]
@@ -201,14 +205,17 @@ def _labelled(
     predicted = {part: logits(trained.replicas, parts[part][0]).cpu() for part in ("train", "test")}
     errors = {f"{part}_error": error_of(out, parts[part][1]) for part, out in predicted.items()}
     finite = torch.stack(
-        [value.isfinite().reshape(len(value), -1).all(1).cpu() for value in state.values()]
-    )
+        [
+            *(value.isfinite().reshape(len(value), -1).all(1).cpu() for value in state.values()),
+            *(out.isfinite().reshape(len(out), -1).all(1) for out in predicted.values()),
+        ]
+    ).all(0)
     history = xr.Dataset(
         {
             quantity: (
                 ["epoch", *dims],
                 values.numpy().reshape(-1, *shape),
-                {"units": "1" if quantity.endswith("error") else "nats"},
+                {"units": "nats" if quantity == "train_loss" else "1"},
             )
             for quantity, values in trained.history.items()
         }
@@ -216,10 +223,10 @@ def _labelled(
             quantity: (dims, values.numpy().reshape(shape), {"units": "1"})
             for quantity, values in errors.items()
         }
-        | {"diverged": (dims, (~finite.all(0)).numpy().reshape(shape))},
+        | {"diverged": (dims, (~finite).numpy().reshape(shape))},
         coordinates | {"epoch": np.arange(1, len(trained.history["train_loss"]) + 1)},
     ).transpose(*dims, "epoch")
-    test = samples["split"].values == 2
+    test = samples["split"].values == SPLITS.index("test")
     predictions = xr.Dataset(
         {
             "logits": (

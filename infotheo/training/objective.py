@@ -43,9 +43,8 @@ def network_settings(name: str, layer: str | None, settings: Mapping[str, Any]) 
     change = network_regularizers.get(name)
     if change is None:
         return {}
-    return change(  # type: ignore[operator]
-        **({"layer": layer} if layer is not None else {}), **settings
-    )
+    takes_layer = "layer" in inspect.signature(change).parameters
+    return change(**({"layer": layer} if takes_layer else {}), **settings)
 
 
 def penalty(

@@ -92,6 +92,15 @@ _ELEMENTWISE = (
 )
 
 
+_OTHER_DROPOUTS = (
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    nn.AlphaDropout,
+    nn.FeatureAlphaDropout,
+)
+
+
 def _in_sequence(module: nn.Module) -> bool:
     """Whether every part is known, so that no ``forward`` of a user's runs on stacked tensors."""
     if type(module) is nn.Sequential:
@@ -103,7 +112,14 @@ def _in_sequence(module: nn.Module) -> bool:
 
 def _replace(module: nn.Module, in_sequence: bool) -> nn.Module:
     """Swap the layers that need to know of replicas, in place; keeps every name."""
+    if getattr(module, "inplace", False):
+        module.inplace = False  # a captured output must stay what its layer put out
     for name, child in module.named_children():
+        if isinstance(child, _OTHER_DROPOUTS):
+            raise ValueError(
+                f"layer {name!r} is {type(child).__name__}, whose masks a replica cannot draw from "
+                "its own stream; expected Dropout"
+            )
         if isinstance(child, nn.Dropout):
             setattr(module, name, _MaskedDropout(child.p))
         elif in_sequence and type(child) is nn.Linear:
@@ -153,10 +169,14 @@ class Replicas:
         self._in_sequence = type(modules[0]) is nn.Sequential and _in_sequence(modules[0])
         self._template = _replace(copy.deepcopy(modules[0]), self._in_sequence).to(device)
         parameters, buffers = stack_module_state(modules)
+        frozen = {name for name, value in modules[0].named_parameters() if not value.requires_grad}
         self.parameters = {
-            name: value.detach().to(device).requires_grad_() for name, value in parameters.items()
+            name: value.detach().to(device).requires_grad_()
+            for name, value in parameters.items()
+            if name not in frozen
         }
-        self.buffers = {name: value.to(device) for name, value in buffers.items()}
+        constant = {name: parameters[name].detach() for name in frozen}
+        self.buffers = {name: value.to(device) for name, value in (constant | buffers).items()}
         self._dropouts = {
             name: module
             for name, module in self._template.named_modules()

@@ -32,7 +32,9 @@ def choose_loss_weight(loss_weights: Sequence[float], validation_error: ArrayLik
     >>> choose_loss_weight([0.1, 1.0, 10.0], [[0.03, 0.03], [0.02, 0.03], [np.nan, 0.01]])
     1.0
     """
-    mean = np.asarray(validation_error, dtype=np.float64).mean(axis=1)
+    errors = np.asarray(validation_error, dtype=np.float64)
+    # errors are fractions in single precision: what differs by less is the same number of samples
+    mean = errors.mean(axis=1).round(7)
     if np.isnan(mean).all():
         raise ValueError(
             "weight: training diverged at every loss weight of the grid "

@@ -155,11 +155,11 @@ def _epoch(
             total = total + (weights * term).sum()
             penalty_sum += term.detach() * size
         loss_sum += loss.detach() * size
-        for parameter, gradient in zip(
-            parameters, torch.autograd.grad(total, parameters), strict=True
-        ):
+        # a module of the user's own may have parameters that this loss does not reach
+        gradients = torch.autograd.grad(total, parameters, allow_unused=True)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
             # a fused optimiser takes the gradient to lie in memory as its parameter does
-            parameter.grad = gradient.contiguous()
+            parameter.grad = gradient if gradient is None else gradient.contiguous()
         optimise.step()
     return loss_sum / len(labels), penalty_sum / len(labels)
 

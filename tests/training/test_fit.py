@@ -310,3 +310,32 @@ def test_recorded_layer_of_every_seed(samples, normalized):
     np.testing.assert_array_equal(
         hidden["class"], samples["label"].values[samples["split"].values == 1]
     )
+
+
+def test_equal_numbers_of_errors_over_several_seeds_are_a_tie():
+    larger = np.array([[0.031, 0.029, 0.033], [0.033, 0.031, 0.029]], dtype=np.float32)
+    for errors in (larger, larger[::-1]):
+        assert choose_loss_weight([0.1, 1.0], errors) == 0.1
+
+
+def test_a_list_to_choose_from_needs_validation_samples():
+    inputs = np.random.default_rng(0).normal(size=(40, 4))
+    labels = np.arange(40) % 2
+    split = np.repeat([0, 2], 20)
+    unvalidated = labelled_samples(inputs, labels, split, name="halves")
+    with pytest.raises(ValueError, match="no validation samples"):
+        fit(
+            unvalidated,
+            regularizer={"name": "VR", "layer": "hidden3"},
+            seeds=[0],
+            loss_weights=[0.1, 1.0],
+            grid=True,
+            **SETTINGS | {"training": {"batch_size": 10, "epochs": 1}},
+        )
+
+
+def test_baseline_has_no_use_for_a_layer(samples):
+    fitted = fit(
+        samples, regularizer={"name": "baseline", "layer": "hidden1"}, seeds=[0], **SETTINGS
+    )
+    assert not fitted.history["diverged"].any()

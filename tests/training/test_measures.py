@@ -138,6 +138,9 @@ def test_binned_names_and_values(activations):
 
 def test_characteristics_are_those_of_each_network(activations):
     found = characteristics(activations)
+    scale = found["log_variance"]
+    np.testing.assert_allclose(np.exp(scale), activations.values.var(1).mean(1), rtol=1e-12)
+    found = found.drop_vars("log_variance")
     assert found["seed"].values.tolist() == SEEDS
     for index in range(3):
         alone = of_representation(activations.values[index], LABELS)
@@ -219,3 +222,29 @@ def test_saturation_is_no_warning_in_a_study(activations):
     found = pairwise(1000 * activations, noise_variance=[1e-6])
     lower = found["pairwise_input_lower@noise_variance"]
     assert (lower > 0.95 * found["pairwise_input_ceiling"]).all()
+
+
+def test_a_collapsed_network_has_no_relative_values_and_spoils_no_other(activations):
+    collapsed = activations.copy()
+    collapsed[1] = 0.0
+    found = pairwise(collapsed, **SETTINGS["pairwise"])
+    whole = pairwise(activations, **SETTINGS["pairwise"])
+    relative = found["pairwise_input_lower@relative_noise_variance"]
+    assert relative.isnull().all("relative_noise_variance").values.tolist() == [False, True, False]
+    xr.testing.assert_allclose(  # sums in another order
+        relative[[0, 2]], whole["pairwise_input_lower@relative_noise_variance"][[0, 2]], rtol=1e-12
+    )
+    assert (found["pairwise_input_upper@noise_variance"][1] == 0).all()
+    assert characteristics(collapsed)["log_variance"].isnull().values.tolist() == [
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_one_value_that_is_not_finite_leaves_its_network_out(activations, bad):
+    spoiled = activations.copy()
+    spoiled[2, 5, 1] = bad
+    found = measure_finite(characteristics, spoiled, {})
+    assert found["sparsity"].isnull().values.tolist() == [False, False, True]

@@ -377,3 +377,38 @@ def test_bad_arguments_get_a_line_that_names_them():
         )
     with pytest.raises(ValueError, match="layer 'hidden9' has no weights"):
         penalty("L2W", "hidden9", {}, CLASSES)({"output.weight": torch.ones(1, 2, 2)}, None, labels)
+
+
+class PartlyTrained(nn.Module):
+    """A frozen layer, a parameter that the loss does not reach, and an in-place activation."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(16, 8)
+        self.first.requires_grad_(False)
+        self.activation = nn.ReLU(inplace=True)
+        self.last = nn.Linear(8, CLASSES)
+        self.unused = nn.Parameter(torch.ones(3))
+
+    def forward(self, inputs):
+        return self.last(self.activation(self.first(inputs)))
+
+
+def test_frozen_and_unused_parameters_stay_and_captured_outputs_are_the_layers_own():
+    start = Replicas(PartlyTrained, [0, 1], torch.device("cpu"), "first")
+    before = {name: value.clone() for name, value in start.parameters.items()}
+    assert set(before) == {"last.weight", "last.bias", "unused"}
+    inputs = torch.randn(2, 5, 16, generator=torch.Generator().manual_seed(0))
+    assert (start(inputs)[1] < 0).any()  # before the activation
+    trained = general(PartlyTrained, [0, 1], epochs=2).replicas
+    assert torch.equal(trained.buffers["first.weight"], start.buffers["first.weight"].double())
+    assert torch.equal(trained.parameters["unused"], before["unused"].double())
+    assert not torch.equal(trained.parameters["last.weight"], before["last.weight"].double())
+
+
+def test_dropout_of_whole_channels_is_refused_by_name():
+    def build():
+        return nn.Sequential(nn.Linear(16, 4), nn.Dropout2d(), nn.Linear(4, CLASSES))
+
+    with pytest.raises(ValueError, match="layer '1' is Dropout2d"):
+        Replicas(build, [0], torch.device("cpu"))
