@@ -117,7 +117,7 @@ def measure_finite(
     measure: Callable[..., xr.Dataset], values: xr.DataArray, settings: Mapping[str, Any]
 ) -> xr.Dataset:
     """Measure the replicas that are finite; those that diverged get NaN in every variable."""
-    diverged = ~np.isfinite(values).all(["sample", "unit"])
+    diverged = (~xr.apply_ufunc(np.isfinite, values)).any(["sample", "unit"])
     if bool(diverged.all()):
         return xr.Dataset(coords={"seed": values["seed"]})
     found = measure(values.sel(seed=values["seed"][~diverged]), **settings)

@@ -74,7 +74,7 @@ def _held(columns: NDArray[np.float64]) -> tuple[float, float, float, float]:
     columns = settled(columns)
     if len(columns) < 4 or (np.ptp(columns, axis=0) == 0).any():
         return (np.nan,) * 4
-    r = np.corrcoef(columns, rowvar=False)
+    r = np.asarray(np.corrcoef(columns, rowvar=False))
     direct, with_scale, of_scale = float(r[0, 1]), float(r[0, 2]), float(r[1, 2])
     rest = (1 - with_scale**2) * (1 - of_scale**2)
     partial = (direct - with_scale * of_scale) / np.sqrt(rest) if rest > 0 else np.nan

@@ -31,7 +31,7 @@ def batch_normalization(layer: str) -> dict[str, Any]:
 
 
 # Regularizers that are settings of the network rather than a term of the loss.
-network_regularizers = {
+network_regularizers: dict[str, Callable[..., dict[str, Any]]] = {
     "baseline": baseline,
     "dropout": dropout,
     "batch_norm": batch_normalization,

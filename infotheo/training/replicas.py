@@ -113,7 +113,8 @@ def _in_sequence(module: nn.Module) -> bool:
 def _replace(module: nn.Module, in_sequence: bool) -> nn.Module:
     """Swap the layers that need to know of replicas, in place; keeps every name."""
     if getattr(module, "inplace", False):
-        module.inplace = False  # a captured output must stay what its layer put out
+        # a captured output must stay what its layer put out
+        setattr(module, "inplace", False)  # noqa: B010
     for name, child in module.named_children():
         if isinstance(child, _OTHER_DROPOUTS):
             raise ValueError(
