@@ -52,7 +52,8 @@ def run_rows(
             "train_error": train_error,
             "validation_error": _number(own["validation_error"].isel(epoch=-1)),
             "test_error": test_error,
-            "generalization_gap": test_error - train_error,
+            # both are decimals of at most nine digits; so is their difference
+            "generalization_gap": round(test_error - train_error, 9),
             "diverged": bool(own["diverged"]),
         }
         for suffix, estimate in estimates:
