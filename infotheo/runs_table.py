@@ -21,7 +21,6 @@ FIXED = [
     "generalization_gap",
     "diverged",
 ]
-_DIAGNOSTICS = ("_ceiling", "_outside", "left_out_", "rank_tolerance")
 
 
 def run_rows(
@@ -80,7 +79,7 @@ def _columns(estimate: xr.Dataset, seed: int, suffix: str) -> dict[str, float]:
         if sweep == "noise_variance":
             columns[f"{base}{suffix}"] = float(values[0])
         for setting, value in zip(own[dim].values, values, strict=True):
-            columns[f"{base}{suffix}@{dim}={setting:g}"] = float(value)
+            columns[f"{base}{suffix}@{dim}={setting:.15g}"] = float(value)
     return columns
 
 
@@ -97,5 +96,12 @@ def measure_columns(table: pd.DataFrame) -> list[str]:
     return [
         column
         for column in table.columns
-        if column not in FIXED and not any(part in column for part in _DIAGNOSTICS)
+        if column not in FIXED and not _is_diagnostic(column.partition("@")[0])
     ]
+
+
+def _is_diagnostic(measure: str) -> bool:
+    """Whether a column says how far another can be trusted rather than measuring anything."""
+    return measure.endswith(("_ceiling", "_outside")) or measure.startswith(
+        ("left_out_", "rank_tolerance")
+    )

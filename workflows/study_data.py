@@ -13,15 +13,15 @@ from workflows.files import read_dataset, read_table
 REFERENCE = Path(__file__).parent / "reference"
 
 
-def read_needed(inputs: Mapping[str, Iterable[str]], labels: Mapping[str, str]) -> dict[str, Any]:
+def read_needed(inputs: Mapping[str, Iterable[str]], shown: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a figure or table.
 
     Parameters
     ----------
     inputs
         Kind of data → files.
-    labels
-        Name of a run → its regularizer, the key of histories and activations.
+    shown
+        ``run/chunk`` → its regularizer, the key of histories and activations, and its seeds.
     """
     needed: dict[str, Any] = {}
     for kind, files in inputs.items():
@@ -29,15 +29,16 @@ def read_needed(inputs: Mapping[str, Iterable[str]], labels: Mapping[str, str]) 
             (file,) = files
             needed[kind] = read_table(file)
         elif kind in ("histories", "activations"):
-            needed[kind] = _by_regularizer(files, labels, kind)
+            needed[kind] = _by_regularizer(files, shown, kind)
     return needed
 
 
-def _by_regularizer(files: Iterable[str], labels: Mapping[str, str], kind: str) -> dict[str, Any]:
+def _by_regularizer(files: Iterable[str], shown: Mapping[str, Any], kind: str) -> dict[str, Any]:
     chunks: dict[str, list[xr.Dataset]] = {}
     for file in files:
-        run = next(part for part in Path(file).parts if part in labels)
-        chunks.setdefault(labels[run], []).append(read_dataset(file))
+        # results/runs/<run>/<chunk>/…
+        label, seeds = next(of for key, of in shown.items() if f"/{key}/" in Path(file).as_posix())
+        chunks.setdefault(label, []).append(read_dataset(file).sel(seed=seeds))
     whole = {label: xr.concat(parts, "seed", join="exact") for label, parts in chunks.items()}
     if kind == "histories":
         return whole

@@ -53,20 +53,21 @@ def scale_table(runs: pandas.DataFrame, *, condition: str | None = None) -> pand
     """
     needed(runs, ["log_variance", "pairwise_input_lower"], "scale_table")
     chosen = of_condition(runs, condition, "scale_table")
-    numbers = chosen.select_dtypes("number")
-    means = numbers.groupby(chosen["regularizer"], sort=False).mean()
     rows = []
     for setting in ("noise_variance", "relative_noise_variance"):
         for bound in ("lower", "upper"):
-            columns = sweep(means.columns, f"pairwise_input_{bound}", setting)
+            columns = sweep(chosen.columns, f"pairwise_input_{bound}", setting)
             for value, column in columns.items():
                 for target in TARGETS:
-                    found = means[[column, target, "log_variance"]].dropna()
+                    numbers = chosen[[column, target, "log_variance"]].astype(float)
+                    finite = numbers[np.isfinite(numbers).all(axis=1)]  # a run is in or out whole
+                    names = chosen.loc[finite.index, "regularizer"]
+                    found = finite.groupby(names, sort=False).mean()
                     rows.append(
                         (bound, setting, value, target, *_held(found.to_numpy()), len(found))
                     )
-    names = ["coefficient", "scale_with_target", "bound_with_scale", "partial", "n"]
-    return pandas.DataFrame(rows, columns=["bound", "setting", "value", "target", *names])
+    numbers_of = ["coefficient", "scale_with_target", "bound_with_scale", "partial", "n"]
+    return pandas.DataFrame(rows, columns=["bound", "setting", "value", "target", *numbers_of])
 
 
 def _held(columns: NDArray[np.float64]) -> tuple[float, float, float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -107,7 +108,7 @@ def train(
     )
     weights = torch.tensor(list(loss_weights or ()), dtype=torch.float32, device=device)
     inputs, labels = inputs.to(device), labels.to(device)
-    state = _State(replicas, optimise, epochs)
+    state = _State(replicas, optimise, epochs, (inputs, labels, weights, *validation))
     first = state.load(checkpoint_path)
     saved = time.monotonic()
     for epoch in progress(first, epochs, label, "epoch"):
@@ -189,10 +190,16 @@ def error_of(predicted: Tensor, labels: Tensor) -> Tensor:
 
 
 class _State:
-    """All that training needs to go on after an epoch."""
+    """All that training needs to go on after an epoch, and what it is the training of."""
 
-    def __init__(self, replicas: Replicas, optimise: torch.optim.Optimizer, epochs: int):
-        self.replicas, self.optimise = replicas, optimise
+    def __init__(
+        self,
+        replicas: Replicas,
+        optimise: torch.optim.Optimizer,
+        epochs: int,
+        given: Sequence[Tensor],
+    ):
+        self.replicas, self.optimise, self.given = replicas, optimise, given
         names = ("train_loss", "penalty", "validation_error")
         self.history = {name: torch.full((epochs, len(replicas)), torch.nan) for name in names}
 
@@ -206,13 +213,24 @@ class _State:
         tensors = {
             f"{group}:{name}": t for group, each in groups.items() for name, t in each.items()
         }
-        checkpoint.save(path, {"epoch": torch.tensor(epoch), **tensors})
+        checkpoint.save(
+            path, {"epoch": torch.tensor(epoch), "training": self._identity(), **tensors}
+        )
+
+    def _identity(self) -> Tensor:
+        """Digest of samples, weights and seeds: the state of another training is no use."""
+        digest = hashlib.blake2b(repr(self.replicas.seeds).encode(), digest_size=16)
+        for tensor in self.given:
+            digest.update(tensor.detach().cpu().contiguous().numpy().data)
+        for name, value in self.replicas.parameters.items():
+            digest.update(f"{name}{tuple(value.shape)}".encode())
+        return torch.frombuffer(bytearray(digest.digest()), dtype=torch.uint8)
 
     @torch.no_grad()
     def load(self, path: Path | None) -> int:
         """Restore what was saved and return the epoch to go on with, or 0."""
         tensors = checkpoint.load(path) if path else None
-        if tensors is None:
+        if tensors is None or not torch.equal(tensors.pop("training"), self._identity()):
             return 0
         optimizer_state = {}
         for name, value in tensors.items():

@@ -5,7 +5,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infotheo import characteristics as module
+from infotheo.representation import characteristics as module
 from infotheo.representation import moments
 from infotheo.representation.characteristics import Characteristics, characteristics
 

@@ -1,5 +1,7 @@
 """Whatever is wrong with a configuration is said in one line: file, key, found, expected."""
 
+import datetime
+
 import pytest
 
 from tests.pipeline.tiny_study import changed
@@ -72,6 +74,14 @@ def test_unknown_and_missing_keys(changes, key, said, tmp_path):
         ("device", "gpu", "expected auto, cpu, cuda"),
         ("correlation.confidence", 1, "expected a number between 0 and 1"),
         ("data.data_dir", 3, "expected a folder"),
+        ("network.width", datetime.date(2020, 1, 1), "found 2020-01-01 (date)"),
+        ("regularizers.L2W.weight", 10**400, "a number of 401 digits"),
+        ("training.learning_rate", "1e400", "expected a finite number"),
+        ("measures.pairwise.noise_variance", [1, 1], "each once"),
+        ("measures.binned.correction", "miller", "expected 'miller-madow'"),
+        ("measures", {}, "at least one entry"),
+        ("layers", ["../x"], "expected the name of a layer"),
+        ("figures.saturation.figure", 3, "expected the name of a figure"),
         ("study", "runs", "other than runs"),
         ("study", "../up", "a name of letters"),
     ],

@@ -138,6 +138,23 @@ def test_follows_reexports_and_stars(package):
     assert package("picked", "constants", "OFFSET = 5", "OFFSET = 6") != before
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import infotheo as it\n\ndef mine(z):\n    return it.binned_information(z)\n",
+        "from infotheo import binned_information as b\n\ndef mine(z):\n    return b(z)\n",
+    ],
+)
+def test_public_names_are_followed_to_where_they_are_defined(text, tmp_path, monkeypatch):
+    (tmp_path / "measuring.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    forget()
+    own = sources.definition("measuring", "mine")
+    packages = frozenset({"infotheo", "measuring"})
+    (used,) = hashing._used(own, packages)
+    assert (used.module, used.name) == ("infotheo.information.binned", "binned_information")
+
+
 def test_installed_libraries_are_not_followed():
     found = sources.definition("torch.optim", "SGD")
     assert found is not None

@@ -21,9 +21,19 @@ class Killed(BaseException):
     """Not an error: nothing in training may catch it."""
 
 
-def run(path=None, *, stop_at=None, optimizer="adam", seconds=0.0, epochs=EPOCHS):
+def run(
+    path=None,
+    *,
+    stop_at=None,
+    optimizer="adam",
+    seconds=0.0,
+    epochs=EPOCHS,
+    weights=(0.1, 1.0),
+    shift=0.0,
+):
     """Train with dropout and batch normalization; return the result and the steps it took."""
     inputs, labels = clusters()
+    inputs = inputs + shift
     steps = count(1)
     taken = 0
 
@@ -46,7 +56,7 @@ def run(path=None, *, stop_at=None, optimizer="adam", seconds=0.0, epochs=EPOCHS
         (inputs, labels),
         (inputs[:20], labels[:20]),
         seeds=[0, 1],
-        loss_weights=[0.1, 1.0],
+        loss_weights=weights,
         penalty=penalty,
         penalized_layer="hidden2",
         optimizer=optimizer,
@@ -78,6 +88,17 @@ def test_resumed_training_is_the_same_to_the_bit(tmp_path, optimizer, done):
     resumed, steps = run(path, optimizer=optimizer)
     assert steps == (EPOCHS - done) * STEPS
     assert_same(resumed, undisturbed)
+
+
+@pytest.mark.parametrize("other", [{"shift": 0.5}, {"weights": (0.1, 2.0)}])
+def test_state_of_another_training_is_no_use(tmp_path, other):
+    path = tmp_path / "state.npz"
+    with pytest.raises(Killed):
+        run(path, stop_at=3 * STEPS)
+    assert path.exists()
+    trained, steps = run(path, **other)
+    assert steps == EPOCHS * STEPS
+    assert_same(trained, run(**other)[0])
 
 
 def test_interrupted_again_and_again(tmp_path):
@@ -198,7 +219,7 @@ def test_nothing_is_pickled_or_unpickled(tmp_path):
     with pytest.raises(Killed):
         run(path, stop_at=STEPS + 1)
     with np.load(path, allow_pickle=False) as archive:
-        assert all(archive[name].dtype.kind in "fi" for name in archive.files)
+        assert all(archive[name].dtype.kind in "fiu" for name in archive.files)
         assert int(archive["epoch"]) == 1
     np.savez(path, epoch=np.array([Harmful()], dtype=object))
     assert checkpoint.load(path) is None

@@ -1,6 +1,7 @@
 """The table of runs: one row for each network, a column for each measure and setting."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -133,3 +134,19 @@ def test_measures_are_what_is_no_name_error_or_diagnostic(history, estimate):
         "pairwise_input_lower@hidden1@noise_variance=0.001",
         "pairwise_input_lower@hidden1@relative_noise_variance=1e-05",
     ]
+
+
+def test_close_values_of_a_sweep_keep_their_own_columns(history):
+    values = [1234567.0, 1234568.0]
+    estimate = xr.Dataset(
+        {"bound@noise_variance": (("seed", "noise_variance"), [[1.0, 2.0]])},
+        {"seed": [0], "noise_variance": values},
+    )
+    (found,) = run_rows(history, [("", estimate)], [0])
+    assert found["bound@noise_variance=1234567"] == 1.0
+    assert found["bound@noise_variance=1234568"] == 2.0
+
+
+def test_only_the_measures_own_name_makes_it_a_diagnostic():
+    names = ["sparsity@block_outside", "binned_input_ceiling", "left_out_pairs", "my_left_out_unit"]
+    assert measure_columns(pd.DataFrame(columns=names)) == [names[0], names[3]]

@@ -67,6 +67,9 @@ def _in_order(entries: Mapping[str, Any], kinds: tuple[str, ...]) -> dict[str, A
     return dict(sorted(entries.items(), key=rank))
 
 
+_TOO_LARGE = 2**63
+
+
 def _numbers(value: Any, file: str, key: str) -> Any:
     if isinstance(value, Mapping):
         return {
@@ -76,9 +79,16 @@ def _numbers(value: Any, file: str, key: str) -> Any:
     if isinstance(value, list | tuple):
         return [_numbers(item, file, f"{key}.{index}") for index, item in enumerate(value)]
     if isinstance(value, str) and _EXPONENT.fullmatch(value):
-        return float(value)
+        value = float(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{file}: {key}: found {value}, expected a finite number")
+    if isinstance(value, int) and abs(value) >= _TOO_LARGE:
+        raise ConfigError(f"{file}: {key}: found a number of {len(str(value))} digits, too large")
+    if not isinstance(value, str | bool | int | float | None):
+        raise ConfigError(
+            f"{file}: {key}: found {value} ({type(value).__name__}), expected text, a number, "
+            "true, false, a list or a mapping"
+        )
     return value
 
 

@@ -16,7 +16,9 @@ def gpus_of_a_job(device: str, file: str) -> int:
     ConfigError
         If a device is asked for that this machine lacks.
     """
-    cuda = Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidia0").exists()
+    # NVIDIA's driver, the same below Windows, and AMD's, which torch calls cuda as well
+    traces = ("/proc/driver/nvidia/version", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")
+    cuda = any(Path(trace).exists() for trace in traces)
     mps = sys.platform == "darwin"
     if (device.startswith("cuda") and not cuda) or (device == "mps" and not mps):
         raise ConfigError(

@@ -110,9 +110,14 @@ def _resolved(module: str, name: str | None, attributes: Sequence[str]) -> Defin
     while path:
         first, *path = path
         found = definition(module, first)
-        origin = top_level(module).get(first)
-        if found is not None or origin is None and not module_file(f"{module}.{first}"):
+        if found is not None:
             return found
+        homes = _lazy_homes(module)
+        if first in homes:
+            return definition(homes[first], first)
+        origin = top_level(module).get(first)
+        if origin is None and not module_file(f"{module}.{first}"):
+            return None
         if isinstance(origin, tuple):  # a module, imported by the package
             module = origin[0] if origin[1] is None else f"{origin[0]}.{origin[1]}"
         else:
@@ -133,6 +138,13 @@ def _text(value: object) -> str:
     return repr(value)
 
 
+@cache
+def _lazy_homes(module: str) -> dict[str, str]:
+    """Return the names that a package imports when they are first used, from its ``_HOMES``."""
+    homes = definition(module, "_HOMES")
+    return ast.literal_eval(homes.node.value) if homes else {}  # type: ignore[attr-defined]
+
+
 def _walk(node: ast.AST) -> Iterator[ast.AST]:
     waiting: list[object] = [node]
     while waiting:
@@ -146,7 +158,9 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
 
 def _fields(node: ast.AST) -> list[object]:
     """Return what a part of the code consists of, without docstrings and the wording of errors."""
-    fields = [getattr(node, name, None) for name in node._fields if name != "ctx"]
+    given = [getattr(node, name, None) for name in node._fields if name != "ctx"]
+    # later versions of Python add fields that are empty where nothing uses them
+    fields = [value for value in given if value is not None and value != []]
     if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
         return [node.exc.func]
     if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:

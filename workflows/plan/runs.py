@@ -14,7 +14,7 @@ from workflows.plan.identity import digest, readable
 from workflows.plan.settings import found, minimal, takes
 from workflows.plan.sources import Definition, definition, parameters, registered
 
-# Where something lies is no part of what it is.
+# Where a data set lies is no part of what it is, where its content is checked.
 LOCATIONS = ("data_dir",)
 _SCHEDULING = ("seeds", "seeds_per_job", "regularized_layer")
 _PENALTIES = ("regularizer", "weight regularizer")
@@ -93,8 +93,10 @@ def _run(
 ) -> Run:
     data, network, training = (dict(sections[key]) for key in ("data", "network", "training"))
     dataset = found(data["name"], ("data set",), f"{file}: data.name")
-    placeless = {name: value for name, value in data.items() if name not in LOCATIONS}
-    data_spec = _named(placeless, dataset, f"{file}: data", positional=0)
+    # a registered data set is checked, wherever it lies; one of the user's own is its folder's
+    elsewhere = LOCATIONS if ":" not in data["name"] else ()
+    placeless = {name: value for name, value in data.items() if name not in elsewhere}
+    data_spec = _named(placeless, dataset, f"{file}: data", positional=0, given=elsewhere)
     network_code = found(network["name"], ("network",), f"{file}: network.name")
     network_spec = _named(network, network_code, f"{file}: network", positional=2)
     optimizer = found(
@@ -137,10 +139,14 @@ def _run(
 
 
 def _named(
-    section: Mapping[str, Any], function: Definition, key: str, positional: int
+    section: Mapping[str, Any],
+    function: Definition,
+    key: str,
+    positional: int,
+    given: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     own = {name: value for name, value in section.items() if name != "name"}
-    kept = minimal(own, function, key, positional=positional, given=LOCATIONS)
+    kept = minimal(own, function, key, positional=positional, given=given)
     return {"name": section["name"], **kept}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from typing import Any
 
@@ -109,6 +110,11 @@ def _check_type(value: Any, annotation: str, key: str) -> None:
     if kind == "Sequence[float]" and not rest:
         if not isinstance(value, list) or not all(type(each) in _KINDS["float"] for each in value):
             raise ConfigError(f"{key}: found {value!r}, expected a list of numbers")
+        return
+    if kind.startswith("Literal["):
+        choices = ast.literal_eval(f"({kind[len('Literal[') : -1]},)")
+        if value not in choices and not (value is None and "None" in rest):
+            raise ConfigError(f"{key}: found {value!r}, expected {' or '.join(map(repr, choices))}")
         return
     if kind not in _KINDS or (value is None and "None" in rest) or any(r != "None" for r in rest):
         return

@@ -170,7 +170,12 @@ class Study(Layout):
         return {
             "code": fingerprint([f"{_SCRIPTS}.{script}", entry.code]),
             kind: entry.kind,
-            "labels": {run.name: run.regularizer for run in self.runs},
+            # run and chunk → what it is called, and which of its seeds this study asks for
+            "shown": {
+                f"{run.name}/{chunk.name}": [run.regularizer, list(chunk.wanted)]
+                for run in (self.runs if {"histories", "activations"} & set(entry.needs) else ())
+                for chunk in run.chunks
+            },
             "reference": published() if "reference" in entry.needs else "",
             "settings": entry.settings,
         }

@@ -9,7 +9,7 @@ with job(snakemake):
     from infotheo.registry import lookup
 
     spec = snakemake.params.spec
-    needed = read_needed({kind: files for kind, files in snakemake.input.items()}, spec["labels"])
+    needed = read_needed({kind: files for kind, files in snakemake.input.items()}, spec["shown"])
     if spec["reference"]:
         needed["reference"] = str(REFERENCE)
     function = lookup(spec["table"], tables, "table")
