@@ -20,11 +20,13 @@ folders = [workflow.basedir, os.getcwd()]
 folders += [str(Path(file).resolve().parent) for file in workflow.configfiles]
 for folder in reversed(folders):
     sys.path.insert(0, folder)
+# One thread a job: results then do not depend on how many jobs share the machine.
+os.environ |= {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS")}
 os.environ["PYTHONPATH"] = os.pathsep.join([*folders, os.environ.get("PYTHONPATH", "")])
 
 from workflows.console import shorten
 from workflows.plan.errors import ConfigError
-from workflows.plan.study import OUTPUT, Study
+from workflows.plan.study import Study
 
 file = str((workflow.configfiles or ["config.yaml"])[-1])
 try:

@@ -1,19 +1,14 @@
-"""What every job's script has around its work: one thread, one clear line when it fails."""
+"""What every job's script has around its work: one clear line when it fails."""
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-
-# One thread a job: results then do not depend on how many jobs share the machine.
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_name] = "1"
 
 
 @contextmanager

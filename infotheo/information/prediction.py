@@ -223,12 +223,6 @@ def fano_error_bound(conditional_entropy: Any, classes: int) -> Any:
     return bound.clip(0.0)  # NumPy, torch and xarray alike
 
 
-def _read(probabilities: Any, sample_dim: str, unit_dim: str) -> Samples:
-    return read_samples(
-        probabilities, name="probabilities", sample_dim=sample_dim, unit_dim=unit_dim
-    )
-
-
 def _read_probabilities(samples: Samples, logits: bool) -> Array:
     """Check and scale probabilities, or normalise logits, to (batch, sample, class) float64."""
     xp, p = samples.namespace, samples.flat()
