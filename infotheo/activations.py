@@ -11,6 +11,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from infotheo import __version__
 from infotheo.networks.layers import require_layers
 
 
@@ -98,11 +99,12 @@ def dump_activations(
             layer: (
                 ("sample", "unit" if len(layers) == 1 else f"unit_{layer}"),
                 np.concatenate(parts),
-                {"long_name": f"activation of {layer}"},
+                {"long_name": f"activation of {layer}", "units": "1"},
             )
             for layer, parts in recorded.items()
         },
         {"class": ("sample", np.concatenate(labels))} if labels else None,
+        {"infotheo_version": __version__},
     )
 
 

@@ -113,7 +113,8 @@ def read_samples(
     name
         The argument's name, for messages.
     sample_dim, unit_dim
-        Names of the two dimensions of a DataArray.
+        Names of the two dimensions of a DataArray; ``unit_<layer>`` stands for ``unit`` where it is
+        the only one of the kind.
     minimum
         The fewest samples that the estimator can use.
 
@@ -137,6 +138,9 @@ def read_samples(
             raise TypeError(
                 f"{name} is an xarray {type(z).__name__}; expected a DataArray (pick one variable)"
             )
+        if unit_dim not in z.dims:  # one of several layers, as dump_activations names them
+            own = [dim for dim in z.dims if str(dim).startswith(f"{unit_dim}_")]
+            unit_dim = own[0] if len(own) == 1 else unit_dim
         missing = [dim for dim in (sample_dim, unit_dim) if dim not in z.dims]
         if missing:
             raise ValueError(

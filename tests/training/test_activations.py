@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from infotheo.activations import dump_activations
+from infotheo.information.pairwise import pairwise_information
 
 
 class Images(nn.Module):
@@ -220,3 +221,13 @@ def test_what_cannot_be_recorded_is_said_in_a_line(model, images):
     with pytest.raises(ValueError, match="a batch of 3 parts, expected inputs, or inputs and"):
         dump_activations(model, [(images, images, images)], ["head"])
     assert hooks_of(model) == 0
+
+
+def test_each_of_several_layers_goes_straight_into_an_estimator():
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    inputs = torch.randn(12, 3, generator=torch.Generator().manual_seed(0))
+    both = dump_activations(model, [inputs], ["0", "2"])
+    alone = dump_activations(model, [inputs], ["2"])
+    found = pairwise_information(both["2"], noise_variance=1.0)
+    expected = pairwise_information(alone["2"], noise_variance=1.0)
+    assert float(found["lower"]) == float(expected["lower"])

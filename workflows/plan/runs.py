@@ -222,7 +222,7 @@ def _check_batch(
     known, defaults = parameters(dataset) or {}, parameters(trainer) or {}
     size = data.get("train_size", known["train_size"].default if "train_size" in known else None)
     batch = training.get("batch_size", defaults["batch_size"].default)
-    if isinstance(size, int) and batch > size:
+    if isinstance(size, int) and 0 < size < batch:
         raise ConfigError(
             f"{file}: training.batch_size: found {batch}, expected at most {size}, the number of "
             "training samples"
