@@ -46,6 +46,11 @@ onstart:
     shorten(logger, len(workflow.dag))
 
 
+onsuccess:
+    if len(workflow.dag):
+        print(f"results/{study.name} holds the study; a page of it: snakemake --report report.html")
+
+
 wildcard_constraints:
     data=r"[^/]+",
     run=r"[^/]+",

@@ -29,4 +29,6 @@ def job(snakemake: Any) -> Iterator[None]:
         text = " ".join(str(error).split())
         if not isinstance(error, ValueError | TypeError | OSError):
             text = f"{type(error).__name__}: {text} (trace in {log})"
-        sys.exit(f"{snakemake.config['file']}: {snakemake.rule}: {text}")
+        # in one write: jobs that fail together must not end up on one line
+        sys.stderr.write(f"{snakemake.config['file']}: {snakemake.rule}: {text}\n")
+        sys.exit(1)
