@@ -48,7 +48,9 @@ onstart:
 
 onsuccess:
     if len(workflow.dag):
-        print(f"results/{study.name} holds the study; a page of it: snakemake --report report.html")
+        print(
+            f"results/{study.name} holds the study; a page of it: snakemake --report report.html"
+        )
 
 
 wildcard_constraints:
