@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import subprocess
 from types import SimpleNamespace
 
@@ -67,23 +68,30 @@ def a_job(tmp_path):
     return SimpleNamespace(log=[str(log)], rule="estimate", config={"file": "study.yaml"})
 
 
-def test_errors_of_the_users_making_are_one_line(tmp_path):
-    with pytest.raises(SystemExit, match=r"^study.yaml: estimate: bins: found 0, expected 1$"):
-        with job(a_job(tmp_path)):
-            raise ValueError("bins: found 0,\n    expected 1")
+def complaint_of(error, tmp_path, capsys):
+    """Return what a job that raises this writes to standard error; it must fail."""
+    with pytest.raises(SystemExit) as ended, job(a_job(tmp_path)):
+        raise error
+    assert ended.value.code == 1
+    return capsys.readouterr().err
 
 
-def test_other_errors_name_the_log(tmp_path):
-    with pytest.raises(SystemExit, match=r"KeyError: 'seed' \(trace in .*job.log\)"):
-        with job(a_job(tmp_path)):
-            raise KeyError("seed")
+def test_errors_of_the_users_making_are_one_line(tmp_path, capsys):
+    error = ValueError("bins: found 0,\n    expected 1")
+    told = complaint_of(error, tmp_path, capsys)
+    assert told == "study.yaml: estimate: bins: found 0, expected 1\n"
 
 
-def test_a_folder_of_logs_that_cannot_be_made(tmp_path):
+def test_other_errors_name_the_log(tmp_path, capsys):
+    told = complaint_of(KeyError("seed"), tmp_path, capsys)
+    assert re.fullmatch(r"study.yaml: estimate: KeyError: 'seed' \(trace in .*job.log\)\n", told)
+
+
+def test_a_folder_of_logs_that_cannot_be_made(tmp_path, capsys):
     (tmp_path / "logs").write_text("")
-    with pytest.raises(SystemExit, match="study.yaml: estimate: "):
-        with job(a_job(tmp_path)):
-            pass
+    with pytest.raises(SystemExit), job(a_job(tmp_path)):
+        pass
+    assert capsys.readouterr().err.startswith("study.yaml: estimate: ")
 
 
 # Files: whole or absent
