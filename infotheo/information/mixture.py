@@ -34,6 +34,20 @@ class Mixture:
         self.x = xp.astype(x, dtype, copy=False)
         self.variances = noise.values  # (batch or 1, sweep)
 
+    def bounds(
+        self, shares: np.ndarray, classes: Classes | None
+    ) -> tuple[Array, Array, Array | None, Array | None]:
+        """Lower and upper bound of I(Z;X), and the classes' own, averaged over p(y).
+
+        Each is (batch, sweep) float64, Chernoff (lower) before Kullback-Leibler (upper); the last
+        two are ``None`` without classes.
+        """
+        lower, upper = self.component_information(shares)
+        if classes is None:
+            return lower, upper, None, None
+        within_lower, within_upper = self.within_classes(classes, shares)
+        return lower, upper, within_lower, within_upper
+
     def component_information(
         self, shares: np.ndarray, members: np.ndarray | None = None
     ) -> tuple[Array, Array]:

@@ -124,14 +124,13 @@ def pairwise_information(
     scale = nats_per(units)
 
     mixture = Mixture(samples, noise, alpha)
-    lower, upper = mixture.component_information(shares)
+    lower, upper, within_lower, within_upper = mixture.bounds(shares, classes)
     _warn_if_saturated(lower, _entropy(shares), samples)
     if classes is None:
         ceiling = _entropy(shares)
         kl, chernoff = upper, lower
     else:
         ceiling = _entropy(classes.probabilities(shares))
-        within_lower, within_upper = mixture.within_classes(classes, shares)
         kl, chernoff = upper - within_upper, lower - within_lower
         lower, upper = lower - within_upper, upper - within_lower
     xp = samples.namespace
@@ -212,7 +211,7 @@ def mixture_entropy(
     alpha = check_open_unit(alpha, "alpha")
     shares = read_weights(weights, samples)
     scale = nats_per(units)
-    bounds = Mixture(samples, noise, alpha).component_information(shares)
+    bounds = Mixture(samples, noise, alpha).bounds(shares, None)[:2]
     of_noise = samples.units / 2 * samples.namespace.log(2 * math.pi * math.e * noise.values)
     return wrap(
         MixtureEntropy(*(noise.settle((of_noise + b) / scale, samples) for b in bounds)),
