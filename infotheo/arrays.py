@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -208,6 +209,9 @@ def wrap(
 ) -> Any:
     """Return a named tuple of the caller's kind, or an ``xarray.Dataset`` if xarray came in.
 
+    Both say where they come from in ``attrs``: estimator, settings, package version; and the
+    named tuple the units of each field, which a Dataset has in each variable's ``attrs``.
+
     Parameters
     ----------
     result
@@ -227,20 +231,23 @@ def wrap(
     >>> class Mean(NamedTuple):
     ...     value: Array
     >>> opened = read_samples([[0.0], [2.0]])
-    >>> wrap(Mean(opened.values.mean()), opened, estimator="mean", settings={}, notes={})
-    Mean(value=np.float64(1.0))
+    >>> mean = wrap(Mean(opened.values.mean()), opened, estimator="mean", settings={}, notes={})
+    >>> mean, mean.attrs["estimator"]
+    (Mean(value=np.float64(1.0)), 'mean')
     """
     fields: dict[str, Any] = result._asdict()  # type: ignore[attr-defined]
-    if not samples.labelled:
-        return type(result)(*(v[()] if isinstance(v, np.ndarray) else v for v in fields.values()))
-    import xarray
-
-    dims = (*(samples.batch_dims or ()), *extra_dims)
     provenance = {
         "estimator": estimator,
         "settings": json.dumps(dict(settings), sort_keys=True, default=_plain),
         "infotheo_version": __version__,
     }
+    if not samples.labelled:
+        values = (v[()] if isinstance(v, np.ndarray) else v for v in fields.values())
+        units = {key: note.units for key, note in notes.items()}
+        return with_attrs(type(result), tuple(values), {**provenance, "units": units})
+    import xarray
+
+    dims = (*(samples.batch_dims or ()), *extra_dims)
     variables = {}
     for key, value in fields.items():
         if value is None:
@@ -250,6 +257,33 @@ def wrap(
         variables[key] = (dims[: data.ndim] if data.ndim else (), data, attrs)
     coords = {**samples.coords, **(extra_coords or {})}
     return xarray.Dataset(variables, coords=coords, attrs=provenance)
+
+
+def with_attrs(kind: type, values: tuple, attrs: Mapping[str, Any]) -> Any:
+    """Return the named tuple ``kind(*values)`` with an attribute ``attrs``; equal to one without.
+
+    Examples
+    --------
+    >>> class Mean(NamedTuple):
+    ...     value: float
+    >>> mean = with_attrs(Mean, (2.0,), {"estimator": "mean"})
+    >>> mean == Mean(2.0), mean.attrs
+    (True, {'estimator': 'mean'})
+    """
+    result = _with_room_for_attrs(kind)(*values)
+    result.attrs = dict(attrs)
+    return result
+
+
+@cache
+def _with_room_for_attrs(kind: type) -> type:
+    """Subclass a named tuple, which has no room for attributes of its own."""
+
+    def reduce(self: Any) -> tuple:  # pickle finds the kind by its name, not this subclass
+        return with_attrs, (kind, tuple(self), self.attrs)
+
+    body = {"__reduce__": reduce, "__doc__": kind.__doc__, "__module__": kind.__module__}
+    return type(kind.__name__, (kind,), body)
 
 
 def _plain(value: Any) -> Any:

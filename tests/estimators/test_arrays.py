@@ -1,15 +1,19 @@
 """What every estimator of arrays promises: kinds, dtypes, labels, and one line for bad input."""
 
+import copy
 import json
+import pickle
 import subprocess
 import sys
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 
-from infotheo.arrays import read_samples, to_numpy
+import infotheo
+from infotheo.arrays import FieldNote, read_samples, to_numpy, wrap
 from infotheo.information.binned import binned_information
 from infotheo.information.likelihood_noise import likelihood_noise_variance
 from infotheo.information.noise import relative_noise_variance
@@ -260,3 +264,27 @@ def test_results_stay_on_the_accelerator(estimate, dtype):
         expected = estimate(Z, None if labels is None else Y)
         # float32 input may use float32 products and exponentials; the documented error is 1e-4
         same(found, expected, 1e-4 if dtype == torch.float32 else 1e-9)
+
+
+class Pair(NamedTuple):
+    value: float
+    ceiling: float
+
+
+def test_a_named_tuple_says_where_it_comes_from():
+    """Units, settings and version go with the result, and survive pickling and copying."""
+    opened = read_samples([[0.0], [1.0]])
+    notes = {"value": FieldNote("bits", "a"), "ceiling": FieldNote("bits", "b")}
+    found = wrap(Pair(1.0, 2.0), opened, estimator="pair", settings={"k": 3}, notes=notes)
+    for result in (found, pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
+        assert isinstance(result, Pair)
+        assert result == (1.0, 2.0)
+        value, ceiling = result
+        assert (value, ceiling) == (result.value, result.ceiling)
+        assert repr(result) == "Pair(value=1.0, ceiling=2.0)"
+        assert result.attrs == {
+            "estimator": "pair",
+            "settings": '{"k": 3}',
+            "infotheo_version": infotheo.__version__,
+            "units": {"value": "bits", "ceiling": "bits"},
+        }
