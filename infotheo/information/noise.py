@@ -79,8 +79,9 @@ def relative_noise_variance(
         variance = xp.mean(variance, axis=1)
     _refuse_constant(variance, samples)
     each = samples.like(np.atleast_1d(fractions))[None, :]
+    trailing: tuple[str, ...] = ()
     if per == "layer":
-        values, trailing = variance[:, None] * each, ()
+        values = variance[:, None] * each
     else:
         values = variance[:, None, :] * each[..., None]
         trailing = (unit_dim_among(z.dims if samples.labelled else (), unit_dim),)

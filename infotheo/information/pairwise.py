@@ -15,7 +15,9 @@ import numpy as np
 
 from infotheo.arrays import Array, FieldNote, Samples, read_samples, to_numpy, wrap
 from infotheo.information.mixture import Mixture
-from infotheo.information.noise import read_noise_variance
+from infotheo.information.noise_sweep import NoisePer, NoiseSweep, read_noise_variance
+from infotheo.information.per_sample_noise import SampleNoiseMixture
+from infotheo.information.unit_noise import UnitNoiseMixture
 from infotheo.validation import Units, check_open_unit, nats_per, read_classes, read_weights
 
 __all__ = [
@@ -26,6 +28,11 @@ __all__ = [
     "pairwise_information",
 ]
 
+_KERNELS: dict[NoisePer, Any] = {
+    "layer": Mixture,
+    "unit": UnitNoiseMixture,
+    "sample": SampleNoiseMixture,
+}
 SATURATED = 0.99  # of the ceiling: the sample, not the representation, sets the result
 
 
@@ -41,6 +48,7 @@ class PairwiseInformation(NamedTuple):
     kl: Array
     chernoff: Array
     ceiling: Array
+    saturated: Array
 
 
 class MixtureEntropy(NamedTuple):
@@ -55,6 +63,7 @@ def pairwise_information(
     labels: Any = None,
     *,
     noise_variance: Any,
+    noise_per: NoisePer = "layer",
     alpha: float = 0.5,
     weights: Any = None,
     units: Units = "nats",
@@ -71,11 +80,17 @@ def pairwise_information(
         Integer class labels (sample,) or one-hot rows (sample, class), shared by the batch.
         ``None``: the information about the input, I(Z;X).
     noise_variance
-        Variance of the noise, in the squared unit of ``z``: a number, a sweep (K,) that becomes
-        the last dimension of the result, or (*batch, K), see
-        :func:`~infotheo.information.noise.relative_noise_variance`. A DataArray is aligned by name.
+        Variance of the noise, in the squared unit of ``z``. A DataArray is aligned by the names of
+        its dimensions, in any order; the one that ``z`` does not have is the sweep.
+    noise_per
+        What a noise variance belongs to, and so which shapes it may have. "layer": a number, a
+        sweep (K,) that becomes the last dimension of the result, or (*batch, K), see
+        :func:`~infotheo.information.noise.relative_noise_variance`. "unit": the same with a last
+        dimension (unit). "sample": (sample, unit), (*batch, sample, unit) or
+        (*batch, K, sample, unit), as of multiplicative noise.
     alpha
-        Order of the Chernoff divergence, in (0, 1); 1/2 is the tightest here.
+        Order of the Chernoff divergence, in (0, 1). 1/2 is the tightest where all samples have
+        the same noise; with ``noise_per="sample"`` it may be another.
     weights
         Probabilities p(x) of the samples (sample,), up to scale. Default: uniform.
     units
@@ -89,8 +104,11 @@ def pairwise_information(
         ``lower`` and ``upper`` are rigorous for the mixture, within [0, ceiling]. ``kl`` and
         ``chernoff`` use one divergence on both terms of I(Z;Y): estimates, not bounds (for I(Z;X)
         they are the upper and the lower bound). ``ceiling`` is a scalar: ln N (with weights, their
-        entropy) or H(Y). A sweep's dimension is named ``noise_variance`` in a Dataset. Results are
-        float64; for float32 input they agree with exact float64 arithmetic to 1e-4 nats.
+        entropy) or H(Y). ``saturated`` tells where the lower bound of I(Z;X) is within 1 % of its
+        ceiling (in a Dataset a coordinate of the bounds): there the sample's size speaks, not the
+        representation. A sweep's dimension is named ``noise_variance`` in a Dataset (``noise``
+        where the values do not fit on it). Results are float64 and agree with exact differences
+        in float64 to 1e-4 nats, for float32, float16 and bfloat16 input too.
 
     Raises
     ------
@@ -100,15 +118,31 @@ def pairwise_information(
     Warns
     -----
     SaturationWarning
-        If a lower bound of I(Z;X) is within 1 % of its ceiling.
+        If a lower bound of I(Z;X) is within 1 % of its ceiling; once for a call.
 
     Notes
     -----
     With divergences :math:`D_{ij}` and weights :math:`c_i`, a bound of I(Z;X) is
     :math:`-\sum_i c_i \ln \sum_j c_j e^{-D_{ij}}`, and a class's share is subtracted for I(Z;Y).
-    Source: Kolchinsky & Tracey 2017, eq. 10, 19 and 21; paper 1, section 5. Gradients flow to
-    torch input; where a bound is clipped, use ``kl`` or ``chernoff`` as a penalty. Memory grows as
-    N times the tile width, unless a gradient is recorded.
+    For noise of the layer
+    :math:`D_{ij} = \lVert z_i - z_j \rVert^2 / 2\sigma^2` (Kullback-Leibler, the upper bound) and
+    :math:`\alpha(1 - \alpha)` times it (Chernoff, the lower); noise per unit scales the units
+    first. With variances :math:`s_{ik}` of sample i and unit k, and
+    :math:`v_k = (1-\alpha) s_{ik} + \alpha s_{jk}`, they are
+
+    .. math::
+        \tfrac12 \sum_k \left[ \ln\frac{s_{jk}}{s_{ik}} + \frac{s_{ik}}{s_{jk}} - 1
+        + \frac{(z_{ik} - z_{jk})^2}{s_{jk}} \right], \qquad
+        \tfrac12 \sum_k \left[ \alpha(1-\alpha) \frac{(z_{ik} - z_{jk})^2}{v_k}
+        + \ln\frac{v_k}{s_{ik}^{1-\alpha} s_{jk}^{\alpha}} \right].
+
+    Source: Kolchinsky & Tracey 2017, eq. 10, 19 and 21; paper 1, section 5, which does not state
+    its noise variance: report how a conclusion moves with it. Gradients flow to torch input; where
+    a bound is clipped, use ``kl`` or ``chernoff`` as a penalty. Memory grows as N times the tile
+    width, unless a gradient is recorded; time as N * N * d, by matrix products except for the
+    Chernoff divergence with ``noise_per="sample"``, which goes unit by unit.
+    :func:`~infotheo.information.monte_carlo.mixture_information_monte_carlo` samples the value
+    between the bounds.
 
     Examples
     --------
@@ -117,15 +151,15 @@ def pairwise_information(
     (np.float64(0.1441), np.float64(0.4412))
     """
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
-    noise = read_noise_variance(noise_variance, samples)
+    noise = _read_noise(noise_variance, samples, noise_per, z, unit_dim)
     alpha = check_open_unit(alpha, "alpha")
     shares = read_weights(weights, samples)
     classes = None if labels is None else read_classes(labels, samples)
     scale = nats_per(units)
 
-    mixture = Mixture(samples, noise, alpha)
+    mixture = _KERNELS[noise.per](samples, noise, alpha)
     lower, upper, within_lower, within_upper = mixture.bounds(shares, classes)
-    _warn_if_saturated(lower, _entropy(shares), samples)
+    saturated = _saturated(lower, _entropy(shares), samples)
     if classes is None:
         ceiling = _entropy(shares)
         kl, chernoff = upper, lower
@@ -144,15 +178,26 @@ def pairwise_information(
         kl=settled(kl),
         chernoff=settled(chernoff),
         ceiling=samples.like(ceiling / scale),
+        saturated=None if samples.labelled else noise.settle(saturated, samples),
     )
     target = "I(Z;X)" if labels is None else "I(Z;Y)"
     ceiling_name = "entropy of the samples, ln N" if labels is None else "label entropy H(Y)"
+    of_saturated = FieldNote("1", "lower bound of I(Z;X) within 1 % of its ceiling")
+    extra_dims = () if noise.scalar else (noise.dim,)
+    coords = noise.coords
+    if samples.labelled:  # a property of every bound at once: it travels with each of them
+        dims = (*(samples.batch_dims or ()), *extra_dims)
+        coords = {
+            **coords,
+            "saturated": (dims, noise.settle(saturated, samples), of_saturated._asdict()),
+        }
     return wrap(
         result,
         samples,
         estimator="pairwise_information",
         settings={
             "noise_variance": noise.setting,
+            "noise_per": noise.per,
             "alpha": alpha,
             "weighted": weights is not None,
             "target": target,
@@ -163,9 +208,10 @@ def pairwise_information(
             "kl": FieldNote(units, f"Kullback-Leibler estimate of {target}"),
             "chernoff": FieldNote(units, f"Chernoff estimate of {target}"),
             "ceiling": FieldNote(units, f"ceiling of {target}: {ceiling_name}"),
+            "saturated": of_saturated,
         },
-        extra_dims=() if noise.scalar else (noise.dim,),
-        extra_coords=noise.coords,
+        extra_dims=extra_dims,
+        extra_coords=coords,
     )
 
 
@@ -173,6 +219,7 @@ def mixture_entropy(
     z: Any,
     *,
     noise_variance: Any,
+    noise_per: NoisePer = "layer",
     alpha: float = 0.5,
     weights: Any = None,
     units: Units = "nats",
@@ -183,7 +230,7 @@ def mixture_entropy(
 
     Parameters
     ----------
-    z, noise_variance, alpha, weights, units, sample_dim, unit_dim
+    z, noise_variance, noise_per, alpha, weights, units, sample_dim, unit_dim
         As in :func:`pairwise_information`.
 
     Returns
@@ -207,18 +254,19 @@ def mixture_entropy(
     (np.float64(1.4189), np.float64(1.4189))
     """
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
-    noise = read_noise_variance(noise_variance, samples)
+    noise = _read_noise(noise_variance, samples, noise_per, z, unit_dim)
     alpha = check_open_unit(alpha, "alpha")
     shares = read_weights(weights, samples)
     scale = nats_per(units)
-    bounds = Mixture(samples, noise, alpha).bounds(shares, None)[:2]
-    of_noise = samples.units / 2 * samples.namespace.log(2 * math.pi * math.e * noise.values)
+    bounds = _KERNELS[noise.per](samples, noise, alpha).bounds(shares, None)[:2]
+    of_noise = noise.entropy(samples, shares)
     return wrap(
         MixtureEntropy(*(noise.settle((of_noise + b) / scale, samples) for b in bounds)),
         samples,
         estimator="mixture_entropy",
         settings={
             "noise_variance": noise.setting,
+            "noise_per": noise.per,
             "alpha": alpha,
             "weighted": weights is not None,
         },
@@ -237,13 +285,25 @@ def _entropy(probabilities: np.ndarray) -> float:
     return float(-np.sum(p * np.log(p)))
 
 
-def _warn_if_saturated(lower: Array, ceiling: float, samples: Samples) -> None:
-    saturated = int(np.sum(to_numpy(lower) >= SATURATED * ceiling))
-    if saturated and ceiling > 0:
+def _saturated(lower: Array, ceiling: float, samples: Samples) -> Array:
+    """Tell where the lower bound of I(Z;X) is near its ceiling, and warn once if it is anywhere."""
+    saturated = (lower >= SATURATED * ceiling) & (ceiling > 0)
+    count = int(np.sum(to_numpy(saturated)))
+    if count:
         warnings.warn(
             f"lower bound of I(Z;X) within 1% of its ceiling {ceiling:.4g} nats (ln N, N = "
-            f"{samples.size}) in {saturated} of {math.prod(lower.shape)} values: take more samples "
+            f"{samples.size}) in {count} of {math.prod(lower.shape)} values: take more samples "
             "or a larger noise_variance",
             SaturationWarning,
             stacklevel=3,
         )
+    return saturated
+
+
+def _read_noise(
+    noise_variance: Any, samples: Samples, noise_per: NoisePer, z: Any, unit_dim: str
+) -> NoiseSweep:
+    source = z if samples.labelled else None
+    return read_noise_variance(
+        noise_variance, samples, per=noise_per, source=source, unit_dim=unit_dim
+    )
