@@ -1,0 +1,51 @@
+"""Draw the pictures of "Which estimator, which noise, which sample size", or check their numbers.
+
+``python docs/pictures/draw.py`` computes every table and draws it; ``... draw.py bins`` does one;
+``... draw.py --check`` computes the tables again and compares them with the files that are there.
+"""
+
+import argparse
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pandas
+
+from infotheo.figures import style
+
+HERE = Path(__file__).parent
+NAMES = ("saturation", "noise", "labels", "bins")
+TOLERANCE = 1e-6  # relative: rounding differs between processors, and sums are long
+
+
+def main() -> None:
+    """Read the command line, compute, and draw or compare."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="name", help=f"among {', '.join(NAMES)}")
+    parser.add_argument("--check", action="store_true", help="compare with the files instead")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(NAMES):
+        parser.error(f"no picture is named {', '.join(sorted(unknown))}; there are {NAMES}")
+    for name in arguments.names or NAMES:
+        picture = importlib.import_module(name)
+        table = picture.table()
+        path = HERE / f"{name}.csv"
+        if arguments.check:
+            compare(table, pandas.read_csv(path), name)
+        else:
+            table.to_csv(path, index=False, float_format="%.9g")
+            style.save(style.styled(picture.draw)(table), HERE / f"{name}.png")
+        print(f"{name}: {len(table)} rows")
+
+
+def compare(found: pandas.DataFrame, written: pandas.DataFrame, name: str) -> None:
+    """Refuse a table that is not the one on the page."""
+    pandas.testing.assert_frame_equal(
+        found.reset_index(drop=True), written, check_dtype=False, rtol=TOLERANCE, atol=TOLERANCE,
+        obj=f"table of {name}",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    np.seterr(all="raise", under="ignore")
+    main()
