@@ -1,0 +1,231 @@
+"""Other representations of the same function: identical and comparable output networks.
+
+A layer's representation z is replaced by Q(z - m) through the layer's own weights, and the next
+layer's weights undo it. Arrays of weights are (..., in, out) as in paper 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from infotheo.arrays import Array
+from infotheo.networks.affine_layers import AffineLayer, beside, open_layer, real_values
+from infotheo.scalars import check_number
+from infotheo.validation import check_choice
+
+__all__ = ["TransformedLayers", "comparable_output_network", "identical_output_network"]
+
+Activation = Literal["relu", "linear"]
+
+
+class TransformedLayers(NamedTuple):
+    """The two layers after the transformation, of the kinds that went in."""
+
+    layer: Any
+    next_layer: Any
+
+
+def identical_output_network(
+    layer: Any,
+    next_layer: Any,
+    q: Any,
+    m: Any = None,
+    activation: Activation = "relu",
+    *,
+    max_condition: float | None = None,
+) -> TransformedLayers:
+    r"""Transform a layer's representation to Q(z - m) without changing the network's output.
+
+    Parameters
+    ----------
+    layer, next_layer
+        The layer whose representation changes and the one that reads it: ``torch.nn.Linear``, or
+        pairs (weight, bias) of arrays of any kind with weights (..., in, out) as in paper 1 (the
+        transpose of ``torch.nn.Linear.weight``) and biases (..., out) or ``None``. Leading
+        dimensions are replicas. Never modified.
+    q
+        Nonsingular matrix (unit, unit), or (..., unit, unit) with one for each replica.
+    m
+        Shift (unit,) or (..., unit); ``None`` for none. A layer without bias gets one if m is
+        given.
+    activation
+        What follows ``layer``: "linear" (nothing) allows any nonsingular ``q`` and any ``m``
+        (theorem 1), "relu" only a permuted positive diagonal ``q`` and no ``m`` (theorem 2).
+    max_condition
+        The largest condition number of ``q`` with activation "linear"; outputs agree to about that
+        many roundings. ``None``: the square root of 1 / precision of the layers' dtype (7e7 in
+        double, 3e3 in single precision).
+
+    Returns
+    -------
+    TransformedLayers
+        New ``layer`` and ``next_layer`` of the kind, dtype and device that went in. Computed in
+        float64 and rounded once.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described; if ``q`` is singular or too ill-conditioned; if the
+        layer is followed by a ReLU and ``q`` or ``m`` is not what theorem 2 allows.
+
+    Notes
+    -----
+    :math:`\tilde W_l = W_l Q^T`, :math:`\tilde b_l = Q (b_l - m)`, :math:`\tilde W_{l+1} = Q^{-T}
+    W_{l+1}`, :math:`\tilde b_{l+1} = b_{l+1} + W_{l+1}^T m`. Source: paper 1, theorems 1 and 2.
+
+    Examples
+    --------
+    >>> first, last = (np.array([[1.0, -1.0]]), np.zeros(2)), (np.array([[1.0], [2.0]]), None)
+    >>> changed = identical_output_network(first, last, [[0, 10], [1, 0]])
+    >>> changed.layer[0], changed.next_layer[0]
+    (array([[-10.,   1.]]), array([[0.2],
+           [1. ]]))
+    """
+    check_choice(activation, get_args(Activation), "activation")
+    matrix, shift = _read_affine_map(q, m)
+    opened = open_layer(layer, "layer"), open_layer(next_layer, "next_layer")
+    if max_condition is None:
+        max_condition = max(float(part.limits.eps) for part in opened) ** -0.5
+    largest = check_number(max_condition, "max_condition", positive=True)
+    if activation == "relu":
+        _require_theorem_2(matrix, shift)
+        shift = None
+    else:
+        _require_condition(matrix, largest)
+    return _transformed(*opened, matrix, shift)
+
+
+def comparable_output_network(
+    layer: Any, next_layer: Any, q: Any, m: Any = None
+) -> TransformedLayers:
+    """Transform two layers as if nothing nonlinear stood between them, whatever does.
+
+    Parameters
+    ----------
+    layer, next_layer, m
+        As in :func:`identical_output_network`.
+    q
+        Any nonsingular matrix (unit, unit), or (..., unit, unit); see
+        :mod:`infotheo.networks.transforms` for those of paper 1.
+
+    Returns
+    -------
+    TransformedLayers
+        New ``layer`` and ``next_layer``. With a ReLU between them the network's output changes;
+        the paper then trains the weights of ``next_layer`` again and reports the error.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described, or ``q`` is singular in double precision.
+
+    Notes
+    -----
+    Source: paper 1, section 3.2 and table 3.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> first, last = nn.Linear(3, 2), nn.Linear(2, 1)
+    >>> comparable_output_network(first, last, [[0.5, 1.0], [1.0, 0.25]]).layer
+    Linear(in_features=3, out_features=2, bias=True)
+    """
+    matrix, shift = _read_affine_map(q, m)
+    opened = open_layer(layer, "layer"), open_layer(next_layer, "next_layer")
+    _require_condition(matrix, 1 / float(np.finfo(np.float64).eps))
+    return _transformed(*opened, matrix, shift)
+
+
+def _transformed(
+    first: AffineLayer, second: AffineLayer, q: np.ndarray, m: np.ndarray | None
+) -> TransformedLayers:
+    """Put Q and m into the first layer and their inverse into the second."""
+    units = int(first.weight.shape[-1])
+    if second.weight.shape[-2] != units:
+        raise ValueError(
+            f"next_layer takes {second.weight.shape[-2]} inputs; expected {units}, the outputs of "
+            "layer (plain weights are (in, out))"
+        )
+    replicas = tuple(int(length) for length in first.weight.shape[:-2])
+    if tuple(second.weight.shape[:-2]) != replicas:
+        raise ValueError(
+            f"next_layer has replicas {tuple(second.weight.shape[:-2])}; expected {replicas} as "
+            "layer has"
+        )
+    for name, found, own in (("q", q, (units, units)), ("m", m, (units,))):
+        if found is not None and found.shape not in (own, (*replicas, *own)):
+            raise ValueError(
+                f"{name} has shape {found.shape}; expected {own}"
+                + (f" or {(*replicas, *own)}" if replicas else "")
+            )
+    here, there = (
+        [None if part is None else beside(layer.weight, part) for part in (q, m)]
+        for layer in (first, second)
+    )
+    xp = array_namespace(first.weight)
+    transposed = xp.matrix_transpose(here[0])
+    bias = first.bias
+    if here[1] is not None:
+        bias = -here[1] if bias is None else bias - here[1]
+        bias = xp.broadcast_to(bias, (*replicas, units))
+    if bias is not None:
+        bias = (bias[..., None, :] @ transposed)[..., 0, :]
+    xp = array_namespace(second.weight)
+    columns = xp.matrix_transpose(there[0])
+    columns = xp.broadcast_to(columns, (*replicas, units, units))
+    next_bias = second.bias
+    if there[1] is not None:
+        shifted = (there[1][..., None, :] @ second.weight)[..., 0, :]
+        next_bias = shifted if next_bias is None else next_bias + shifted
+    return TransformedLayers(
+        _rebuilt(first, first.weight @ transposed, bias),
+        _rebuilt(second, xp.linalg.solve(columns, second.weight), next_bias),
+    )
+
+
+def _rebuilt(layer: AffineLayer, weight: Array, bias: Array | None) -> Any:
+    """Return the layer with new weights, or refuse what its dtype cannot hold."""
+    for values in (weight, bias):
+        largest = 0.0 if values is None else float(abs(values).max())
+        if not largest <= float(layer.limits.max):
+            raise ValueError(
+                f"q and m make weights as large as {largest:.3g}; expected at most "
+                f"{float(layer.limits.max):.3g}, the range of the layer's dtype"
+            )
+    return layer.rebuild(weight, bias)
+
+
+def _read_affine_map(q: Any, m: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    matrix = real_values(q, "q")
+    if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2] or matrix.size == 0:
+        raise ValueError(f"q has shape {matrix.shape}; expected a square matrix (unit, unit)")
+    return matrix, None if m is None else real_values(m, "m")
+
+
+def _require_theorem_2(q: np.ndarray, m: np.ndarray | None) -> None:
+    """Refuse all but permuted positive diagonals and no shift."""
+    filled = q != 0
+    once = (filled.sum(-1) == 1).all() and (filled.sum(-2) == 1).all()
+    if not once or (q < 0).any():
+        found = "a negative entry" if once else "rows or columns without exactly one entry"
+        raise ValueError(
+            f"q has {found}; expected a permuted positive diagonal matrix: after a ReLU nothing "
+            "else keeps the output (paper 1, theorem 2; see comparable_output_network)"
+        )
+    if m is not None and (m != 0).any():
+        raise ValueError(
+            f"m contains {m[m != 0][0]}; expected None or zeros: after a ReLU a shift changes the "
+            "output (paper 1, theorem 2; see comparable_output_network)"
+        )
+
+
+def _require_condition(q: np.ndarray, largest: float) -> None:
+    number = float(np.max(np.linalg.cond(q)))
+    if not number <= largest:
+        raise ValueError(
+            f"q has condition number {number:.3g}; expected a nonsingular matrix, at most "
+            f"{largest:.3g}"
+        )

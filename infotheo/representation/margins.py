@@ -1,0 +1,215 @@
+"""How far a linear output layer's samples are from being classified otherwise."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from infotheo.arrays import Array, FieldNote, Samples, is_labelled, read_samples, to_numpy, wrap
+from infotheo.validation import read_classes
+
+__all__ = ["Margins", "margins"]
+
+
+class Margins(NamedTuple):
+    """Result of :func:`margins`."""
+
+    margin: Array
+    geometric: Array
+    normalized: Array
+    layer_norm: Array
+    feature_norm: Array
+
+
+def margins(
+    features: Any,
+    weights: Any,
+    labels: Any,
+    *,
+    biases: Any = None,
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+    class_dim: str = "class",
+) -> Any:
+    r"""Margins of the true class over the best other class, sample by sample.
+
+    Parameters
+    ----------
+    features
+        What the output layer receives, (..., sample, unit); leading dimensions are batch ones.
+    weights
+        The output layer's weights (unit, class) as the papers write them, the transpose of
+        ``torch.nn.Linear.weight``; shared by the batch, or (*batch, unit, class). For a single
+        logit give two columns, 0 and w.
+    labels
+        True classes (sample,), integers that number the columns of ``weights`` from 0, or one-hot
+        rows.
+    biases
+        The output layer's biases (class,) or (*batch, class); default: none.
+    sample_dim, unit_dim, class_dim
+        Names of the dimensions of DataArrays.
+
+    Returns
+    -------
+    Margins or xarray.Dataset
+        For each sample (*batch, sample): ``margin``, the logit of the true class less the largest
+        other, negative where the sample is misclassified and 0 at a tie; ``geometric``, the
+        distance of the feature to the nearest boundary of its class, in units of the features and
+        negative (the largest distance by which a boundary is missed) where it is misclassified;
+        ``normalized``, ``margin`` over the product of the scales below, which does not change when
+        weights or features are multiplied by a number. For each batch element: ``layer_norm``, the
+        spectral norm of the weights; ``feature_norm``, the root mean square norm of the features.
+        To normalise by a whole network, divide ``margin`` by the product of its layers' norms.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described; the message names it and what was found.
+
+    Notes
+    -----
+    :math:`\min_{j \ne y} (f_y - f_j)` and :math:`\min_{j \ne y} (f_y - f_j) / \|w_y - w_j\|_2`.
+    Where two classes have the same weights there is no boundary between them: that class counts
+    with plus or minus infinity by the sign of the difference of the biases, with 0 if it is 0.
+    ``normalized`` is infinite or 0 / 0 = 0 where all weights or features are 0. Paper 5, section
+    3.2, asks for a margin that does not scale with weights and data; Bartlett et al. 2017 divide by
+    spectral norms.
+
+    Examples
+    --------
+    >>> found = margins([[3.0, 1.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, 1.0]], [0, 0])
+    >>> found.margin, found.geometric.round(4)
+    (array([ 2., -2.]), array([ 1.4142, -1.4142]))
+    """
+    samples = read_samples(
+        features, name="features", sample_dim=sample_dim, unit_dim=unit_dim, minimum=1
+    )
+    columns = _read_columns(weights, samples, unit_dim, class_dim)  # (batch or 1, unit, class)
+    count = int(columns.shape[-1])
+    classes = read_classes(labels, samples)
+    low, high = int(classes.labels[0]), int(classes.labels[-1])
+    if low < 0 or high >= count:
+        raise ValueError(
+            f"labels contains {low if low < 0 else high}; expected 0 to {count - 1}, the columns "
+            "of weights"
+        )
+    xp, values = samples.namespace, samples.flat()
+    logits = values @ columns
+    if biases is not None:
+        logits = logits + _read_biases(biases, samples, count, class_dim)[:, None, :]
+
+    order = [xp.asarray(members) for members in classes.members()]
+    plain, geometric = [], []
+    for label, members in zip(classes.labels.tolist(), order, strict=True):
+        own = logits[:, samples.like(members, "int64")]
+        others = [j for j in range(count) if j != label]
+        ahead = own[..., label, None] - own[..., others]
+        away = columns[..., label, None] - columns[..., others]
+        plain.append(xp.min(ahead, axis=-1))
+        geometric.append(xp.min(_distances(ahead, _norm(away, xp), xp), axis=-1))
+    back = np.argsort(np.concatenate(classes.members()), kind="stable")
+    margin, distance = (
+        samples.unflat(xp.concat(parts, axis=1)[:, samples.like(back, "int64")])
+        for parts in (plain, geometric)
+    )
+    batch = int(values.shape[0])
+    layer = xp.linalg.matrix_norm(columns, ord=2)
+    layer = samples.unflat(xp.broadcast_to(layer, (batch,)))
+    feature = samples.unflat(_root(xp.mean(xp.sum(values**2, axis=-1), axis=-1), xp))
+    scale = (layer * feature)[..., None]
+    return wrap(
+        Margins(margin, distance, _ratio(margin, scale, xp), layer, feature),
+        samples,
+        estimator="margins",
+        settings={"classes": count, "biases": biases is not None},
+        notes={
+            "margin": FieldNote("1", "logit of the true class less the largest other"),
+            "geometric": FieldNote("1", "signed distance to the nearest decision boundary"),
+            "normalized": FieldNote("1", "margin over layer norm and feature norm"),
+            "layer_norm": FieldNote("1", "spectral norm of the output weights"),
+            "feature_norm": FieldNote("1", "root mean square norm of the features"),
+        },
+        extra_dims=(samples.sample_dim,),
+        extra_coords=_sample_coords(features, samples),
+    )
+
+
+def _norm(vectors: Array, xp: Any) -> Array:
+    """Length of vectors along the second to last dimension."""
+    return _root(xp.sum(vectors**2, axis=-2), xp)
+
+
+def _root(squares: Array, xp: Any) -> Array:
+    """Square root with gradient 0 at 0."""
+    positive = squares > 0
+    return xp.where(positive, xp.sqrt(xp.where(positive, squares, 1.0)), 0.0)
+
+
+def _distances(ahead: Array, norms: Array, xp: Any) -> Array:
+    """Logit differences (batch, sample, other) over norms (batch or 1, other)."""
+    return _ratio(ahead, norms[:, None, :], xp)
+
+
+def _ratio(values: Array, scale: Array, xp: Any) -> Array:
+    """Divide, with 0 / 0 = 0 and x / 0 infinite by the sign of x, without warnings."""
+    zero = scale == 0
+    divided = values / xp.where(zero, 1.0, scale)
+    without = xp.where(values == 0, 0.0, xp.where(values > 0, math.inf, -math.inf))
+    return xp.where(zero, xp.astype(without, divided.dtype), divided)
+
+
+def _read_columns(weights: Any, samples: Samples, unit_dim: str, class_dim: str) -> Array:
+    read = read_samples(weights, name="weights", sample_dim=unit_dim, unit_dim=class_dim, minimum=1)
+    if read.size != samples.units:
+        raise ValueError(
+            f"weights has shape {tuple(read.values.shape)}; expected ({samples.units}, class), one "
+            "row for each unit of features (torch.nn.Linear stores the transpose)"
+        )
+    if read.units < 2:
+        raise ValueError(
+            "weights has 1 column; expected at least 2 classes (for one logit: columns 0 and w)"
+        )
+    if read.batch_shape not in ((), samples.batch_shape):
+        raise ValueError(
+            f"weights has batch dimensions {read.batch_shape}; expected none or "
+            f"{samples.batch_shape} as features has"
+        )
+    if read.batch_dims and samples.batch_dims and read.batch_dims != samples.batch_dims:
+        raise ValueError(
+            f"weights has batch dimensions {read.batch_dims}; expected {samples.batch_dims} as "
+            "features has"
+        )
+    return samples.like(read.flat())
+
+
+def _read_biases(biases: Any, samples: Samples, count: int, class_dim: str) -> Array:
+    """Return biases as (batch or 1, class)."""
+    if is_labelled(biases):
+        if class_dim not in biases.dims:
+            raise ValueError(f"biases has dimensions {biases.dims}; expected {class_dim!r}")
+        biases = biases.transpose(..., class_dim).values
+    found = to_numpy(biases)
+    if found.dtype.kind not in "fiu":
+        raise TypeError(f"biases has dtype {found.dtype}; expected real numbers")
+    expected = (*samples.batch_shape, count)
+    if found.shape not in ((count,), expected):
+        raise ValueError(f"biases has shape {found.shape}; expected ({count},) or {expected}")
+    if not np.isfinite(found).all():
+        raise ValueError(
+            f"biases contains {found[~np.isfinite(found)][0]}; expected finite values only"
+        )
+    return samples.namespace.reshape(samples.like(biases), (-1, count))
+
+
+def _sample_coords(features: Any, samples: Samples) -> dict[str, Any]:
+    """Coordinates of a DataArray that lie on its sample dimension."""
+    if not samples.labelled:
+        return {}
+    kept = {*(samples.batch_dims or ()), samples.sample_dim}
+    return {
+        name: coord
+        for name, coord in features.coords.items()
+        if samples.sample_dim in coord.dims and set(coord.dims) <= kept
+    }

@@ -1,0 +1,1 @@
+"""Information in a network's weights, and what it says about activations (paper 3)."""

@@ -1,0 +1,174 @@
+"""What noisy weights let activations know: I(z;x) + TC(z) of a layer (paper 3, section 5)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from infotheo.arrays import Array, FieldNote, Samples, is_labelled, read_samples, to_numpy, wrap
+from infotheo.validation import Units, nats_per
+from infotheo.weights.logarithm import log_or_minus_infinity
+
+__all__ = ["DualInformation", "dual_information"]
+
+BLOCK = 1 << 22  # entries of a block of samples by outputs: 32 MiB of float64
+
+
+class DualInformation(NamedTuple):
+    """Result of :func:`dual_information`."""
+
+    value: Array
+    per_unit: Array
+
+
+def dual_information(
+    x: Any,
+    weights: Any,
+    alpha: Any,
+    *,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+    output_dim: str = "output",
+) -> Any:
+    r"""Information plus total correlation of a linear layer with multiplicative weight noise.
+
+    Parameters
+    ----------
+    x
+        What the layer receives, (..., sample, unit); leading dimensions are batch dimensions.
+    weights
+        Mean weights with a row for each output, z = Wx, as paper 3 writes them and
+        ``torch.nn.Linear`` stores them: (output, unit), shared by the batch, or (*batch, output,
+        unit). Of a DataArray, the dimensions ``output_dim`` and ``unit_dim``.
+    alpha
+        Variance of ln(w), > 0: a number, one for each output (output,), or one for each weight
+        (output, unit) or (*batch, output, unit). The paper has one for each output.
+    units
+        "nats" or "bits".
+    sample_dim, unit_dim, output_dim
+        Names of the dimensions of DataArrays.
+
+    Returns
+    -------
+    DualInformation or xarray.Dataset
+        ``value``: I(z;x) + TC(z) of the layer (*batch), the sum of ``per_unit`` (*batch, output),
+        each output's I(z_i;x). Less :func:`infotheo.total_correlation` of noisy activations it is
+        I(z;x). Infinite if a sample is 0 in all units that an output looks at, which no noise then
+        reaches; 0 for an output whose weights are all 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described; the message names it and what was found.
+
+    Notes
+    -----
+    With :math:`\tilde\alpha_i = e^{\alpha_i} - 1`, :math:`I(z;x) + TC(z) = -\tfrac12 \sum_i E_x
+    \ln \frac{\tilde\alpha_i \hat W_i^2 \cdot x^2}{\hat W_i \cdot Cov(x) \hat W_i + \tilde\alpha_i
+    \hat W_i^2 \cdot E x^2}`, with expectations and the covariance over the samples given (1/N).
+    Exact if every :math:`z_i` and :math:`z_i|x` is Gaussian. They are sums over the layer's inputs,
+    so this is an approximation for many inputs, none of which dominates, and inputs that do not
+    fall into far clusters; it is no bound. There is no standard error: resample x for one. Noise
+    for each weight enters as :math:`\sum_j \tilde\alpha_{ij} \hat W_{ij}^2 x_j^2`. Source: paper
+    3, proposition 6.
+
+    Examples
+    --------
+    >>> found = dual_information([[1.0, 1.0], [-1.0, -1.0]], [[1.0, 1.0]], alpha=np.log(2))
+    >>> round(found.value, 4)  # noise 2, signal 4: ln(3) / 2
+    np.float64(0.5493)
+    """
+    samples = read_samples(x, name="x", sample_dim=sample_dim, unit_dim=unit_dim)
+    scale = nats_per(units)
+    means = _read_weights(weights, samples, output_dim, unit_dim)
+    spread = _read_noise(alpha, means, samples, output_dim, unit_dim)
+    xp = samples.namespace
+    per_unit = samples.unflat(_gaussian_information(samples, means, spread)) / scale
+    return wrap(
+        DualInformation(xp.sum(per_unit, axis=-1), per_unit),
+        samples,
+        estimator="dual_information",
+        settings={"inputs": samples.units, "outputs": int(means.shape[-2])},
+        notes={
+            "value": FieldNote(units, "I(z;x) + TC(z) of the layer"),
+            "per_unit": FieldNote(units, "I(z_i;x) of each output"),
+        },
+        extra_dims=(output_dim,),
+    )
+
+
+def _gaussian_information(samples: Samples, means: Array, spread: Array) -> Array:
+    """Return E_x KL(N(w x, noise(x)) || N(E z, var z)) of each output, (batch, output)."""
+    xp, x = samples.namespace, samples.flat()
+    centred = x - xp.mean(x, axis=1, keepdims=True)
+    transposed, noise_of = xp.matrix_transpose(means), xp.matrix_transpose(spread * means**2)
+    size, rows = samples.size, max(1, BLOCK // (x.shape[0] * means.shape[-2]))
+    signal: Array = 0.0
+    mean_noise: Array = 0.0
+    mean_log: Array = 0.0
+    for start in range(0, size, rows):
+        signal = signal + xp.sum((centred[:, start : start + rows] @ transposed) ** 2, axis=1)
+        noise = x[:, start : start + rows] ** 2 @ noise_of  # (batch, sample, output)
+        mean_noise = mean_noise + xp.sum(noise, axis=1)
+        mean_log = mean_log + xp.sum(log_or_minus_infinity(noise, xp), axis=1)
+    total = (signal + mean_noise) / size
+    silent = total == 0  # all weights 0, or all inputs: z is 0 whatever x is
+    value = (xp.log(xp.where(silent, xp.ones_like(total), total)) - mean_log / size) / 2
+    return xp.where(silent, xp.zeros_like(value), value)
+
+
+def _read_weights(weights: Any, samples: Samples, output_dim: str, unit_dim: str) -> Array:
+    """Return weights as (batch or 1, output, unit) beside the samples."""
+    read = read_samples(
+        weights, name="weights", sample_dim=output_dim, unit_dim=unit_dim, minimum=1
+    )
+    if read.units != samples.units:
+        raise ValueError(
+            f"weights has {read.units} columns; expected (output, {samples.units}), one column for "
+            "each unit of x"
+        )
+    if read.batch_shape not in ((), samples.batch_shape):
+        raise ValueError(
+            f"weights has batch dimensions {read.batch_shape}; expected none or "
+            f"{samples.batch_shape} as x has"
+        )
+    if read.batch_dims and samples.batch_dims and read.batch_dims != samples.batch_dims:
+        raise ValueError(
+            f"weights has batch dimensions {read.batch_dims}; expected {samples.batch_dims} as x "
+            "has"
+        )
+    return samples.like(read.flat())
+
+
+def _read_noise(
+    alpha: Any, means: Array, samples: Samples, output_dim: str, unit_dim: str
+) -> Array:
+    """Return exp(alpha) - 1 in a shape that goes with weights (batch or 1, output, unit)."""
+    if is_labelled(alpha):
+        last = [dim for dim in (output_dim, unit_dim) if dim in alpha.dims]
+        if last == [unit_dim]:
+            raise ValueError(f"alpha has dimensions {alpha.dims}; expected {output_dim!r} too")
+        alpha = alpha.transpose(..., *last).values
+    found = to_numpy(alpha)
+    if found.dtype.kind not in "fiu":
+        raise TypeError(f"alpha has dtype {found.dtype}; expected real numbers")
+    outputs, inputs = (int(length) for length in means.shape[-2:])
+    shapes = [(), (outputs,), (outputs, inputs), (*samples.batch_shape, outputs, inputs)]
+    if found.shape not in shapes:
+        raise ValueError(
+            f"alpha has shape {found.shape}; expected a number, ({outputs},) or {shapes[-1]}"
+        )
+    bad = found[~((found > 0) & np.isfinite(found))]
+    if bad.size:
+        raise ValueError(
+            f"alpha contains {bad.flat[0]}; expected finite values > 0 (without noise the "
+            "information is infinite)"
+        )
+    values = samples.like(alpha if hasattr(alpha, "device") else found)
+    if found.ndim == 1:
+        values = values[:, None]
+    elif found.ndim > 2:
+        values = samples.namespace.reshape(values, (-1, outputs, inputs))
+    return samples.namespace.expm1(values)

@@ -1,0 +1,200 @@
+"""How much information the weights at a minimum of the loss need (paper 3, proposition 5)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from infotheo.arrays import Array, FieldNote, read_samples, to_numpy, wrap
+from infotheo.scalars import check_number
+from infotheo.validation import Units, nats_per
+from infotheo.weights.logarithm import log_or_minus_infinity
+from infotheo.weights.parameters import Parameters, read_parameters
+
+__all__ = ["FlatMinimum", "flat_minimum_bound"]
+
+ASYMMETRY = 1e-4  # of the largest entry: float32 second derivatives stay below
+
+
+class FlatMinimum(NamedTuple):
+    """Result of :func:`flat_minimum_bound`."""
+
+    bound: Array
+    information: Array | None
+    alpha: Any
+
+
+def flat_minimum_bound(
+    weights: Any,
+    *,
+    beta: float,
+    diagonal: Any = None,
+    hessian: Any = None,
+    nuclear_norm: Any = None,
+    batch_dims: int | Sequence[str] = 0,
+    units: Units = "nats",
+) -> Any:
+    r"""Bound the information I(w;D) in the weights at a minimum by the flatness of the loss.
+
+    Parameters
+    ----------
+    weights
+        The weights at the minimum: an array of any shape, a DataArray, or a mapping of names to
+        arrays such as ``dict(module.named_parameters())``.
+    beta
+        Weight of the information in the loss, > 0 (paper 3, eq. 3).
+    diagonal, hessian, nuclear_norm
+        The loss's Hessian at the minimum, exactly one of: its diagonal, of the form of ``weights``
+        (exact, or :func:`~infotheo.weights.curvature.hessian_diagonal`); the whole matrix
+        (*batch, K, K); its nuclear norm (*batch), which is the trace where no eigenvalue is
+        negative (:func:`~infotheo.weights.curvature.hessian_trace`).
+    batch_dims
+        How many leading dimensions of ``weights`` (or, of a DataArray, their names) are replicas.
+    units
+        "nats" or "bits".
+
+    Returns
+    -------
+    FlatMinimum or xarray.Dataset
+        ``bound`` (*batch). With the diagonal or the whole Hessian also ``alpha``, the noise of each
+        weight that is best for the loss (of the form of ``weights``), and ``information``, the
+        I(w;D) that it leaves, never above ``bound``; ``None`` otherwise. A weight that is 0 or has
+        no curvature bears any noise: its ``alpha`` is infinite, ``information`` minus infinity.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described, or the diagonal has a negative entry: not a minimum.
+
+    Notes
+    -----
+    :math:`\alpha_i = \beta / (2 w_i^2 H_{ii})` minimises
+    :math:`\sum_i \alpha_i w_i^2 H_{ii} - \tfrac\beta2 \sum_i \ln\alpha_i`, and Jensen's inequality
+    gives :math:`I(w;D) \le \tfrac12 K [\ln\|w\|^2 + \ln\|H\|_* - \ln(K^2\beta/2)]`, K = dim w.
+    (The first display of the proposition has one K too many.) With ``diagonal`` the trace takes the
+    place of the nuclear norm, which is what Jensen's inequality needs. Paper 3 writes the second
+    order of the loss without Taylor's factor 1/2: pass half the curvature to have it; ``alpha``
+    doubles and every information falls by K ln(2)/2, so the bound as printed still holds. The
+    constant of I(w;D) is 0 as in :func:`~infotheo.weights.information.weight_information`. Source:
+    paper 3, proposition 5 and its proof.
+
+    Examples
+    --------
+    >>> found = flat_minimum_bound([1.0, -2.0], beta=0.02, diagonal=[4.0, 1.0])
+    >>> round(found.bound, 4), round(found.information, 4), found.alpha
+    (np.float64(6.4378), np.float64(5.9915), array([0.0025, 0.0025]))
+    """
+    _check_one_of(diagonal=diagonal, hessian=hessian, nuclear_norm=nuclear_norm)
+    beta = check_number(beta, "beta", positive=True)
+    scale = nats_per(units)
+    read = read_parameters(weights, name="weights", batch_dims=batch_dims)
+    xp, count = read.samples.namespace, read.count
+
+    curvature = None
+    if hessian is not None:
+        curvature, norm = _of_matrix(hessian, read)
+    elif diagonal is not None:
+        curvature = _of_diagonal(diagonal, read, batch_dims)
+        norm = xp.sum(curvature, axis=-1)
+    else:
+        norm = _of_norm(nuclear_norm, read)
+    squares = read.values**2
+    bound = log_or_minus_infinity(xp.sum(squares, axis=-1), xp) + log_or_minus_infinity(norm, xp)
+    bound = count / 2 * (bound - math.log(count**2 * beta / 2))
+    information = alpha = None
+    if curvature is not None:
+        terms = log_or_minus_infinity(squares, xp) + log_or_minus_infinity(curvature, xp)
+        information = xp.sum(terms - math.log(beta / 2), axis=-1) / (2 * scale)
+        sharpness = 2 * squares * curvature
+        free = sharpness == 0
+        alpha = beta / xp.where(free, xp.ones_like(sharpness), sharpness)
+        alpha = read.restore(xp.where(free, xp.full_like(alpha, math.inf), alpha))
+    return wrap(
+        FlatMinimum(bound / scale, information, alpha),
+        read.samples,
+        estimator="flat_minimum_bound",
+        settings={"beta": beta, "weights": count},
+        notes={
+            "bound": FieldNote(units, "upper bound of I(w;D) at the minimum, constant 0"),
+            "information": FieldNote(units, "I(w;D) with the best noise, constant 0"),
+            "alpha": FieldNote("1", "noise variance of ln(w) that is best for the loss"),
+        },
+        extra_dims=read.weight_dims,
+        extra_coords=read.weight_coords,
+    )
+
+
+def _check_one_of(**given: Any) -> None:
+    found = [name for name, value in given.items() if value is not None]
+    if len(found) != 1:
+        raise TypeError(
+            f"{' and '.join(found) or 'no curvature'} given; expected exactly one of "
+            f"{', '.join(given)}"
+        )
+
+
+def _of_diagonal(diagonal: Any, read: Parameters, batch_dims: int | Sequence[str]) -> Array:
+    entries = read_parameters(diagonal, name="diagonal", batch_dims=batch_dims)
+    if _form(entries) != _form(read):
+        raise ValueError(
+            f"diagonal has {_form(entries)}; expected {_form(read)}, one entry for each weight"
+        )
+    smallest = float(to_numpy(entries.values).min())
+    if smallest < 0:
+        raise ValueError(
+            f"diagonal contains {smallest}; expected values >= 0, as at a minimum (for an estimate "
+            "with errors give nuclear_norm, for the bound alone)"
+        )
+    return read.samples.like(entries.values)
+
+
+def _form(read: Parameters) -> Any:
+    """Shape of the weights, or the shapes by name."""
+    restored = read.restore(read.values)
+    if isinstance(restored, dict):
+        return {key: tuple(part.shape) for key, part in restored.items()}
+    return read.weight_dims or tuple(restored.shape)
+
+
+def _of_matrix(hessian: Any, read: Parameters) -> tuple[Array, Array]:
+    """Return the diagonal (*batch, K) and the nuclear norm (*batch) of symmetric matrices."""
+    matrix = read_samples(
+        to_numpy(hessian) if not hasattr(hessian, "device") else hessian, name="hessian", minimum=1
+    )
+    expected = (*read.samples.batch_shape, read.count, read.count)
+    found = tuple(matrix.values.shape)
+    if found != expected:
+        raise ValueError(f"hessian has shape {found}; expected {expected}, K = {read.count}")
+    values = read.samples.like(matrix.values)
+    xp = read.samples.namespace
+    difference = float(to_numpy(xp.max(xp.abs(values - xp.matrix_transpose(values)))))
+    if difference > ASYMMETRY * float(to_numpy(xp.max(xp.abs(values)))):
+        raise ValueError(
+            f"hessian is not symmetric (entries differ by {difference:.3g}); expected a Hessian"
+        )
+    curvature = xp.linalg.diagonal(values)
+    smallest = float(to_numpy(curvature).min())
+    if smallest < 0:
+        raise ValueError(
+            f"hessian has {smallest} on its diagonal; expected values >= 0, as at a minimum"
+        )
+    eigenvalues = xp.linalg.eigvalsh((values + xp.matrix_transpose(values)) / 2)
+    return curvature, xp.sum(xp.abs(eigenvalues), axis=-1)
+
+
+def _of_norm(nuclear_norm: Any, read: Parameters) -> Array:
+    norm = to_numpy(nuclear_norm)
+    if norm.dtype.kind not in "fiu":
+        raise TypeError(f"nuclear_norm has dtype {norm.dtype}; expected real numbers")
+    if norm.shape not in ((), read.samples.batch_shape):
+        raise ValueError(
+            f"nuclear_norm has shape {norm.shape}; expected a number or "
+            f"{read.samples.batch_shape}, the batch dimensions of weights"
+        )
+    bad = norm[~((norm >= 0) & np.isfinite(norm))]
+    if bad.size:
+        raise ValueError(f"nuclear_norm contains {bad.flat[0]}; expected finite values >= 0")
+    return read.samples.like(nuclear_norm if hasattr(nuclear_norm, "device") else norm)
