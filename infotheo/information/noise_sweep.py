@@ -78,7 +78,7 @@ def read_noise_variance(
     per
         What each variance belongs to.
     source
-        The DataArray that the samples were read from, if they were: its coordinates are compared.
+        What the samples were read from: if that is a DataArray, its coordinates are compared.
     unit_dim
         Name of the unit dimension of a DataArray.
 
@@ -112,9 +112,9 @@ def read_noise_variance(
         raise ValueError(f"{name} contains {bad.flat[0]}; expected positive, finite numbers")
     dim, coords = "noise_variance", {}
     if labelled and samples.labelled:
-        dims = noise_variance.dims if source is None else source.dims
-        own = (samples.sample_dim, unit_dim_among(dims, unit_dim))
-        known = {**samples.coords, **({} if source is None else source.coords)}
+        source = noise_variance if source is None else source
+        own = (samples.sample_dim, unit_dim_among(source.dims, unit_dim))
+        known = {**source.coords, **samples.coords}
         given, per_batch, dim = _align(noise_variance, samples, known, own, per, name)
         kept = {k: c for k, c in noise_variance.coords.items() if not set(c.dims) & set(own)}
         coords = {k: kept[k] for k in sorted(set(kept) - set(samples.coords))}

@@ -15,7 +15,7 @@ import numpy as np
 
 from infotheo.arrays import Array, FieldNote, Samples, read_samples, to_numpy, wrap
 from infotheo.information.mixture import Mixture
-from infotheo.information.noise_sweep import NoisePer, NoiseSweep, read_noise_variance
+from infotheo.information.noise_sweep import NoisePer, read_noise_variance
 from infotheo.information.per_sample_noise import SampleNoiseMixture
 from infotheo.information.unit_noise import UnitNoiseMixture
 from infotheo.validation import Units, check_open_unit, nats_per, read_classes, read_weights
@@ -151,7 +151,7 @@ def pairwise_information(
     (np.float64(0.1441), np.float64(0.4412))
     """
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
-    noise = _read_noise(noise_variance, samples, noise_per, z, unit_dim)
+    noise = read_noise_variance(noise_variance, samples, per=noise_per, source=z, unit_dim=unit_dim)
     alpha = check_open_unit(alpha, "alpha")
     shares = read_weights(weights, samples)
     classes = None if labels is None else read_classes(labels, samples)
@@ -159,12 +159,12 @@ def pairwise_information(
 
     mixture = _KERNELS[noise.per](samples, noise, alpha)
     lower, upper, within_lower, within_upper = mixture.bounds(shares, classes)
-    saturated = _saturated(lower, _entropy(shares), samples)
+    saturated = _saturated(lower, entropy(shares), samples)
     if classes is None:
-        ceiling = _entropy(shares)
+        ceiling = entropy(shares)
         kl, chernoff = upper, lower
     else:
-        ceiling = _entropy(classes.probabilities(shares))
+        ceiling = entropy(classes.probabilities(shares))
         kl, chernoff = upper - within_upper, lower - within_lower
         lower, upper = lower - within_upper, upper - within_lower
     xp = samples.namespace
@@ -254,7 +254,7 @@ def mixture_entropy(
     (np.float64(1.4189), np.float64(1.4189))
     """
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
-    noise = _read_noise(noise_variance, samples, noise_per, z, unit_dim)
+    noise = read_noise_variance(noise_variance, samples, per=noise_per, source=z, unit_dim=unit_dim)
     alpha = check_open_unit(alpha, "alpha")
     shares = read_weights(weights, samples)
     scale = nats_per(units)
@@ -279,7 +279,7 @@ def mixture_entropy(
     )
 
 
-def _entropy(probabilities: np.ndarray) -> float:
+def entropy(probabilities: np.ndarray) -> float:
     """Shannon entropy in nats."""
     p = probabilities[probabilities > 0]
     return float(-np.sum(p * np.log(p)))
@@ -298,12 +298,3 @@ def _saturated(lower: Array, ceiling: float, samples: Samples) -> Array:
             stacklevel=3,
         )
     return saturated
-
-
-def _read_noise(
-    noise_variance: Any, samples: Samples, noise_per: NoisePer, z: Any, unit_dim: str
-) -> NoiseSweep:
-    source = z if samples.labelled else None
-    return read_noise_variance(
-        noise_variance, samples, per=noise_per, source=source, unit_dim=unit_dim
-    )
