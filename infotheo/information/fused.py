@@ -11,35 +11,33 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 from infotheo.arrays import Array
+from infotheo.information.fused_plan import (
+    GRADIENT_TILINGS,
+    TILINGS,
+    Tiling,
+    bands,
+    batch_parts,
+    tiles_of,
+)
 
-__all__ = ["Tiling", "bands", "fused_available", "fused_row_sums"]
+__all__ = ["Pairs", "fused_available", "fused_row_sums"]
 
 Precision = Literal["ieee", "tf32x3"]
-SLOT_BYTES = 2**28  # of sums waiting to be added, whatever the size of the sample
 EXPONENT_FLOOR = 2.0**-120  # a rate is never 0: it keeps padded pairs, infinitely far, at 0
 SAFE_NORMS = (2.0**-80, 2.0**80)  # squared norms whose sums and products float32 holds
 
 
-class Tiling(NamedTuple):
-    """How a kernel is cut: rows of a tile, units of a step, warps, stages of the pipeline."""
+class Pairs(NamedTuple):
+    """What the sums need beside samples and rates: checked, and on the device."""
 
-    tile: int
-    depth: int
-    warps: int
-    stages: int
-
-
-# Fixed, not tuned when first called: a choice by the clock could differ between two processes, and
-# the order of additions with it. `benchmarks/fused.py --tune` measures the others.
-TILINGS = {
-    "ieee": Tiling(128, 32, 8, 3),
-    "tf32x3": Tiling(128, 32, 8, 3),
-    "float64": Tiling(128, 16, 8, 3),
-}
+    weights: Array | None  # (sample,) float32
+    groups: Array | None  # (sample,) int32, ascending
+    precision: Precision
+    tiling: Tiling
+    gradient_tiling: Tiling
 
 
 def fused_available(x: Any) -> bool:
@@ -56,38 +54,6 @@ def fused_available(x: Any) -> bool:
         and str(x.dtype) in ("torch.float32", "torch.float64")
         and importlib.util.find_spec("triton") is not None
     )
-
-
-def bands(tiles: int, tile: int, planes: int, budget: int = SLOT_BYTES) -> Iterator[tuple[int, int]]:
-    """Cut the triangle of tiles into bands of rows whose slots fit ``budget`` bytes.
-
-    Parameters
-    ----------
-    tiles
-        Tiles along the sample.
-    tile
-        Samples of a tile.
-    planes
-        Sums for each sample: batch members times rates times divergences times kinds.
-    budget
-        Bytes of the slots, both those of rows and those of columns. At least one row is a band.
-
-    Yields
-    ------
-    tuple
-        The first row of tiles, and how many.
-
-    Examples
-    --------
-    >>> list(bands(5, 128, 2, budget=10 * 2 * 128 * 2 * 4))
-    [(0, 2), (2, 3)]
-    """
-    first = 0
-    while first < tiles:
-        row = 2 * planes * (tiles - first) * tile * 4
-        height = max(1, min(budget // row, tiles - first))
-        yield first, height
-        first += height
 
 
 def fused_row_sums(
@@ -130,126 +96,145 @@ def fused_row_sums(
         sweep, sample): :math:`\sum_j w_j e^{q\,r\,D_{ij}}`, q = ``order`` for Chernoff and 1 for
         Kullback-Leibler, over all j and over the j in the group of i.
 
-    Raises
-    ------
-    ValueError
-        If ``x`` records a gradient: the sums carry none.
-
     Notes
     -----
     Precision: exponentials are float32. Beside the error of the distances, a sum is off by at most
-    :math:`u (130 + 16 \bar D)` relatively, :math:`u = 2^{-24}` and :math:`\bar D` the divergence
-    averaged over the sum's terms (below ln N plus the sum's logarithm): 2e-5, measured 1e-6. The
-    error of a squared distance, R the largest norm: float32 "ieee" at most
+    :math:`u (100 + 3 \bar D)` relatively, :math:`u = 2^{-24}` and :math:`\bar D` the divergence
+    averaged over the sum's terms, at most :math:`\ln(\sum_j w_j / w_i)`: below 1e-5 for a million
+    equal samples. The error of a squared distance, R the largest norm: float32 "ieee" at most
     :math:`(2d + 20) u R^2` (see :func:`~infotheo.information.distances.gram_error`); "tf32x3"
-    :math:`(14 d + 80) u R^2`, where three accumulations may truncate and the product of the two
-    low parts is dropped; float64 that of float32's last rounding, :math:`u D_{ij}`.
+    :math:`(14 d + 80) u R^2`, where the product of two low parts is dropped and three sums may
+    truncate; float64 that of its last rounding, to float32, :math:`u D_{ij}`.
 
     Memory beyond the input: ``SLOT_BYTES`` (256 MiB) of slots, or one row of tiles' if more,
     a fraction of it for their sum, and the result, 32 bytes for each sample, rate and kind. Nothing
-    grows as the square of the sample.
+    grows as the square of the sample. Gradients flow to ``x`` and ``rates`` (once), in a second
+    pass over the pairs and as much memory.
     """
     import torch
 
-    if x.requires_grad and torch.is_grad_enabled():
-        raise ValueError("x requires a gradient; expected a detached tensor: the sums carry none")
-    tiling = tiling or TILINGS["float64" if x.dtype == torch.float64 else precision]
-    with torch.no_grad(), torch.cuda.device_of(x):
-        x, rates = _harmless_scale(x.contiguous(), rates.to(torch.float64))
-        batch, size, _ = x.shape
-        kinds = 1 if starts is None else 2
-        groups = None if starts is None else _group_of_each(starts, size, x.device)
-        if weights is not None:
-            weights = weights.to(x.device, torch.float32)
-        orders = torch.tensor([order, 1.0], dtype=torch.float64, device=x.device)
-        exponents = rates[:, :, None] * (orders / math.log(2))  # (batch or 1, sweep, 2)
-        sums = torch.zeros(
-            (batch, kinds, 2, rates.shape[1], size), dtype=torch.float64, device=x.device
-        )
-        for part in _batch_parts(batch, size, tiling.tile, kinds * 2 * rates.shape[1]):
-            shared = exponents if len(exponents) == 1 else exponents[part]
-            _add_pairs(sums[part], x[part], shared, weights, groups, order, precision, tiling)
+    name = "float64" if x.dtype == torch.float64 else precision
+    groups = None if starts is None else _group_of_each(starts, x.shape[1], x.device)
+    if weights is not None:
+        weights = _single_weights(weights.detach().to(x.device))
+    pairs = Pairs(
+        weights, groups, precision, tiling or TILINGS[name], tiling or GRADIENT_TILINGS[name]
+    )
+    x, rates = _harmless_scale(x.contiguous(), rates.to(torch.float64))
+    if torch.is_grad_enabled() and (x.requires_grad or rates.requires_grad):
+        from infotheo.information.fused_gradient import FusedRowSums
+
+        sums = FusedRowSums.apply(x, rates, order, pairs)
+    else:
+        sums = all_sums(x, rates, order, pairs)
     total = sums[:, 0].transpose(0, 1)
     return total, None if starts is None else sums[:, 1].transpose(0, 1)
+
+
+def all_sums(x: Array, rates: Array, order: float, pairs: Pairs) -> Array:
+    """Return sums (batch, kind, 2, sweep, sample) in float64; kinds: over all, over the group."""
+    import torch
+
+    batch, size, _ = x.shape
+    kinds = 1 if pairs.groups is None else 2
+    coefficients = coefficients_of(rates, order)
+    shape = (batch, kinds, 2, rates.shape[1], size)
+    sums = torch.zeros(shape, dtype=torch.float64, device=x.device)
+    with torch.cuda.device_of(x):
+        for part in batch_parts(batch, size, pairs.tiling.tile, math.prod(shape[1:4])):
+            shared = coefficients if len(coefficients) == 1 else coefficients[part]
+            _add_pairs(sums[part], x[part], shared, order, pairs)
+    return sums
+
+
+def coefficients_of(rates: Array, order: float) -> Array:
+    """Factors (batch or 1, sweep, 2 [chernoff, kl]) of squared distances, for base 2, float32."""
+    import torch
+
+    orders = torch.tensor([order, 1.0], dtype=torch.float64, device=rates.device)
+    factors = rates.detach()[:, :, None] * (orders / math.log(2))
+    steepest = torch.finfo(torch.float32).min  # times a distance of 0 is still 0
+    return factors.clamp(steepest, -EXPONENT_FLOOR).to(torch.float32).contiguous()
+
+
+def squared_norms(x: Array) -> Array:
+    """Squared norms (batch, sample) in float64, without a float64 copy of ``x``."""
+    import torch
+
+    return torch.linalg.vector_norm(x.detach(), dim=-1, dtype=torch.float64).square()
 
 
 def _add_pairs(
     sums: Array,  # (batch, kind, 2, sweep, sample), added to
     x: Array,
-    exponents: Array,
-    weights: Array | None,
-    groups: Array | None,
+    coefficients: Array,
     order: float,
-    precision: Precision,
-    tiling: Tiling,
+    pairs: Pairs,
 ) -> None:
     """Run the kernel band by band and add up its slots."""
     import torch
 
     from infotheo.information.fused_kernels import pair_sums
 
-    batch, kinds, _, sweep, size = sums.shape
-    norms = torch.linalg.vector_norm(x, dim=-1, dtype=torch.float64).square().to(x.dtype)
-    coefficients = exponents.clamp(max=-EXPONENT_FLOOR).to(torch.float32).contiguous()
-    tile = tiling.tile
-    tiles = math.ceil(size / tile)
-    for first, height in bands(tiles, tile, batch * kinds * 2 * sweep):
+    *planes, size = sums.shape
+    norms = squared_norms(x).to(x.dtype)
+    tile = pairs.tiling.tile
+    tiles = tiles_of(size, tile)
+    for first, height in bands(tiles, tile, math.prod(planes)):
         width = tiles - first
-        planes = (batch, kinds, 2, sweep)
         across = x.new_zeros((*planes, width, height * tile), dtype=torch.float32)
         down = x.new_zeros((*planes, height, width * tile), dtype=torch.float32)
-        pair_sums[(batch * height * width,)](
+        pair_sums[(len(x) * height * width,)](
             x,
             norms,
             coefficients,
-            weights if weights is not None else norms,  # not read
-            groups if groups is not None else norms,
+            pairs.weights if pairs.weights is not None else norms,  # not read
+            pairs.groups if pairs.groups is not None else norms,
             across,
             down,
             size,
             x.shape[2],
-            sweep,
-            0 if len(coefficients) == 1 else 2 * sweep,
+            planes[3],
+            0 if len(coefficients) == 1 else 2 * planes[3],
             first,
             height,
             width,
             TILE=tile,
-            DEPTH=tiling.depth,
-            PRECISION=precision,
+            DEPTH=pairs.tiling.depth,
+            PRECISION=pairs.precision,
             HALF=order == 0.25,
-            WEIGHTED=weights is not None,
-            GROUPED=groups is not None,
-            num_warps=tiling.warps,
-            num_stages=tiling.stages,
+            WEIGHTED=pairs.weights is not None,
+            GROUPED=pairs.groups is not None,
+            num_warps=pairs.tiling.warps,
+            num_stages=pairs.tiling.stages,
         )
-        for start, slots in ((first * tile, across), (first * tile, down)):
-            stop = min(start + slots.shape[-1], size)
+        for slots in (across, down):
+            stop = min(first * tile + slots.shape[-1], size)
             found = torch.sum(slots, dim=-2, dtype=torch.float64)
-            sums[..., start:stop] += found[..., : stop - start]
+            sums[..., first * tile : stop] += found[..., : stop - first * tile]
 
 
 def _harmless_scale(x: Array, rates: Array) -> tuple[Array, Array]:
     """Scale by a power of two where squared distances would leave float32's range."""
-    import torch
-
-    largest = float(torch.linalg.vector_norm(x, dim=-1, dtype=torch.float64).max()) ** 2
+    largest = float(squared_norms(x).max())
     if largest == 0 or SAFE_NORMS[0] < largest < SAFE_NORMS[1]:
         return x, rates
-    exponent = -math.frexp(math.sqrt(largest))[1]
-    return torch.ldexp(x, torch.tensor(exponent, device=x.device)), rates * 2.0 ** (-2 * exponent)
+    exponent = max(-126, min(126, -math.frexp(math.sqrt(largest))[1]))
+    return x * 2.0**exponent, rates * 2.0 ** (-2 * exponent)
+
+
+def _single_weights(weights: Array) -> Array:
+    """Round to float32; a positive weight stays positive, so that no sample's own sum is 0."""
+    import torch
+
+    smallest = torch.finfo(torch.float32).tiny
+    return torch.where(weights > 0, weights.clamp(min=smallest), weights).to(torch.float32)
 
 
 def _group_of_each(starts: Any, size: int, device: Any) -> Array:
-    """Number of the group of each sample, int32, from where the groups start."""
+    """Return the number of each sample's group, int32, from where the groups start."""
     import torch
 
     starts = torch.as_tensor(starts, dtype=torch.int64, device=device)
     samples = torch.arange(size, device=device)
     return (torch.searchsorted(starts, samples, right=True) - 1).to(torch.int32)
-
-
-def _batch_parts(batch: int, size: int, tile: int, planes: int) -> Iterator[slice]:
-    """Slices of the batch of which one row of tiles fits the slots."""
-    step = max(1, SLOT_BYTES // (2 * planes * (size + tile) * 4))
-    for start in range(0, batch, step):
-        yield slice(start, start + step)

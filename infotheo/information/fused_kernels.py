@@ -51,7 +51,7 @@ def distance_tile(
 
 @triton.jit
 def store_sums(values, row_weights, column_weights, across, down, above, WEIGHTED: tl.constexpr):
-    """Sums over the columns into the rows' slot, and, above the diagonal, the transpose's."""
+    """Store sums over columns for the rows and, above the diagonal, over rows for the columns."""
     if WEIGHTED:
         tl.store(across, tl.sum(values * column_weights[None, :], axis=1))
         if above:
@@ -157,3 +157,86 @@ def pair_sums(
                             above,
                             WEIGHTED,
                         )
+
+
+@triton.jit(do_not_specialize=["size", "sweep", "coefficient_step", "first", "height", "tiles"])
+def pair_slopes(
+    x,  # (batch, sample, unit) float32 or float64
+    norms,  # (batch, sample) squared, in the dtype of x
+    coefficients,  # (batch or 1, sweep, 2 [chernoff, kl]) float32, negative, for exp2
+    weights,  # (sample,) float32
+    groups,  # (sample,) int32, ascending
+    incoming,  # (batch, kind, 2, sweep, sample) float32: gradient of the sums
+    slopes,  # (batch, height * TILE, tiles * TILE) float32: of the loss against squared distances
+    turns,  # (batch, 2, sweep, height, tiles) float32: of the loss against the coefficients, / ln 2
+    size,
+    units,
+    sweep,
+    coefficient_step,  # 0 where the batch shares them
+    first,  # row tile at which the band starts
+    height,  # row tiles of the band
+    tiles,  # column tiles
+    TILE: tl.constexpr,
+    DEPTH: tl.constexpr,
+    PRECISION: tl.constexpr,
+    HALF: tl.constexpr,
+    WEIGHTED: tl.constexpr,
+    GROUPED: tl.constexpr,
+    TURNS: tl.constexpr,
+):
+    """Gradients of one tile, summed over divergences, rates and kinds of sums."""
+    program = tl.program_id(0)
+    row_slot = program % height
+    column = (program // height) % tiles
+    member = (program // height // tiles).to(tl.int64)
+    row = first + row_slot
+    squared = distance_tile(
+        x + member * size * units,
+        norms + member * size,
+        row,
+        column,
+        size,
+        units,
+        TILE,
+        DEPTH,
+        PRECISION,
+    )
+    inside = tl.arange(0, TILE)
+    i = tl.minimum(row * TILE + inside, size - 1)
+    j = tl.minimum(column * TILE + inside, size - 1)
+    kinds: tl.constexpr = 2 if GROUPED else 1
+    incoming += member * kinds * 2 * sweep * size
+    coefficients += member * coefficient_step
+    turns += (member * 2 * sweep * height + row_slot) * tiles + column
+    slope = tl.zeros((TILE, TILE), dtype=tl.float32)
+    for k in range(sweep):
+        chernoff_rate = tl.load(coefficients + 2 * k)
+        kl_rate = tl.load(coefficients + 2 * k + 1)
+        chernoff = tl.exp2(squared * chernoff_rate)
+        if HALF:
+            kl = chernoff * chernoff
+            kl = kl * kl
+        else:
+            kl = tl.exp2(squared * kl_rate)
+        for which in tl.static_range(2):
+            values = chernoff if which == 0 else kl
+            rate = chernoff_rate if which == 0 else kl_rate
+            plane = incoming + (which * sweep + k) * size
+            from_row = tl.load(plane + i)[:, None]
+            from_column = tl.load(plane + j)[None, :]
+            if GROUPED:  # a pair of one group is in both sums
+                within = plane + 2 * sweep * size
+                same = tl.load(groups + i)[:, None] == tl.load(groups + j)[None, :]
+                from_row += tl.where(same, tl.load(within + i)[:, None], 0.0)
+                from_column += tl.where(same, tl.load(within + j)[None, :], 0.0)
+            if WEIGHTED:
+                from_row *= tl.load(weights + j)[None, :]
+                from_column *= tl.load(weights + i)[:, None]
+            slope += (rate * values) * (from_row + from_column)
+            if TURNS:
+                turn = tl.where(values > 0, squared, 0.0) * values * from_row
+                turn = tl.sum(tl.sum(turn, axis=1), axis=0)
+                tl.store(turns + (which * sweep + k) * height * tiles, turn)
+    place = (row_slot * TILE + inside)[:, None] * tl.cast(tiles * TILE, tl.int64)
+    slopes += member * height * TILE * tiles * TILE
+    tl.store(slopes + place + (column * TILE + inside)[None, :], slope)
