@@ -8,17 +8,21 @@ a result for a caller who passed xarray.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_torch_array, to_device
+from array_api_compat import array_namespace, device, is_numpy_array, is_torch_array, to_device
 
 from infotheo import __version__
+from infotheo.threads import in_threads
 
 __all__ = ["Array", "FieldNote", "Samples", "is_labelled", "read_samples", "to_numpy", "wrap"]
+
+EXTENT_BLOCK = 2**18  # values whose two passes stay in the cache
 
 Array = Any  # an array of NumPy or torch (any array-API library); xarray only at the door
 Result = TypeVar("Result", bound=tuple)
@@ -60,6 +64,20 @@ class Samples:
     def units(self) -> int:
         """Number of units."""
         return int(self.values.shape[-1])
+
+    @cached_property
+    def extent(self) -> tuple[float, float]:
+        """Smallest and largest value; NaN if there is one."""
+        values = self.values.detach() if is_torch_array(self.values) else self.values
+        parts = [values]
+        if is_numpy_array(values) and values.flags.c_contiguous:
+            flat = values.reshape(-1)
+            parts = [flat[i : i + EXTENT_BLOCK] for i in range(0, len(flat), EXTENT_BLOCK)]
+        ends = in_threads(self._ends, parts, values)
+        return float(np.min([low for low, _ in ends])), float(np.max([high for _, high in ends]))
+
+    def _ends(self, part: Array) -> tuple[float, float]:
+        return float(self.namespace.min(part)), float(self.namespace.max(part))
 
     def flat(self, dtype: str | None = "float64") -> Array:
         """Values as (batch, sample, unit), leading dimensions in one, in ``dtype`` if given."""
@@ -154,9 +172,10 @@ def read_samples(
         z = z.values
     values, namespace = _floating(z, name)
     _check_shape(values.shape, name, minimum)
-    if not bool(namespace.all(namespace.isfinite(values))):
+    samples = Samples(values, namespace, sample_dim, batch_dims, coords)
+    if not all(map(math.isfinite, samples.extent)):
         raise ValueError(f"{name} contains {_first_bad(values)}; expected finite values only")
-    return Samples(values, namespace, sample_dim, batch_dims, coords)
+    return samples
 
 
 def _floating(z: Any, name: str) -> tuple[Array, Any]:

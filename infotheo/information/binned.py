@@ -8,15 +8,18 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from array_api_compat import device, is_numpy_array
 
 from infotheo.arrays import Array, FieldNote, Samples, is_labelled, read_samples, to_numpy, wrap
 from infotheo.information.cells import Cells, read_cells
-from infotheo.information.symbols import hash_rows, symbol_entropy, symbol_numbers
+from infotheo.information.symbols import Symbols, row_encoder, symbol_entropies
+from infotheo.threads import in_threads, worker_count
 from infotheo.validation import Units, check_choice, nats_per, read_classes, read_weights
 
 __all__ = ["BinnedInformation", "binned_information"]
 
-ELEMENTS = 2**22  # activations binned at once: 32 MiB of float64
+ELEMENTS = 2**18  # activations placed at once, for each thread
+CODES = 2**18  # codes counted at once
 
 
 class BinnedInformation(NamedTuple):
@@ -99,45 +102,33 @@ def binned_information(
     cells = read_cells(samples, bins, range, bin_width, edges)
     shares = read_weights(weights, samples)
     classes = None if labels is None else read_classes(labels, samples)
-    repeated = None if inputs is None else _read_inputs(inputs, samples)
     check_choice(correction, (None, "miller-madow"), "correction")
     if correction is not None and weights is not None:
         raise ValueError(f"correction is {correction!r} with weights; expected one of the two")
     scale = nats_per(units)
     if classes is not None:
-        ceiling = _entropy(classes.codes, shares)
-        groups = classes.members()
-    else:
-        given = np.arange(samples.size) if repeated is None else repeated
+        given, ceiling = classes.codes, _entropy(classes.codes, shares)
+    elif inputs is not None:
+        given = _read_inputs(inputs, samples)
         ceiling = _entropy(given, shares)
-        groups = None
+    else:
+        given, ceiling = None, _entropy(np.arange(samples.size), shares)
 
-    xp, x = samples.namespace, samples.flat(None)
-    w = samples.like(shares)
-    values, outside = [], []
-    for hashes, beyond in _symbols(x, cells, samples):
-        numbers = symbol_numbers(hashes, xp)
-        correct = correction is not None
-        entropy = symbol_entropy(numbers, w, xp, correct=correct)
-        if groups is not None:
-            for members in groups:
-                p = float(shares[members].sum())
-                if p > 0:
-                    own = samples.like(members, "int64")
-                    within = symbol_entropy(numbers[own], w[own], xp, correct=correct)
-                    entropy = entropy - p * within
-        elif repeated is not None:  # H(T|X) = H(T, X) - H(X)
-            x_numbers = samples.like(repeated, "int64")
-            joint = symbol_numbers(numbers * int(repeated.max() + 1) + x_numbers, xp)
-            entropy = entropy - symbol_entropy(joint, w, xp, correct=correct)
-            entropy = entropy + symbol_entropy(x_numbers, w, xp, correct=correct)
-        values.append(xp.clip(entropy, 0.0, ceiling))  # without a correction: rounding only
-        outside.append(beyond)
+    xp, symbols = samples.namespace, _symbols(samples, cells)
+    w = None if weights is None else samples.like(shares)
+
+    def information(part: slice) -> Array:
+        own = Symbols(symbols.codes[part], symbols.bound)
+        return _information(own, given, w, samples, correction is not None)
+
+    parts = _slices(len(symbols.codes), CODES // samples.size)
+    values = xp.concat(in_threads(information, parts, samples.values))
     target = "I(T;X)" if labels is None else "I(T;Y)"
     result = BinnedInformation(
-        value=samples.unflat(xp.stack(values)) / scale,
+        # without a correction, clipped of rounding only
+        value=samples.unflat(xp.clip(values, 0.0, ceiling)) / scale,
         ceiling=samples.like(ceiling / scale),
-        outside=samples.unflat(xp.stack(outside)),
+        outside=samples.unflat(cells.outside(samples.flat(None))),
     )
     return wrap(
         result,
@@ -158,18 +149,57 @@ def binned_information(
     )
 
 
-def _symbols(x: Array, cells: Cells, samples: Samples) -> Any:
-    """Yield the hashed cells (sample,) and the outside fraction of each batch element."""
+def _symbols(samples: Samples, cells: Cells) -> Symbols:
+    """Symbols (batch, sample) of the samples, placed some at a time to stay in the cache."""
+    xp, rows = samples.namespace, samples.flat(None).reshape(-1, samples.units)
+    encode = row_encoder(samples.units, cells.low, cells.high, samples)
+    equal = cells.name == "range" and is_numpy_array(rows)
+
+    def placed(part: slice) -> Array:
+        own = rows[part]
+        codes = xp.empty(len(own), dtype=encode.dtype, device=device(rows))
+        blocks = _slices(len(own), ELEMENTS // samples.units)
+        if equal:  # the same buffers serve all blocks
+            numbers, scratch = np.empty_like(own[blocks[0]]), np.empty_like(own[blocks[0]])
+            wide = np.empty(numbers.shape, encode.dtype)
+        for block in blocks:
+            values = own[block]
+            if equal:
+                found = numbers[: len(values)]
+                cells.count_off(values, found, scratch[: len(values)])
+                wide[: len(values)] = found
+                found = wide[: len(values)]
+            else:
+                found = cells.place(values)
+            codes[block] = encode(found)
+        return codes
+
+    parts = in_threads(placed, _slices(len(rows), -(-len(rows) // worker_count())), rows)
+    return Symbols(xp.reshape(xp.concat(parts), (-1, samples.size)), encode.bound)
+
+
+def _information(
+    symbols: Symbols,
+    given: np.ndarray | None,
+    weights: Array | None,
+    samples: Samples,
+    correct: bool,
+) -> Array:
+    """H(T), or with a class or input of each sample I(T;G) = H(T) + H(G) - H(T,G), (batch,)."""
     xp = samples.namespace
-    step = max(1, ELEMENTS // samples.units)
-    for index in np.arange(x.shape[0]):
-        hashes, outside = [], []
-        for start in np.arange(0, samples.size, step):
-            numbers, beyond = cells.place(x[int(index), int(start) : int(start + step)])
-            hashes.append(hash_rows(numbers, samples))
-            outside.append(beyond)
-        total = xp.sum(xp.stack(outside)) / (samples.size * samples.units)
-        yield xp.concat(hashes), total
+
+    def entropies(of: Symbols) -> Array:
+        return symbol_entropies(of, weights, xp, correct=correct)
+
+    if given is None:
+        return entropies(symbols)
+    numbers, count = samples.like(given, "int64"), int(given.max()) + 1
+    own = entropies(Symbols(numbers[None], count))
+    return entropies(symbols) + own - entropies(symbols.joined(numbers, count, xp))
+
+
+def _slices(size: int, step: int) -> list[slice]:
+    return [slice(start, start + max(1, step)) for start in np.arange(0, size, max(1, step))]
 
 
 def _read_inputs(inputs: Any, samples: Samples) -> np.ndarray:

@@ -18,27 +18,63 @@ class Cells:
     """How a value becomes a cell number: edges, or a width without ends."""
 
     samples: Samples
+    low: int  # smallest and largest number of a cell
+    high: int
     edges: np.ndarray | None = None
     width: float | None = None
     name: str = "edges"
 
-    def place(self, values: Array) -> tuple[Array, Array]:
-        """Return int64 cell numbers of ``values``, and how many values lie outside the edges.
+    def place(self, values: Array) -> Array:
+        """Return the numbers of the cells, whole, in the shape of the values.
 
-        In float64: the cells of a value must not depend on the precision it was stored in.
+        Cells are those of float64 arithmetic, whatever precision a value was stored in.
         """
         xp = self.samples.namespace
-        values = xp.astype(values, xp.float64, copy=False)
         if self.edges is None:
-            numbers = xp.astype(xp.floor(values / self.width), xp.int64)
-            return numbers, self.samples.like(0.0)
-        first, last = float(self.edges[0]), float(self.edges[-1])
-        # only inner edges are searched: values beyond the ends fall into the end cells
+            return xp.floor(xp.astype(values, xp.float64, copy=False) / self.width)
+        return self._searched(values)
+
+    def _searched(self, values: Array) -> Array:
+        """Find the cells among the inner edges: values beyond the ends fall into the end cells."""
+        xp = self.samples.namespace
+        assert self.edges is not None
         inner = self.samples.like(self.edges[1:-1])
-        flat = xp.reshape(values, (-1,))
-        numbers = xp.reshape(xp.searchsorted(inner, flat, side="right"), values.shape)
-        outside = xp.sum(xp.astype((values < first) | (values > last), xp.float64))
-        return xp.astype(numbers, xp.int64, copy=False), outside
+        flat = xp.reshape(xp.astype(values, xp.float64, copy=False), (-1,))
+        numbers = xp.searchsorted(inner, flat, side="right")
+        return xp.reshape(xp.astype(numbers, xp.float64), values.shape)
+
+    def count_off(self, values: np.ndarray, numbers: np.ndarray, scratch: np.ndarray) -> None:
+        """Write the numbers of equal cells by arithmetic, and by search where that may err.
+
+        On the host much faster than searching all; the arrays are of one shape and dtype.
+        """
+        assert self.edges is not None
+        first, last = float(self.edges[0]), float(self.edges[-1])
+        count, span = len(self.edges) - 1, last - first
+        # in cells, for values in range: rounding of the first edge, of the difference, of the
+        # factor, of the product, and of the edges themselves; doubled
+        rounding = 2.0**-24 if values.dtype == np.float32 else 2.0**-53
+        margin = 2 * rounding * count * (3 + 2 * max(abs(first), abs(last)) / span)
+        if margin > 0.1:
+            numbers[...] = self._searched(values)
+            return
+        np.subtract(values, first, out=scratch)
+        np.multiply(scratch, count / span, out=scratch)
+        np.clip(scratch, 0.25, count - 0.25, out=scratch)
+        np.floor(scratch, out=numbers)
+        np.subtract(scratch, numbers, out=scratch)
+        if scratch.min() < margin or scratch.max() > 1 - margin:
+            near = (scratch < margin) | (scratch > 1 - margin)
+            numbers[near] = self._searched(values[near])
+
+    def outside(self, values: Array) -> Array:
+        """Return the fraction of (batch, sample, unit) values beyond the ends, (batch,)."""
+        xp, (low, high) = self.samples.namespace, self.samples.extent
+        if self.edges is None or (low >= self.edges[0] and high <= self.edges[-1]):
+            return self.samples.like(np.zeros(values.shape[0]))
+        whole = xp.astype(values, xp.float64, copy=False)
+        beyond = (whole < float(self.edges[0])) | (whole > float(self.edges[-1]))
+        return xp.mean(xp.astype(beyond, xp.float64), axis=(1, 2))
 
     def settings(self) -> dict[str, Any]:
         """Provenance: the edges or the width in use."""
@@ -83,9 +119,11 @@ def read_cells(
                 f"bin_width is {bin_width}; expected a positive, finite number, not below rounding "
                 f"(largest activation {largest:.4g})"
             )
-        return Cells(samples, width=float(bin_width))
+        number = math.ceil(largest / bin_width)
+        return Cells(samples, -number, number, width=float(bin_width))
     if edges is not None and not isinstance(edges, str):
-        return Cells(samples, edges=_read_edges(edges))
+        found = _read_edges(edges)
+        return Cells(samples, 0, len(found) - 2, edges=found)
     if isinstance(bins, bool) or not isinstance(bins, int | np.integer):
         raise TypeError(f"bins is {bins!r}; expected a whole number >= 1")
     if bins < 1:
@@ -95,10 +133,11 @@ def read_cells(
             raise ValueError(f"edges is {edges!r}; expected increasing numbers or 'quantile'")
         values = to_numpy(samples.values).astype(np.float64).ravel()
         found = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)))
-        return Cells(samples, edges=found if len(found) > 1 else _widened(found[0]))
+        found = found if len(found) > 1 else _widened(found[0])
+        return Cells(samples, 0, len(found) - 2, edges=found)
     low, high = _read_range(range, samples)
     cells = np.linspace(low, high, int(bins) + 1) if low < high else _widened(low)
-    return Cells(samples, edges=cells, name="range")
+    return Cells(samples, 0, len(cells) - 2, edges=cells, name="range")
 
 
 def _widened(value: float) -> np.ndarray:
@@ -107,14 +146,12 @@ def _widened(value: float) -> np.ndarray:
 
 
 def _magnitude(samples: Samples) -> float:
-    xp = samples.namespace
-    return float(to_numpy(xp.max(xp.abs(samples.values))))
+    return max(map(abs, samples.extent))
 
 
 def _read_range(range: tuple[float, float] | None, samples: Samples) -> tuple[float, float]:
     if range is None:
-        xp, values = samples.namespace, samples.values
-        return float(to_numpy(xp.min(values))), float(to_numpy(xp.max(values)))
+        return samples.extent
     try:
         low, high = (float(end) for end in range)
     except (TypeError, ValueError):

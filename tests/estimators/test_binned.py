@@ -12,6 +12,7 @@ from infotheo.arrays import read_samples
 from infotheo.information import binned as module
 from infotheo.information.binned import binned_information
 from infotheo.information.cells import read_cells
+from infotheo.information.symbols import row_encoder
 
 
 def naive_entropy(symbols, weights=None):
@@ -82,10 +83,50 @@ def test_floor_binning_is_done_in_float64():
     z = np.array([[0.21], [0.14]], dtype=np.float32)
     assert np.floor(np.float32(0.21) / np.float32(0.07)) == 3
     cells = read_cells(read_samples(z), 30, None, 0.07, None)
-    assert cells.place(z)[0].ravel().tolist() == [2, 2]  # float32 0.14 lies above 2 * 0.07
-    assert cells.place(np.array([[0.21], [0.139]]))[0].ravel().tolist() == [2, 1]
+    assert cells.place(z).ravel().tolist() == [2, 2]  # float32 0.14 lies above 2 * 0.07
+    assert cells.place(np.array([[0.21], [0.139]])).ravel().tolist() == [2, 1]
     symbols = [tuple(np.floor(row / 0.07).tolist()) for row in Z]
     assert binned_information(Z, bin_width=0.07).value == pytest.approx(naive_entropy(symbols))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("ends", [(-1.0, 1.0), (0.0, 0.7), (1000.0, 1000.3), (-1e-3, 5.0)])
+@pytest.mark.parametrize("bins", [1, 2, 30, 1000])
+def test_arithmetic_finds_the_cells_of_a_search(dtype, ends, bins):
+    """On every edge, one rounding beside it, beyond the ends, and anywhere between."""
+    generator = np.random.default_rng(7)
+    edges = np.linspace(*ends, bins + 1)
+    near = edges.astype(dtype)
+    values = np.concatenate(
+        [
+            near,
+            np.nextafter(near, dtype(np.inf)),
+            np.nextafter(near, dtype(-np.inf)),
+            generator.uniform(ends[0] - 0.1, ends[1] + 0.1, 999).astype(dtype),
+            np.array([-1e30, 1e30], dtype),
+        ]
+    )[:, None]
+    cells = read_cells(read_samples(values), bins, ends, None, None)
+    numbers, scratch = np.empty_like(values), np.empty_like(values)
+    cells.count_off(values, numbers, scratch)
+    np.testing.assert_array_equal(numbers, cells.place(values))
+    np.testing.assert_array_equal(
+        numbers[:, 0], [sum(v >= e for e in edges[1:-1]) for v in values[:, 0].astype(np.float64)]
+    )
+
+
+def test_wide_layers_are_hashed_and_narrow_ones_coded_exactly():
+    """Both ways tell rows apart alike: 30 cells of 10 units fit into 2**53, of 11 they do not."""
+    generator = np.random.default_rng(8)
+    rows = generator.integers(30, size=(200, 11)).astype(float)
+    rows[100:] = rows[:100]
+    samples = read_samples(rows)
+    exact, hashed = row_encoder(10, 0, 29, samples), row_encoder(11, 0, 29, samples)
+    assert exact.bound is not None
+    assert hashed.bound is None
+    for codes in (exact(rows[:, :10]), hashed(rows)):
+        assert len(np.unique(codes)) == 100
+        np.testing.assert_array_equal(codes[:100], codes[100:])
 
 
 def test_cells_of_the_information_plane_papers():
@@ -96,7 +137,7 @@ def test_cells_of_the_information_plane_papers():
     assert found.value == pytest.approx(naive_entropy("aabca"), abs=1e-12)
     assert found.outside == pytest.approx(1 / 5)
     cells = read_cells(read_samples(z), 30, None, None, edges)
-    assert cells.place(z)[0].ravel().tolist() == [0, 0, 28, 29, 0]
+    assert cells.place(z).ravel().tolist() == [0, 0, 28, 29, 0]
 
 
 def test_quantile_cells_hold_equally_many_values():
