@@ -43,11 +43,12 @@ Y = np.arange(12) % 2
 
 
 def values(result):
-    """All numbers of a result of any kind, in float64."""
+    """All numbers of a result of any kind, in float64; diagnostics are no numbers."""
     if isinstance(result, xr.Dataset):
         result = [result[name] for name in result.data_vars]
     fields = result if isinstance(result, tuple | list) else [result]
-    return [np.asarray(to_numpy(v), dtype=np.float64) for v in fields if v is not None]
+    found = [to_numpy(v) for v in fields if v is not None]
+    return [v.astype(np.float64) for v in found if v.dtype != bool]
 
 
 def same(a, b, tolerance):
