@@ -33,8 +33,11 @@ _HOMES = {
     "hessian_diagonal": "infotheo.weights.curvature",
     "hessian_trace": "infotheo.weights.curvature",
     "identical_output_network": "infotheo.networks.identical_output",
+    "invert_residual": "infotheo.invertibility.inversion",
+    "InversionWarning": "infotheo.invertibility.inversion",
     "irrelevant_information": "infotheo.information.prediction",
     "likelihood_noise_variance": "infotheo.information.likelihood_noise",
+    "lipschitz_bounds": "infotheo.invertibility.lipschitz",
     "margins": "infotheo.representation.margins",
     "mixture_entropy": "infotheo.information.pairwise",
     "mixture_entropy_monte_carlo": "infotheo.information.monte_carlo",
@@ -45,10 +48,12 @@ _HOMES = {
     "prediction_variance": "infotheo.information.variance_diagnostic",
     "regularizers": "infotheo.penalties",
     "relative_noise_variance": "infotheo.information.noise",
+    "residual_norms": "infotheo.invertibility.residual_norms",
     "SaturationWarning": "infotheo.information.pairwise",
     "uniform_dual_information": "infotheo.weights.uniform",
     "weight_information": "infotheo.weights.information",
     "whitening": "infotheo.networks.transforms",
+    "ZeroNormWarning": "infotheo.invertibility.residual_norms",
 }
 
 __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604

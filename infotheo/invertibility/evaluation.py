@@ -1,0 +1,125 @@
+"""What the measures of residual branches run on: tensors of samples, modules in evaluation mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["branch_output", "check_count", "evaluation_mode", "read_tensor", "require_module"]
+
+
+@contextmanager
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode, without gradients, and leave every part as it was.
+
+    Examples
+    --------
+    >>> layer = nn.Dropout()
+    >>> with evaluation_mode(layer):
+    ...     layer.training
+    False
+    >>> layer.training
+    True
+    """
+    modes = [(part, part.training) for part in module.modules()]  # some may be frozen
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def require_module(module: Any, name: str) -> nn.Module:
+    """Check that an argument is a torch module.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else.
+    """
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"{name} is a {type(module).__name__}; expected a torch.nn.Module")
+    return module
+
+
+def read_tensor(x: Any, name: str, *, minimum: int = 1) -> Tensor:
+    """Check a tensor of samples (sample, …); it leaves without a graph, and is never modified.
+
+    Raises
+    ------
+    TypeError
+        If it is no torch tensor of floating-point numbers.
+    ValueError
+        If it is empty, has too few samples, or a value is not finite.
+
+    Examples
+    --------
+    >>> read_tensor([1.0], "x")
+    Traceback (most recent call last):
+    ...
+    TypeError: x is a list; expected a torch.Tensor (sample, ...)
+    """
+    if not isinstance(x, Tensor):
+        kind = type(x)
+        full = (
+            kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+        )
+        raise TypeError(f"{name} is a {full}; expected a torch.Tensor (sample, ...)")
+    if not x.is_floating_point():
+        raise TypeError(f"{name} has dtype {x.dtype}; expected floating-point numbers")
+    if x.ndim < 2 or x.numel() == 0:
+        raise ValueError(
+            f"{name} has shape {tuple(x.shape)}; expected samples of shape (sample, ...)"
+        )
+    if len(x) < minimum:
+        raise ValueError(f"{name} has {len(x)} sample(s); expected at least {minimum}")
+    require_finite(x, name)
+    return x.detach()
+
+
+def require_finite(x: Tensor, name: str) -> None:
+    """Raise a ValueError that names the first sample with a NaN or an infinity."""
+    finite = x.isfinite().flatten(1).all(1)
+    if not bool(finite.all()):
+        sample = int((~finite).nonzero()[0])
+        values = x[sample]
+        bad = values[~values.isfinite()].flatten()[0]
+        raise ValueError(f"{name} contains {float(bad)} in sample {sample}; expected finite values")
+
+
+def branch_output(branch: nn.Module, x: Tensor) -> Tensor:
+    """Run L on a copy of x, as a branch may begin with a layer that works in place.
+
+    Raises
+    ------
+    ValueError
+        If it does not put out one tensor with a row for each sample.
+    """
+    output = branch(x.clone())
+    if not isinstance(output, Tensor) or output.ndim < 1 or len(output) != len(x):
+        found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise ValueError(f"branch: expected one tensor with {len(x)} samples first, found {found}")
+    return output
+
+
+def check_count(value: Any, name: str) -> int:
+    """Check a whole number of at least 1.
+
+    Examples
+    --------
+    >>> check_count(0, "iterations")
+    Traceback (most recent call last):
+    ...
+    ValueError: iterations is 0; expected a whole number >= 1
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} is {value!r}; expected a whole number >= 1")
+    if value < 1:
+        raise ValueError(f"{name} is {value}; expected a whole number >= 1")
+    return value

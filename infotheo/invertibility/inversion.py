@@ -1,0 +1,191 @@
+"""The trial itself: invert y = x + L(x) by fixed-point iteration."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from infotheo.invertibility.evaluation import (
+    branch_output,
+    check_count,
+    evaluation_mode,
+    read_tensor,
+    require_finite,
+    require_module,
+)
+from infotheo.validation import check_open_unit
+
+__all__ = ["Inversion", "InversionWarning", "invert_residual"]
+
+BEYOND_HOPE = 1e6  # a residual so many times the first one is not waited for
+RATE_STEPS = 5  # the last ones: the first mix all directions
+
+
+class InversionWarning(UserWarning):
+    """The iteration did not find x to the tolerance for some samples: nothing is inverted there."""
+
+
+class Inversion(NamedTuple):
+    """Result of :func:`invert_residual`."""
+
+    x: Tensor
+    iterations: Tensor
+    residual: Tensor
+    converged: Tensor
+    rate: Tensor
+
+
+def invert_residual(
+    branch: nn.Module,
+    y: Tensor,
+    *,
+    iterations: int = 25,
+    tolerance: float | None = None,
+    x0: Tensor | None = None,
+) -> Inversion:
+    r"""Solve y = x + L(x) for x by the iteration :math:`x \leftarrow y - L(x)`.
+
+    Parameters
+    ----------
+    branch
+        The module L; runs in evaluation mode and is left as it was.
+    y
+        What the block put out before its last activation, (sample, …).
+    iterations
+        At most so many steps, each one pass through L. A contraction of constant c needs about
+        ``log(tolerance) / log(c)``.
+    tolerance
+        Residual at which a sample has converged; 1e-6 by default, in float64 1e-12, in half
+        precision ten times its rounding.
+    x0
+        Where to start, as y by default.
+
+    Returns
+    -------
+    Inversion
+        ``x`` is of y's shape, dtype and device; the others are (sample,). ``residual`` is
+        :math:`|x + L(x) - y| / \max(|x|, |y|)` of that very x, ``converged`` whether it is at most
+        ``tolerance``, ``iterations`` the steps taken, ``rate`` the factor by which a step changed
+        the absolute residual (geometric mean of the last five at most; NaN without a step). For
+        linear L the rate approaches the spectral radius. A sample stops when it has converged, is
+        about to overflow, or is 1e6 times worse than at the start; its x is finite in any case.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described, or L changes the shape; the message names it.
+
+    Warns
+    -----
+    InversionWarning
+        If a sample has not converged.
+
+    Notes
+    -----
+    Source: the proofs of paper 5, appendix E, and paper 4, lemma D.1. If L has Lipschitz constant
+    c < 1, the iteration converges from anywhere, the error after k steps is at most
+    :math:`c^k` times the first, and an absolute residual r leaves an error of at most
+    :math:`r/(1-c)`. Without that, convergence shows a solution for this y, not that there is no
+    other; failure shows that this iteration does not find one.
+
+    Examples
+    --------
+    >>> half = nn.Linear(1, 1, bias=False)
+    >>> _ = nn.init.constant_(half.weight, 0.5)
+    >>> found = invert_residual(half, torch.tensor([[3.0]]))
+    >>> round(float(found.x), 4), bool(found.converged), round(float(found.rate), 2)
+    (2.0, True, 0.5)
+    """
+    require_module(branch, "branch")
+    y = read_tensor(y, "y")
+    check_count(iterations, "iterations")
+    if tolerance is None:
+        tolerance = {torch.float64: 1e-12, torch.float32: 1e-6}.get(
+            y.dtype, 10 * torch.finfo(y.dtype).eps
+        )
+    tolerance = check_open_unit(tolerance, "tolerance")
+    x = y.clone() if x0 is None else _start(x0, y)
+
+    with evaluation_mode(branch):
+
+        def difference(of: Tensor, samples: Tensor) -> Tensor:
+            """Return y - x - L(x), the step to take."""
+            output = branch_output(branch, of)
+            if output.shape != of.shape:
+                raise ValueError(
+                    f"branch: found output of shape {tuple(output.shape)} for input of shape "
+                    f"{tuple(of.shape)}; expected the same, as y = x + L(x) is to be solved"
+                )
+            return y[samples] - of - output
+
+        found = _iterate(difference, x, y, iterations, tolerance)
+    failed = int((~found.converged).sum())
+    if failed:
+        worst = float(found.residual.max())
+        warnings.warn(
+            f"{failed} of {len(y)} samples did not converge in {iterations} iterations (largest "
+            f"residual {worst:.3g}, tolerance {tolerance:.3g})",
+            InversionWarning,
+            stacklevel=2,
+        )
+    return found
+
+
+def _start(x0: Tensor, y: Tensor) -> Tensor:
+    x0 = read_tensor(x0, "x0")
+    if x0.shape != y.shape or x0.dtype != y.dtype or x0.device != y.device:
+        raise ValueError(
+            f"x0 is {tuple(x0.shape)} of {x0.dtype} on {x0.device}; expected {tuple(y.shape)} of "
+            f"{y.dtype} on {y.device}, as y"
+        )
+    return x0.clone()
+
+
+def _iterate(
+    difference: Callable[[Tensor, Tensor], Tensor],
+    x: Tensor,
+    y: Tensor,
+    iterations: int,
+    tolerance: float,
+) -> Inversion:
+    """Step the samples that are still going; ``x`` is overwritten."""
+    lengths = _lengths(y)
+    active = torch.arange(len(y), device=y.device)
+    step = difference(x, active)
+    require_finite(step, "L(x)")
+    steps = torch.zeros(len(y), dtype=torch.int64, device=y.device)
+    history = torch.full((iterations + 1, len(y)), math.nan, dtype=torch.float64, device=y.device)
+    history[0] = _lengths(step)
+    for count in range(1, iterations + 1):
+        going = history[count - 1, active] > tolerance * torch.maximum(
+            lengths[active], _lengths(x[active])
+        )
+        going &= history[count - 1, active] <= BEYOND_HOPE * history[0, active]
+        if not bool(going.all()):
+            active, step = active[going], step[going]
+        if not len(active):
+            break
+        moved = x[active] + step
+        step = difference(moved, active)
+        fine = moved.flatten(1).isfinite().all(1) & step.flatten(1).isfinite().all(1)
+        if not bool(fine.all()):  # overflow: the sample keeps what it had
+            active, step, moved = active[fine], step[fine], moved[fine]
+        x[active] = moved
+        steps[active] = count
+        history[count, active] = _lengths(step)
+    last = history.gather(0, steps[None])[0]
+    scale = torch.maximum(lengths, _lengths(x))
+    residual = torch.where(last > 0, last / scale, 0.0)
+    back = steps.clamp_max(RATE_STEPS)
+    before = history.gather(0, (steps - back)[None])[0]
+    rate = torch.where(back > 0, (last / before) ** (1 / back.clamp_min(1)), math.nan)
+    return Inversion(x, steps, residual, residual <= tolerance, rate)
+
+
+def _lengths(x: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(x.flatten(1), dim=1, dtype=torch.float64)

@@ -1,0 +1,171 @@
+"""Upper bounds of the Lipschitz constants of layers in evaluation mode, by type of layer.
+
+``layer_norms`` is a plain dictionary: a type of module to a function of the layer, what it receives
+(one sample) and the relative excess that a search may cause. Register a layer of your own with
+``layer_norms[MyLayer] = lambda layer, x, tolerance: 1.0``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+
+from infotheo.invertibility.convolution_norm import convolution_norm
+
+__all__ = ["LayerNormFunction", "layer_norms", "norm_function"]
+
+LayerNormFunction = Callable[[nn.Module, Tensor, float], float]
+
+
+def norm_function(layer: nn.Module) -> LayerNormFunction | None:
+    """Return the function for a layer's type, or of the nearest parent with the same ``forward``.
+
+    Examples
+    --------
+    >>> norm_function(nn.Tanh())(nn.Tanh(), torch.ones(1, 1), 0.01)
+    1.0
+    >>> norm_function(nn.Bilinear(1, 1, 1)) is None
+    True
+    """
+    for parent in type(layer).__mro__:
+        same = getattr(parent, "forward", None) is type(layer).forward
+        if parent in layer_norms and same:
+            return layer_norms[parent]
+    return None
+
+
+def _constant(norm: float) -> LayerNormFunction:
+    return lambda layer, x, tolerance: norm
+
+
+def _linear(layer: nn.Module, x: Tensor, tolerance: float) -> float:
+    assert isinstance(layer, nn.Linear)
+    return float(torch.linalg.matrix_norm(layer.weight.detach().double(), ord=2))
+
+
+def _batch_norm(layer: nn.Module, x: Tensor, tolerance: float) -> float:
+    assert isinstance(layer, nn.modules.batchnorm._BatchNorm)
+    if layer.running_var is None:
+        raise ValueError(
+            f"{type(layer).__name__} without running statistics mixes the samples of a batch; "
+            "expected track_running_stats=True"
+        )
+    scale = torch.ones_like(layer.running_var) if layer.weight is None else layer.weight.detach()
+    return float((scale.double().abs() / (layer.running_var.double() + layer.eps).sqrt()).max())
+
+
+def _leaky(layer: nn.Module, x: Tensor, tolerance: float) -> float:
+    assert isinstance(layer, nn.LeakyReLU)
+    return max(1.0, abs(layer.negative_slope))
+
+
+def _parametric(layer: nn.Module, x: Tensor, tolerance: float) -> float:
+    assert isinstance(layer, nn.PReLU)
+    return max(1.0, float(layer.weight.detach().abs().max()))
+
+
+def _exponential(layer: nn.Module, x: Tensor, tolerance: float) -> float:
+    assert isinstance(layer, nn.ELU)
+    return max(1.0, abs(layer.alpha))
+
+
+def _max_pool(layer: nn.Module, x: Tensor, tolerance: float) -> float:
+    # |max a - max b|^2 is at most the sum of squared differences in the window, and a value counts
+    # once for each window that it lies in
+    assert isinstance(layer, nn.modules.pooling._MaxPoolNd)
+    if not isinstance(layer(x), Tensor):
+        raise ValueError(f"{type(layer).__name__}: found return_indices=True, expected one tensor")
+    kernel, stride, padding, dilation = (
+        _each(value, x.ndim - 2)
+        for value in (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    )
+    windows = 1
+    for d, (length, count) in enumerate(zip(x.shape[2:], layer(x).shape[2:], strict=True)):
+        held = [0] * length
+        for window, tap in product(range(count), range(kernel[d])):
+            position = window * stride[d] - padding[d] + tap * dilation[d]
+            if 0 <= position < length:
+                held[position] += 1
+        windows *= max(held)
+    return math.sqrt(windows)
+
+
+def _average_pool(layer: nn.Module, x: Tensor, tolerance: float) -> float:
+    # the same average in each dimension: the norm of a Kronecker product is the product of norms
+    assert isinstance(layer, nn.AvgPool1d | nn.AvgPool2d | nn.AvgPool3d)
+    kernel, stride, padding = (
+        _each(value, x.ndim - 2) for value in (layer.kernel_size, layer.stride, layer.padding)
+    )
+    divisor = getattr(layer, "divisor_override", None)
+    norm = 1.0 if divisor is None else math.prod(kernel) / divisor
+    for d, length in enumerate(x.shape[2:]):
+        norm *= _dense_norm(
+            nn.AvgPool1d(
+                kernel[d],
+                stride[d],
+                padding[d],
+                layer.ceil_mode,
+                True if divisor is not None else layer.count_include_pad,
+            ),
+            length,
+        )
+    return norm
+
+
+def _adaptive_average(layer: nn.Module, x: Tensor, tolerance: float) -> float:
+    sizes = layer(x).shape[2:]
+    return math.prod(
+        _dense_norm(nn.AdaptiveAvgPool1d(size), length)
+        for size, length in zip(sizes, x.shape[2:], strict=True)
+    )
+
+
+def _dense_norm(pool: nn.Module, length: int) -> float:
+    """Norm of a linear layer on one dimension, from its matrix."""
+    columns = pool(torch.eye(length, dtype=torch.float64)[:, None])
+    return float(torch.linalg.matrix_norm(columns[:, 0], ord=2))
+
+
+def _each(value: int | tuple[int, ...], dims: int) -> tuple[int, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,) * dims
+
+
+layer_norms: dict[type[nn.Module], LayerNormFunction] = {
+    nn.Linear: _linear,
+    **dict.fromkeys(
+        (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d)
+        + (nn.ConvTranspose3d,),
+        convolution_norm,
+    ),
+    **dict.fromkeys((nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d), _batch_norm),
+    **dict.fromkeys((nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d), _max_pool),
+    **dict.fromkeys((nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d), _average_pool),
+    **dict.fromkeys(
+        (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d), _adaptive_average
+    ),
+    nn.LeakyReLU: _leaky,
+    nn.PReLU: _parametric,
+    nn.ELU: _exponential,
+    # the layers that move values about, drop none twice, and those of slope at most one
+    **dict.fromkeys(
+        (nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle)
+        + (nn.ChannelShuffle, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d)
+        + (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+        + (nn.ReLU, nn.ReLU6, nn.Tanh, nn.Softplus, nn.Softsign, nn.LogSigmoid, nn.CELU)
+        + (nn.Softshrink, nn.Tanhshrink, nn.Hardtanh),
+        _constant(1.0),
+    ),
+    nn.Sigmoid: _constant(0.25),
+    nn.Hardsigmoid: _constant(1 / 6),
+    nn.Softmax: _constant(0.5),  # diag(p) - p p^T: row sums of absolute values 2 p (1 - p)
+    # largest slopes, rounded up
+    nn.SELU: _constant(1.7581),
+    nn.GELU: _constant(1.1291),
+    nn.SiLU: _constant(1.0999),
+    nn.Mish: _constant(1.0885),
+    nn.Hardswish: _constant(1.5),
+}
