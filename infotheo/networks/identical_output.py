@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from array_api_compat import array_namespace
 
-from infotheo.arrays import Array
+from infotheo.arrays import Array, to_numpy
 from infotheo.networks.affine_layers import AffineLayer, beside, open_layer, real_values
 from infotheo.scalars import check_number
 from infotheo.validation import check_choice
@@ -189,7 +189,7 @@ def _transformed(
 def _rebuilt(layer: AffineLayer, weight: Array, bias: Array | None) -> Any:
     """Return the layer with new weights, or refuse what its dtype cannot hold."""
     for values in (weight, bias):
-        largest = 0.0 if values is None else float(abs(values).max())
+        largest = 0.0 if values is None else float(abs(to_numpy(values)).max())
         if not largest <= float(layer.limits.max):
             raise ValueError(
                 f"q and m make weights as large as {largest:.3g}; expected at most "

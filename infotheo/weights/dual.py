@@ -12,6 +12,7 @@ from infotheo.weights.logarithm import log_or_minus_infinity
 
 __all__ = ["DualInformation", "dual_information"]
 
+LARGEST = 700  # exp(alpha) is still a float64
 BLOCK = 1 << 22  # entries of a block of samples by outputs: 32 MiB of float64
 
 
@@ -166,7 +167,9 @@ def _read_noise(
             f"alpha contains {bad.flat[0]}; expected finite values > 0 (without noise the "
             "information is infinite)"
         )
-    values = samples.like(alpha if hasattr(alpha, "device") else found)
+    if found.max() > LARGEST:
+        raise ValueError(f"alpha contains {found.max()}; expected at most {LARGEST}")
+    values = samples.like(alpha)
     if found.ndim == 1:
         values = values[:, None]
     elif found.ndim > 2:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, FieldNote, read_samples, to_numpy, wrap
+from infotheo.arrays import Array, FieldNote, is_labelled, read_samples, to_numpy, wrap
 from infotheo.scalars import check_number
 from infotheo.validation import Units, nats_per
 from infotheo.weights.logarithm import log_or_minus_infinity
@@ -161,9 +161,8 @@ def _form(read: Parameters) -> Any:
 
 def _of_matrix(hessian: Any, read: Parameters) -> tuple[Array, Array]:
     """Return the diagonal (*batch, K) and the nuclear norm (*batch) of symmetric matrices."""
-    matrix = read_samples(
-        to_numpy(hessian) if not hasattr(hessian, "device") else hessian, name="hessian", minimum=1
-    )
+    plain = hessian.values if is_labelled(hessian) else hessian
+    matrix = read_samples(plain, name="hessian", minimum=1)
     expected = (*read.samples.batch_shape, read.count, read.count)
     found = tuple(matrix.values.shape)
     if found != expected:
@@ -197,4 +196,4 @@ def _of_norm(nuclear_norm: Any, read: Parameters) -> Array:
     bad = norm[~((norm >= 0) & np.isfinite(norm))]
     if bad.size:
         raise ValueError(f"nuclear_norm contains {bad.flat[0]}; expected finite values >= 0")
-    return read.samples.like(nuclear_norm if hasattr(nuclear_norm, "device") else norm)
+    return read.samples.like(nuclear_norm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -161,4 +162,7 @@ def multilayer_information_bound(
 
 def _gain(alpha: Array, xp: Any) -> Array:
     """Return g(alpha), accurate for the smallest and the largest noise."""
-    return -xp.log(-xp.expm1(-alpha)) / 2
+    small = alpha < math.log(2)
+    few = xp.log(-xp.expm1(-xp.where(small, alpha, 1.0)))
+    many = xp.log1p(-xp.exp(-xp.where(small, 1.0, alpha)))
+    return -xp.where(small, few, many) / 2

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from infotheo.penalties import logit_penalty, regularizers, weight_regularizers
+from infotheo.penalties import (
+    logit_penalty,
+    output_objectives,
+    regularizers,
+    weight_regularizers,
+)
 
 CLASS_WISE = ("cw-CR", "cw-VR", "cw-RR")
 SAMPLES, UNITS, CLASSES = 12, 5, 3
@@ -306,3 +311,86 @@ def test_logit_penalty_of_zero_features_has_finite_gradients():
     features = torch.zeros(3, 2, requires_grad=True)
     logit_penalty(features, torch.eye(2), torch.tensor([0, 1, 0])).backward()
     assert (features.grad == 0).all()
+
+
+def output_layer(*replicas: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    features, weights = batch(*replicas, 6, 4), batch(*replicas, 4, CLASSES, seed=2)
+    return features, weights, labels_of(6)
+
+
+def test_the_information_objective_adds_absolute_weights_every_thirty_steps():
+    """Paper 4, eq. 7 and appendix E."""
+    at = output_layer(2)
+    logit, absolute = logit_penalty(*at), at[1].abs().sum((1, 2))
+    for step in (0, 1, 29, 30, 31, 60):
+        found = output_objectives["information"](
+            *at, step=step, logit_weight=0.03, absolute_weight=1e-3
+        )
+        expected = 0.03 * logit + (1e-3 * absolute if step % 30 == 0 else 0)
+        torch.testing.assert_close(found, expected)
+    always = output_objectives["information"](
+        *at, step=7, logit_weight=0, absolute_weight=2, every=1
+    )
+    torch.testing.assert_close(always, 2 * absolute)
+    fifth = [
+        bool(
+            output_objectives["information"](
+                *at, step=k, logit_weight=0, absolute_weight=1, every=5
+            ).sum()
+        )
+        for k in range(11)
+    ]
+    assert [k for k, added in enumerate(fifth) if added] == [0, 5, 10]
+
+
+def test_the_naive_objective_is_the_squared_norm_of_all_weights():
+    at = output_layer(2)
+    found = output_objectives["naive"](*at, step=3, logit_weight=0.5)
+    torch.testing.assert_close(found, 0.5 * at[1].square().sum((1, 2)))
+    torch.testing.assert_close(found, output_objectives["naive"](*at[:2], logit_weight=0.5))
+
+
+@pytest.mark.parametrize("name", output_objectives)
+def test_gradients_of_the_output_objectives(name):
+    features, weights, labels = output_layer()
+    settings = {"information": {"absolute_weight": 0.2}, "naive": {}}[name]
+    tensors = [features.requires_grad_(), weights.requires_grad_()]
+    assert torch.autograd.gradcheck(
+        lambda f, w: output_objectives[name](f, w, labels, step=0, logit_weight=0.7, **settings),
+        tensors,
+    )
+
+
+def test_closed_gradients_of_the_output_objectives():
+    """Of one sample: w_y / |w_y| |F| in its own column alone; the naive one reaches all columns."""
+    features, weights, _ = output_layer()
+    features, weights, label = features[:1], weights.requires_grad_(), torch.tensor([1])
+    at = (features, weights, label)
+    output_objectives["information"](*at, step=1, logit_weight=2).backward()
+    expected = torch.zeros_like(weights)
+    column = weights.detach()[:, 1]
+    expected[:, 1] = 2 * column / column.norm() * features.norm()
+    torch.testing.assert_close(weights.grad, expected)
+    weights.grad = None
+    output_objectives["information"](*at, step=30, logit_weight=0, absolute_weight=3).backward()
+    torch.testing.assert_close(weights.grad, 3 * weights.detach().sign())
+    weights.grad = None
+    output_objectives["naive"](*at, logit_weight=2).backward()
+    torch.testing.assert_close(weights.grad, 4 * weights.detach())
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"step": -1}, ValueError, "step is -1"),
+        ({"step": 1.5}, TypeError, r"step is 1\.5"),
+        ({"every": 0}, ValueError, "every is 0; expected a whole number >= 1"),
+        ({"logit_weight": -1}, ValueError, "logit_weight is -1"),
+        ({"absolute_weight": float("nan")}, ValueError, "absolute_weight is nan"),
+    ],
+)
+def test_bad_settings_of_the_information_objective_are_named(changes, error, message):
+    with pytest.raises(error, match=message):
+        output_objectives["information"](
+            *output_layer(), **({"step": 0, "logit_weight": 1} | changes)
+        )
