@@ -32,10 +32,12 @@ class UnitNoiseMixture:
     ) -> tuple[Array, Array, Array | None, Array | None]:
         """Give what :meth:`infotheo.information.mixture.Mixture.bounds` gives."""
         xp = self.samples.namespace
-        parts = [
-            Mixture(samples, noise, self.alpha).bounds(shares, classes)
-            for samples, noise in scaled_to_unit_noise(self.samples, self.noise)
-        ]
+        parts = []
+        for samples, noise in scaled_to_unit_noise(self.samples, self.noise):
+            mixture = Mixture(samples, noise, self.alpha)
+            # what came in as float32 may be computed in it wherever that is harmless
+            mixture.single = self.samples.values.dtype == xp.float32
+            parts.append(mixture.bounds(shares, classes))
         lower, upper, within_lower, within_upper = (
             None if part[0] is None else xp.concat(part, axis=1)
             for part in zip(*parts, strict=True)
