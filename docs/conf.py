@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
-import infotheo
+import infotheo  # noqa: E402
 
 project = "infotheo"
 author = "the infotheo authors"
@@ -54,5 +54,5 @@ napoleon_use_param = False  # keeps "sample_dim, unit_dim" together
 napoleon_use_rtype = False
 nitpick_ignore_regex = [  # types of other packages: their sites cannot be asked offline
     ("py:class", r"(collections|numpy|pandas|torch|xarray)\..+"),
-    ("py:class", "Array"),  # any of them, see the first page of the reference
+    ("py:class", "Array|Tensor"),  # see the first page of the reference
 ]

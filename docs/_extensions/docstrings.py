@@ -34,7 +34,8 @@ def imports_for(docstring, module):
     >>> imports_for(">>> float(np.log(fano_error_bound(2.0, 10)))", infotheo.information.prediction)
     ['import numpy as np', 'from infotheo import fano_error_bound']
     """
-    tree = ast.parse("".join(part.source for part in doctest.DocTestParser().get_examples(docstring)))
+    examples = doctest.DocTestParser().get_examples(docstring)
+    tree = ast.parse("".join(example.source for example in examples))
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
     stored = {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
     stored |= {
@@ -43,8 +44,11 @@ def imports_for(docstring, module):
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    stored |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    stored |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            stored.add(node.name)
+        elif isinstance(node, ast.arg):
+            stored.add(node.arg)
     packages, names = [], {}
     for name in sorted({node.id for node in nodes} - stored - set(dir(builtins))):
         value = getattr(module, name)
@@ -52,14 +56,14 @@ def imports_for(docstring, module):
             as_name = "" if value.__name__ == name else f" as {name}"
             packages.append(f"import {value.__name__}{as_name}")
         else:
-            home = "infotheo" if name in infotheo._HOMES else getattr(value, "__module__", module.__name__)
-            names.setdefault(home, []).append(name)
+            home = getattr(value, "__module__", module.__name__)
+            names.setdefault("infotheo" if name in infotheo._HOMES else home, []).append(name)
     return packages + [f"from {home} import {', '.join(found)}" for home, found in names.items()]
 
 
 def escape_stars(app, what, name, obj, options, lines):
-    """Escape the star of a shape like (\*batch, K), which would begin emphasis."""
-    lines[:] = [re.sub(r"\(\*(?=\w+,)", r"(\\*", line) for line in lines]
+    """Escape the star of a shape like (*batch, K), which would begin emphasis."""
+    lines[:] = [re.sub(r"(?<!`)\(\*(?=\w)", r"(\\*", line) for line in lines]
 
 
 def add_imports(app, what, name, obj, options, lines):

@@ -25,19 +25,23 @@ def results_of(name):
     home = importlib.import_module(infotheo._HOMES[name])
     text = inspect.getdoc(getattr(infotheo, name)) or ""
     returns = re.search(r"\nReturns\n-+\n(.*?)\n\n", text + "\n\n", re.DOTALL)
-    words = dict.fromkeys(re.findall(r"\w+", returns[1] if returns else ""))
-    values = {word: getattr(home, word, None) for word in words}
-    return [
-        f"{value.__module__}.{word}"
-        for word, value in values.items()
-        if inspect.isclass(value) and issubclass(value, tuple) and hasattr(value, "_fields")
-    ]
+    words = re.findall(r"\w+", returns[1] if returns else "")
+    found = []
+    for word in words:  # grows: a result may hold named tuples of its own
+        value = getattr(home, word, None)
+        if inspect.isclass(value) and issubclass(value, tuple) and hasattr(value, "_fields"):
+            found.append(f"{value.__module__}.{word}")
+            words += re.findall(r"\w+", " ".join(map(str, value.__annotations__.values())))
+    return list(dict.fromkeys(found))
 
 
 def resolve_by_last_word(app, env, node, contnode):
     """Resolve a reference to a name's home, or within one, to where the name is documented."""
     if node.get("refdomain") != "py":
         return None
+    if node["reftype"] == "mod" and node["reftarget"].startswith("infotheo."):
+        importlib.import_module(node["reftarget"])  # it has no page, but it has to exist
+        return contnode
     domain = env.get_domain("py")
     last = node["reftarget"].rpartition(".")[2]
     found = {
@@ -51,8 +55,12 @@ def resolve_by_last_word(app, env, node, contnode):
 
 def setup(app):
     """Hand the results to the page template, and take part in resolving references."""
-    names = [name for name in infotheo._HOMES if callable(getattr(infotheo, name))]
-    context = app.config.autosummary_context
-    context["results"] = {f"infotheo.{name}": results_of(name) for name in names}
+    shown, results = set(), {}
+    for name in infotheo._HOMES:
+        if inspect.isfunction(getattr(infotheo, name)):
+            own = [result for result in results_of(name) if result not in shown]
+            results[f"infotheo.{name}"] = own  # a result of two functions is on the first's page
+            shown.update(own)
+    app.config.autosummary_context["results"] = results
     app.connect("missing-reference", resolve_by_last_word, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -32,7 +32,7 @@ def table() -> pandas.DataFrame:
 
 
 def draw(found: pandas.DataFrame) -> Figure:
-    """What is said of random labels on the left, of the input on the right."""
+    """Draw what is said of random labels on the left, of the input on the right."""
     figure = Figure(figsize=(style.WIDTH, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2)
     colours = dict(zip(UNITS, ("#9ecae1", "#4292c6", "#08519c", "#08254d"), strict=True))
@@ -45,7 +45,8 @@ def draw(found: pandas.DataFrame) -> Figure:
         right.plot(own["bins"], entropy, ":", color=colours[units])
     left.plot([], [], ":", color="#555555", label="with Miller–Madow")
     left.axhline(0, color="black", ls="--", label="truth 0")
-    for axes, level, text in ((left, np.log(CLASSES), "H(Y) = ln 10"), (right, np.log(SIZE), "ln N")):
+    ceilings = ((left, np.log(CLASSES), "H(Y) = ln 10"), (right, np.log(SIZE), "ln N"))
+    for axes, level, text in ceilings:
         axes.axhline(level, color="#777777", lw=0.8)
         axes.text(0.01, level, text, va="bottom", transform=axes.get_yaxis_transform())
         axes.set(xscale="log", xlabel="bins for each unit")
