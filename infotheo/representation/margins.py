@@ -100,16 +100,16 @@ def margins(
     if biases is not None:
         logits = logits + _read_biases(biases, samples, count, class_dim)[:, None, :]
 
-    order = [xp.asarray(members) for members in classes.members()]
+    of_class = classes.members()
     plain, geometric = [], []
-    for label, members in zip(classes.labels.tolist(), order, strict=True):
+    for label, members in zip(classes.labels.tolist(), of_class, strict=True):
         own = logits[:, samples.like(members, "int64")]
         others = [j for j in range(count) if j != label]
         ahead = own[..., label, None] - own[..., others]
         away = columns[..., label, None] - columns[..., others]
         plain.append(xp.min(ahead, axis=-1))
-        geometric.append(xp.min(_distances(ahead, _norm(away, xp), xp), axis=-1))
-    back = np.argsort(np.concatenate(classes.members()), kind="stable")
+        geometric.append(xp.min(_ratio(ahead, _norm(away, xp)[:, None, :], xp), axis=-1))
+    back = np.argsort(np.concatenate(of_class), kind="stable")
     margin, distance = (
         samples.unflat(xp.concat(parts, axis=1)[:, samples.like(back, "int64")])
         for parts in (plain, geometric)
@@ -145,11 +145,6 @@ def _root(squares: Array, xp: Any) -> Array:
     """Square root with gradient 0 at 0."""
     positive = squares > 0
     return xp.where(positive, xp.sqrt(xp.where(positive, squares, 1.0)), 0.0)
-
-
-def _distances(ahead: Array, norms: Array, xp: Any) -> Array:
-    """Logit differences (batch, sample, other) over norms (batch or 1, other)."""
-    return _ratio(ahead, norms[:, None, :], xp)
 
 
 def _ratio(values: Array, scale: Array, xp: Any) -> Array:

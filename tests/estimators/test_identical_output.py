@@ -327,6 +327,7 @@ def test_whitening_with_dead_and_redundant_units():
     # 1 in three directions, 0 in the others
     np.testing.assert_allclose(np.linalg.eigvalsh(covariance(white)), [0, 0, 1, 1, 1], atol=1e-9)
     assert np.linalg.cond(map_.q) < 1e5
+    assert it.whitening(z, tolerance=0).rank == 3  # rounding is no direction
     constant = it.whitening(np.ones((4, 3)))
     assert constant.rank == 0
     np.testing.assert_allclose(constant.q, np.eye(3), atol=1e-12)
