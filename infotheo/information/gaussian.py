@@ -74,8 +74,8 @@ def gaussian_information(
     With canonical correlations :math:`\rho_i`, :math:`I = -\frac12 \sum_i \ln(1 - \rho_i^2)`,
     computed from QR factors of the centred samples and of the part of one that is not explained by
     the other. Constant units and those that are linear functions of others are left out: they
-    change nothing. The bias is the mean of log determinants of Wishart matrices (sums of digammas). The
-    variance is :math:`\sum_i \rho_i^2 / \nu + d_x d_y / 2\nu^2`, :math:`\nu = N - 1`, by
+    change nothing. The bias is the mean of log determinants of Wishart matrices (sums of digammas).
+    The variance is :math:`\sum_i \rho_i^2 / \nu + d_x d_y / 2\nu^2`, :math:`\nu = N - 1`, by
     the delta method and, where nothing depends, from the chi-squared limit; the sum of
     :math:`\rho_i^2` has its mean under independence subtracted. Gradients flow to torch input, on
     its device.

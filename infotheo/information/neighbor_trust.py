@@ -60,7 +60,7 @@ def _verdict(
 
 
 def _principal(space: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Orthonormal scores (sample, rank) and the loadings (rank, unit) that give the centred data."""
+    """Factor centred data into orthonormal scores (sample, rank) and loadings (rank, unit)."""
     centred = space - space.mean(axis=0)
     scores, sizes, axes = np.linalg.svd(centred, full_matrices=False)
     rank = int(np.sum(sizes > sizes[0] * max(space.shape) * 2.0**-52)) if sizes[0] > 0 else 0
@@ -147,7 +147,7 @@ def joint_trial(z: np.ndarray, terms: Terms) -> str | None:
 def label_trial(
     x: np.ndarray, codes: np.ndarray, value: float, terms: Callable[..., np.ndarray]
 ) -> str | None:
-    """Try an estimator of I(x;label) where the leading direction of Gaussian x decides the label."""
+    """Try an estimator of I(x;label) on Gaussian x whose leading direction decides the label."""
     size = len(x)
     shares = np.bincount(codes) / size
     entropy = -float(np.sum(shares * np.log(shares)))
@@ -192,8 +192,8 @@ def doubts(
         if _mixes_values(spaces[which], found, which, k):
             distinct = len(np.unique(spaces[which], axis=0))
             return (
-                f"{name} takes {distinct} distinct values in {len(terms)} samples and neighbourhoods "
-                "mix them; if they are classes, pass them as y with discrete_y=True"
+                f"{name} takes {distinct} distinct values in {len(terms)} samples and "
+                "neighbourhoods mix them; if they are classes, pass them as y with discrete_y=True"
             )
     value = terms.mean()
     if value >= FULL * ceiling > 0 and not mostly_repeated(found):
