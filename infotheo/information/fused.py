@@ -9,6 +9,7 @@ not).
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import math
 from typing import Any, Literal, NamedTuple
@@ -52,8 +53,18 @@ def fused_available(x: Any) -> bool:
     return (
         getattr(x, "is_cuda", False)
         and str(x.dtype) in ("torch.float32", "torch.float64")
-        and importlib.util.find_spec("triton") is not None
+        and _served(x.device)
     )
+
+
+@functools.cache
+def _served(device: Any) -> bool:
+    """Whether Triton is installed and the device one that the kernels were compiled for."""
+    if importlib.util.find_spec("triton") is None:
+        return False
+    import torch
+
+    return torch.version.hip is None and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def fused_row_sums(
@@ -101,15 +112,15 @@ def fused_row_sums(
     Precision: exponentials are float32. Beside the error of the distances, a sum is off by at most
     :math:`u (100 + 3 \bar D)` relatively, :math:`u = 2^{-24}` and :math:`\bar D` the divergence
     averaged over the sum's terms, at most :math:`\ln(\sum_j w_j / w_i)`: below 1e-5 for a million
-    equal samples. The error of a squared distance, R the largest norm: float32 "ieee" at most
-    :math:`(2d + 20) u R^2` (see :func:`~infotheo.information.distances.gram_error`); "tf32x3"
-    :math:`(14 d + 80) u R^2`, where the product of two low parts is dropped and three sums may
-    truncate; float64 that of its last rounding, to float32, :math:`u D_{ij}`.
+    equal samples. The error of a squared distance, from squared norms n and the rounding of ``x``:
+    float32 "ieee" at most :math:`(d + 8) u (n_i + n_j)`; "tf32x3" :math:`(7 d + 40) u (n_i + n_j)`,
+    where the product of two low parts is dropped and three sums may truncate; float64 that of its
+    last rounding, to float32, :math:`u D_{ij}`. Self-distances are exactly 0.
 
     Memory beyond the input: ``SLOT_BYTES`` (256 MiB) of slots, or one row of tiles' if more,
-    a fraction of it for their sum, and the result, 32 bytes for each sample, rate and kind. Nothing
+    a fraction of it for their sum, and the result, 16 bytes for each sample, rate and kind. Nothing
     grows as the square of the sample. Gradients flow to ``x`` and ``rates`` (once), in a second
-    pass over the pairs and as much memory.
+    pass over the pairs and as much memory again.
     """
     import torch
 

@@ -46,6 +46,8 @@ class FusedRowSums(torch.autograd.Function):
                 some = incoming[part].to(torch.float32).contiguous()
                 slopes, turned = _slopes(x[part], shared, some, ctx, first, height)
                 turns[part] += turned
+                if not ctx.needs_input_grad[0]:
+                    continue
                 rows = slice(first * tile, min((first + height) * tile, x.shape[1]))
                 kept = slopes[:, : rows.stop - rows.start, : x.shape[1]]
                 gradient[part, rows] = _pull(kept, x[part], rows)
@@ -96,14 +98,14 @@ def _slopes(
         num_warps=pairs.gradient_tiling.warps,
         num_stages=pairs.gradient_tiling.stages,
     )
-    return slopes * math.log(2), torch.sum(turns, dim=(-2, -1), dtype=torch.float64)
+    return slopes, torch.sum(turns, dim=(-2, -1), dtype=torch.float64)
 
 
 def _pull(slopes: Array, x: Array, rows: slice) -> Array:
-    """Twice the sum over j of A_ij (x_i - x_j), in full float32 or in the dtype of x."""
+    """Twice the sum over j of A_ij (x_i - x_j); slopes are of exponents for base 2."""
     if torch.get_float32_matmul_precision() != "highest":  # 10-bit products would not cancel
         slopes = slopes.to(torch.float64)
     slopes = slopes.to(torch.promote_types(slopes.dtype, x.dtype))
     wide = x.to(slopes.dtype)
     own = slopes.sum(dim=-1, keepdim=True) * wide[:, rows]
-    return 2 * (own - slopes @ wide).to(x.dtype)
+    return 2 * math.log(2) * (own - slopes @ wide).to(x.dtype)

@@ -91,13 +91,15 @@ def batch_parts(batch: int, size: int, tile: int, planes: int) -> Iterator[slice
 def gradient_bands(batch: int, size: int, tile: int) -> Iterator[tuple[slice, int, int]]:
     """Yield slices of the batch, first rows of tiles, and how many: their slopes fit the budget.
 
+    Slopes count 12 bytes: float32, and a copy in float64.
+
     Examples
     --------
     >>> list(gradient_bands(1, 60_000, 64))[:2]
-    [(slice(0, 1, None), 0, 17), (slice(0, 1, None), 17, 17)]
+    [(slice(0, 1, None), 0, 5), (slice(0, 1, None), 5, 5)]
     """
     tiles = tiles_of(size, tile)
-    fit = max(1, SLOT_BYTES // (4 * tiles * tile**2))  # rows of tiles at once
+    fit = max(1, SLOT_BYTES // (12 * tiles * tile**2))  # rows of tiles at once
     height = min(fit, tiles)
     members = fit // height
     for start in range(0, batch, members):
