@@ -83,9 +83,7 @@ def margins(
     >>> found.margin, found.geometric.round(4)
     (array([ 2., -2.]), array([ 1.4142, -1.4142]))
     """
-    samples = read_samples(
-        features, name="features", sample_dim=sample_dim, unit_dim=unit_dim, minimum=1
-    )
+    samples = read_samples(features, name="features", sample_dim=sample_dim, unit_dim=unit_dim)
     columns = _read_columns(weights, samples, unit_dim, class_dim)  # (batch or 1, unit, class)
     count = int(columns.shape[-1])
     classes = read_classes(labels, samples)

@@ -193,7 +193,7 @@ def _of_norm(nuclear_norm: Any, read: Parameters) -> Array:
             f"nuclear_norm has shape {norm.shape}; expected a number or "
             f"{read.samples.batch_shape}, the batch dimensions of weights"
         )
-    bad = norm[~((norm >= 0) & np.isfinite(norm))]
+    bad = norm[~((norm > 0) & np.isfinite(norm))]
     if bad.size:
-        raise ValueError(f"nuclear_norm contains {bad.flat[0]}; expected finite values >= 0")
+        raise ValueError(f"nuclear_norm contains {bad.flat[0]}; expected finite values > 0")
     return read.samples.like(nuclear_norm)

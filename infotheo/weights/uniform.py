@@ -140,6 +140,8 @@ def multilayer_information_bound(
     np.float64(10.7271)
     """
     noise = read_alpha(alphas, name="alphas")
+    if not isinstance(outputs, Sequence | np.ndarray):
+        raise TypeError(f"outputs is {outputs!r}; expected one whole number for each layer")
     widths = [check_count(width, f"outputs[{k}]") for k, width in enumerate(outputs)]
     if len(widths) != noise.count:
         raise ValueError(f"outputs has {len(widths)} layers; expected {noise.count} as alphas has")

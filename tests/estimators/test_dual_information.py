@@ -308,5 +308,7 @@ def test_bad_layers_are_named():
         it.multilayer_information_bound([0.1, 0.2], [3])
     with pytest.raises(ValueError, match=r"alphas contains -0\.1"):
         it.multilayer_information_bound([-0.1, 0.2], [3, 4])
+    with pytest.raises(TypeError, match="outputs is 3; expected one whole number for each"):
+        it.multilayer_information_bound([0.1, 0.2], 3)
     with pytest.raises(ValueError, match=r"outputs\[1\] is 0"):
         it.multilayer_information_bound([0.1, 0.2], [3, 0])

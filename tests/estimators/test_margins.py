@@ -164,6 +164,7 @@ def test_gradients():
         ({"biases": np.ones(4)}, ValueError, r"biases has shape \(4,\); expected \(5,\)"),
         ({"biases": [np.inf] * 5}, ValueError, "biases contains inf"),
         ({"biases": ["a"] * 5}, TypeError, "biases has dtype"),
+        ({"features": np.ones((1, 4))}, ValueError, r"features has 1 sample\(s\)"),
         ({"features": np.ones(4)}, ValueError, r"features has shape \(4,\)"),
         ({"features": np.full((9, 4), np.inf)}, ValueError, "features contains inf"),
         ({"features": np.ones((9, 4)) * 1j}, TypeError, "features has dtype complex128"),

@@ -232,6 +232,7 @@ def test_flat_minimum_kinds_and_batches():
         ({"beta": 1, "hessian": [[1, 2], [0, 1]]}, ValueError, "hessian is not symmetric"),
         ({"beta": 1, "hessian": -np.eye(2)}, ValueError, r"hessian has -1\.0 on its diagonal"),
         ({"beta": 1, "nuclear_norm": -1.0}, ValueError, r"nuclear_norm contains -1\.0"),
+        ({"beta": 1, "nuclear_norm": 0}, ValueError, "nuclear_norm contains 0"),
         ({"beta": 1, "nuclear_norm": [1.0, 2.0]}, ValueError, r"nuclear_norm has shape \(2,\)"),
         ({"beta": 1, "nuclear_norm": "a"}, TypeError, "nuclear_norm has dtype"),
     ],
