@@ -7,16 +7,19 @@ the mixture's integral by the components' pairwise divergences bounds its entrop
 
 from __future__ import annotations
 
-import math
-import warnings
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from infotheo.arrays import Array, FieldNote, Samples, read_samples, to_numpy, wrap
+from infotheo.arrays import Array, FieldNote, read_samples, wrap
 from infotheo.information.mixture import Mixture
 from infotheo.information.noise_sweep import NoisePer, read_noise_variance
+from infotheo.information.pairwise_result import (
+    PairwiseInformation,
+    SaturationWarning,
+    described,
+    saturation,
+)
 from infotheo.information.per_sample_noise import SampleNoiseMixture
+from infotheo.information.shannon import entropy
 from infotheo.information.unit_noise import UnitNoiseMixture
 from infotheo.validation import Units, check_open_unit, nats_per, read_classes, read_weights
 
@@ -24,6 +27,7 @@ __all__ = [
     "MixtureEntropy",
     "PairwiseInformation",
     "SaturationWarning",
+    "input_and_label_information",
     "mixture_entropy",
     "pairwise_information",
 ]
@@ -33,22 +37,6 @@ _KERNELS: dict[NoisePer, Any] = {
     "unit": UnitNoiseMixture,
     "sample": SampleNoiseMixture,
 }
-SATURATED = 0.99  # of the ceiling: the sample, not the representation, sets the result
-
-
-class SaturationWarning(UserWarning):
-    """The lower bound nearly reaches ln N: too few samples, or too little noise, to tell."""
-
-
-class PairwiseInformation(NamedTuple):
-    """Bounds and estimates of :func:`pairwise_information`."""
-
-    lower: Array
-    upper: Array
-    kl: Array
-    chernoff: Array
-    ceiling: Array
-    saturated: Array
 
 
 class MixtureEntropy(NamedTuple):
@@ -154,69 +142,86 @@ def pairwise_information(
     >>> round(bounds.lower, 4), round(bounds.upper, 4)
     (np.float64(0.1441), np.float64(0.4412))
     """
+    about_input, about_label = input_and_label_information(
+        z,
+        labels,
+        noise_variance=noise_variance,
+        noise_per=noise_per,
+        alpha=alpha,
+        weights=weights,
+        units=units,
+        sample_dim=sample_dim,
+        unit_dim=unit_dim,
+    )
+    return about_input if labels is None else about_label
+
+
+def input_and_label_information(
+    z: Any,
+    labels: Any,
+    *,
+    noise_variance: Any,
+    noise_per: NoisePer = "layer",
+    alpha: float = 0.5,
+    weights: Any = None,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> tuple[Any, Any]:
+    """Bound I(Z;X) and, with labels, I(Z;Y) from the same pass over all pairs.
+
+    Parameters
+    ----------
+    z, labels, noise_variance, noise_per, alpha, weights, units, sample_dim, unit_dim
+        As in :func:`pairwise_information`.
+
+    Returns
+    -------
+    tuple
+        What :func:`pairwise_information` returns without labels, and with them (or ``None``).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described; the message names it and what was found.
+
+    Examples
+    --------
+    >>> about_input, about_label = input_and_label_information(
+    ...     [[0.0], [0.0], [0.5], [0.5]], [0, 0, 1, 1], noise_variance=0.1)
+    >>> round(about_input.upper, 4), round(about_label.upper, 4)
+    (np.float64(0.4412), np.float64(0.4412))
+    """
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
     noise = read_noise_variance(noise_variance, samples, per=noise_per, source=z, unit_dim=unit_dim)
     alpha = check_open_unit(alpha, "alpha")
     shares = read_weights(weights, samples)
     classes = None if labels is None else read_classes(labels, samples)
-    scale = nats_per(units)
+    nats_per(units)  # refuses what is no unit before the work
 
     mixture = _KERNELS[noise.per](samples, noise, alpha)
     lower, upper, within_lower, within_upper = mixture.bounds(shares, classes)
-    saturated = _saturated(lower, entropy(shares), samples)
+    ceiling = entropy(shares)
+    saturated = saturation(lower, ceiling, samples)
+    settings = {"alpha": alpha, "weighted": weights is not None}
+
+    def leave(values: PairwiseInformation, target: str, ceiling_name: str) -> Any:
+        notes = (target, ceiling_name, units)
+        return described(values, samples, noise, settings | {"target": target}, notes)
+
+    about_input = PairwiseInformation(lower, upper, upper, lower, ceiling, saturated)
+    about_input = leave(about_input, "I(Z;X)", "entropy of the samples, ln N")
     if classes is None:
-        ceiling = entropy(shares)
-        kl, chernoff = upper, lower
-    else:
-        ceiling = entropy(classes.probabilities(shares))
-        kl, chernoff = upper - within_upper, lower - within_lower
-        lower, upper = lower - within_upper, upper - within_lower
-    xp = samples.namespace
-
-    def settled(values: Array) -> Array:
-        return noise.settle(values / scale, samples)
-
-    result = PairwiseInformation(  # only I(Z;Y), of two kinds of bounds, is clipped beyond rounding
-        lower=settled(xp.clip(lower, 0.0, ceiling)),
-        upper=settled(xp.clip(upper, 0.0, ceiling)),
-        kl=settled(kl),
-        chernoff=settled(chernoff),
-        ceiling=samples.like(ceiling / scale),
-        saturated=None if samples.labelled else noise.settle(saturated, samples),
+        return about_input, None
+    about_label = PairwiseInformation(
+        lower=lower - within_upper,
+        upper=upper - within_lower,
+        kl=upper - within_upper,
+        chernoff=lower - within_lower,
+        ceiling=entropy(classes.probabilities(shares)),
+        saturated=saturated,
     )
-    target = "I(Z;X)" if labels is None else "I(Z;Y)"
-    ceiling_name = "entropy of the samples, ln N" if labels is None else "label entropy H(Y)"
-    of_saturated = FieldNote("1", "lower bound of I(Z;X) within 1 % of its ceiling")
-    extra_dims = () if noise.scalar else (noise.dim,)
-    coords = noise.coords
-    if samples.labelled:  # a property of every bound at once: it travels with each of them
-        dims = (*(samples.batch_dims or ()), *extra_dims)
-        coords = {
-            **coords,
-            "saturated": (dims, noise.settle(saturated, samples), of_saturated._asdict()),
-        }
-    return wrap(
-        result,
-        samples,
-        estimator="pairwise_information",
-        settings={
-            "noise_variance": noise.setting,
-            "noise_per": noise.per,
-            "alpha": alpha,
-            "weighted": weights is not None,
-            "target": target,
-        },
-        notes={
-            "lower": FieldNote(units, f"lower bound of {target}"),
-            "upper": FieldNote(units, f"upper bound of {target}"),
-            "kl": FieldNote(units, f"Kullback-Leibler estimate of {target}"),
-            "chernoff": FieldNote(units, f"Chernoff estimate of {target}"),
-            "ceiling": FieldNote(units, f"ceiling of {target}: {ceiling_name}"),
-            "saturated": of_saturated,
-        },
-        extra_dims=extra_dims,
-        extra_coords=coords,
-    )
+    return about_input, leave(about_label, "I(Z;Y)", "label entropy H(Y)")
 
 
 def mixture_entropy(
@@ -281,24 +286,3 @@ def mixture_entropy(
         extra_dims=() if noise.scalar else (noise.dim,),
         extra_coords=noise.coords,
     )
-
-
-def entropy(probabilities: np.ndarray) -> float:
-    """Shannon entropy in nats."""
-    p = probabilities[probabilities > 0]
-    return float(-np.sum(p * np.log(p)))
-
-
-def _saturated(lower: Array, ceiling: float, samples: Samples) -> Array:
-    """Tell where the lower bound of I(Z;X) is near its ceiling, and warn once if it is anywhere."""
-    saturated = (lower >= SATURATED * ceiling) & (ceiling > 0)
-    count = int(np.sum(to_numpy(saturated)))
-    if count:
-        warnings.warn(
-            f"lower bound of I(Z;X) within 1% of its ceiling {ceiling:.4g} nats (ln N, N = "
-            f"{samples.size}) in {count} of {math.prod(lower.shape)} values: take more samples "
-            "or a larger noise_variance",
-            SaturationWarning,
-            stacklevel=3,
-        )
-    return saturated

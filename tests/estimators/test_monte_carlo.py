@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import integrate, stats
 
 import infotheo as it
-from infotheo.information import monte_carlo
+from infotheo.information import mixture_sampling
 
 Z = np.random.default_rng(0).normal(size=(2, 12, 3))
 Y = np.arange(12) % 3
@@ -135,8 +135,8 @@ def test_batches_and_sweeps_are_single_calls_with_common_random_numbers(per):
 def test_tiles_do_not_change_the_result(monkeypatch, per):
     options = {"noise_variance": noise_of(per), "noise_per": per, "draws": 60, "seed": 0}
     whole = it.mixture_information_monte_carlo(Z, Y, **options)
-    monkeypatch.setattr(monte_carlo, "DRAWS_BLOCK", 7)
-    monkeypatch.setattr(monte_carlo, "SAMPLES_BLOCK", 5)
+    monkeypatch.setattr(mixture_sampling, "DRAWS_BLOCK", 7)
+    monkeypatch.setattr(mixture_sampling, "SAMPLES_BLOCK", 5)
     tiled = it.mixture_information_monte_carlo(Z, Y, **options)
     np.testing.assert_allclose(tiled.value, whole.value, rtol=0, atol=1e-12)
 
@@ -185,8 +185,8 @@ def test_every_kind_of_array():
 
 
 def test_memory_is_a_tile(monkeypatch):
-    monkeypatch.setattr(monte_carlo, "DRAWS_BLOCK", 128)
-    monkeypatch.setattr(monte_carlo, "SAMPLES_BLOCK", 128)
+    monkeypatch.setattr(mixture_sampling, "DRAWS_BLOCK", 128)
+    monkeypatch.setattr(mixture_sampling, "SAMPLES_BLOCK", 128)
     z = np.random.default_rng(7).normal(size=(2000, 3))
     options = {"noise_variance": 1.0, "draws": 2000, "seed": 0}
     it.mixture_information_monte_carlo(z[:10], **options)

@@ -8,9 +8,10 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infotheo.information import distances
+from infotheo.information import distances, pairwise
 from infotheo.information.pairwise import (
     SaturationWarning,
+    input_and_label_information,
     mixture_entropy,
     pairwise_information,
 )
@@ -113,6 +114,27 @@ def test_weights_are_repetitions():
     weighted = pairwise_information(z, y, noise_variance=0.5, weights=counts)
     repeated = pairwise_information(z.repeat(counts, 0), y.repeat(counts), noise_variance=0.5)
     np.testing.assert_allclose(weighted, repeated, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("labels", [None, [0, 1, 0, 1, 1]])
+def test_input_and_label_come_from_one_pass(monkeypatch, labels):
+    passes = []
+
+    class Counted(pairwise.Mixture):
+        def bounds(self, *arguments):
+            passes.append(1)
+            return super().bounds(*arguments)
+
+    monkeypatch.setitem(pairwise._KERNELS, "layer", Counted)
+    about_input, about_label = input_and_label_information(TINY, labels, noise_variance=[0.1, 1])
+    assert len(passes) == 1
+    plain = pairwise_information(TINY, noise_variance=[0.1, 1])
+    np.testing.assert_allclose(about_input.upper, plain.upper, rtol=0, atol=1e-12)
+    if labels is None:
+        assert about_label is None
+    else:
+        both = pairwise_information(TINY, labels, noise_variance=[0.1, 1])
+        np.testing.assert_array_equal(about_label.lower, both.lower)
 
 
 def test_half_is_the_tightest_order(tanh_sample):
@@ -378,6 +400,7 @@ def test_saturation_warns_once_and_can_be_silenced():
     with pytest.warns(SaturationWarning, match=r"ceiling 2\.996 nats .* in 2 of 3 values") as seen:
         pairwise_information(z, noise_variance=[1e-4, 1e-3, 10.0])
     assert len(seen) == 1
+    assert seen[0].filename == __file__  # it points to the call that it is about
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pairwise_information(z, noise_variance=10.0)

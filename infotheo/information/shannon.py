@@ -1,0 +1,19 @@
+"""Shannon entropy of a few probabilities: the ceilings of the estimates."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["entropy"]
+
+
+def entropy(probabilities: np.ndarray) -> float:
+    """Shannon entropy in nats of probabilities that sum to one.
+
+    Examples
+    --------
+    >>> round(entropy(np.array([0.5, 0.5, 0.0])), 4)
+    0.6931
+    """
+    p = probabilities[probabilities > 0]
+    return float(-np.sum(p * np.log(p)))
