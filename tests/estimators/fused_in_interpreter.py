@@ -70,7 +70,7 @@ def assert_agree(found, expected, tolerance):
             np.testing.assert_allclose(got.numpy(), wanted.numpy(), rtol=tolerance, atol=0)
 
 
-@pytest.mark.parametrize(("size", "units"), [(2, 3), (32, 1), (70, 40)])
+@pytest.mark.parametrize(("size", "units"), [(2, 3), (32, 1), (35, 70)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("alpha", [0.5, 0.3])
 def test_sums_agree_with_the_twin(size, units, dtype, alpha):
@@ -240,11 +240,11 @@ def test_gradients_agree_with_a_recorded_graph(dtype, order, weighted, starts, s
 
 
 def test_bands_do_not_change_gradients(monkeypatch):
-    x, rates = sample(2, 35, 4).requires_grad_(), rates_of(2.0).requires_grad_()
+    x, rates = sample(2, 20, 4).requires_grad_(), rates_of(2.0).requires_grad_()
     whole = torch.autograd.grad(
         losses(*fused_row_sums(x, rates, 0.25, tiling=SMALLEST)), (x, rates)
     )
-    monkeypatch.setattr(fused_plan, "SLOT_BYTES", 2 * 12 * 3 * 16**2)
+    monkeypatch.setattr(fused_plan, "SLOT_BYTES", 12 * 2 * 16**2)
     parts = torch.autograd.grad(
         losses(*fused_row_sums(x, rates, 0.25, tiling=SMALLEST)), (x, rates)
     )

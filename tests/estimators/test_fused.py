@@ -170,12 +170,15 @@ def exact_sums(x, rates, order):
 
 @needs_triton
 @needs_accelerator
-@pytest.mark.parametrize("kind", ["ieee", "tf32x3", "float64"])
-def test_an_accelerator_agrees_with_the_host(kind):
+@pytest.mark.parametrize(
+    ("kind", "variances"),  # at which the docstring's bound of the distances is below 1e-4 nats
+    [("ieee", [100, 300, 3000]), ("tf32x3", [600, 3000]), ("float64", [3, 30, 300])],
+)
+def test_an_accelerator_agrees_with_the_host(kind, variances):
     generator = np.random.default_rng(0)
     z = np.maximum(generator.normal(size=(5000, 512)), 0)
     x = torch.tensor(z - z.mean(axis=0), dtype=torch.float32)
-    rates = -0.5 / torch.tensor([3.0, 30.0, 300.0], dtype=torch.float64)
+    rates = -0.5 / torch.tensor(variances, dtype=torch.float64)
     expected = exact_sums(x, rates, 0.25)
     on_device = x.to("cuda", torch.float64 if kind == "float64" else torch.float32)[None]
     precision = "tf32x3" if kind == "tf32x3" else "ieee"
