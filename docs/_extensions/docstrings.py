@@ -61,9 +61,15 @@ def imports_for(docstring, module):
     return packages + [f"from {home} import {', '.join(found)}" for home, found in names.items()]
 
 
-def escape_stars(app, what, name, obj, options, lines):
-    """Escape the star of a shape like (*batch, K), which would begin emphasis."""
-    lines[:] = [re.sub(r"(?<!`)\(\*(?=\w)", r"(\\*", line) for line in lines]
+def escape(app, what, name, obj, options, lines):
+    """Escape what reads well in a docstring and means something else to Sphinx.
+
+    That is the star of a shape like (*batch, K), and the bars of |x| outside of code and formulas.
+    """
+    for row, line in enumerate(lines):
+        parts = re.split(r"(`[^`]*`)", re.sub(r"(?<!`)\(\*(?=\w)", r"(\\*", line))
+        parts[::2] = [re.sub(r"\|(?=\S*\|)|(?<=\S)\|", r"\\|", part) for part in parts[::2]]
+        lines[row] = "".join(parts)
 
 
 def add_imports(app, what, name, obj, options, lines):
@@ -80,5 +86,5 @@ def add_imports(app, what, name, obj, options, lines):
 def setup(app):
     """Act on docstrings before their sections are translated."""
     app.connect("autodoc-process-docstring", add_imports, priority=100)
-    app.connect("autodoc-process-docstring", escape_stars, priority=101)
+    app.connect("autodoc-process-docstring", escape, priority=101)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
