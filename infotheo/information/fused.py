@@ -190,9 +190,8 @@ def _add_pairs(
     *planes, size = sums.shape
     norms = squared_norms(x).to(x.dtype)
     tile = pairs.tiling.tile
-    tiles = tiles_of(size, tile)
-    for first, height in bands(tiles, tile, math.prod(planes)):
-        width = tiles - first
+    for first, height in bands(tiles_of(size, tile), tile, math.prod(planes)):
+        width = tiles_of(size, tile) - first
         across = x.new_zeros((*planes, width, height * tile), dtype=torch.float32)
         down = x.new_zeros((*planes, height, width * tile), dtype=torch.float32)
         pair_sums[(len(x) * height * width,)](
