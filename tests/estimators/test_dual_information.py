@@ -79,6 +79,20 @@ def test_many_gaussian_inputs_meet_the_closed_form():
     # at 2 standard errors; the third order of the varying noise is below 0.01
     assert found.value == pytest.approx(about_input + total_correlation + varying, abs=0.05)
     assert total_correlation > 0.2  # so that leaving it out would show
+    # joined with an estimate from noisy activations: I(z;x) = dual information - TC(z)
+    few = x[:5000]
+    z = np.stack(
+        [
+            np.sum(few * row * np.exp(generator.normal(-a / 2, np.sqrt(a), few.shape)), axis=1)
+            for row, a in zip(weights, alpha, strict=True)
+        ],
+        axis=1,
+    )
+    of_samples = it.total_correlation(z)
+    assert abs(of_samples.value - total_correlation) < 4 * of_samples.standard_error
+    joined = found.value - of_samples.value
+    assert abs(joined - about_input - varying) < 0.05 + 4 * of_samples.standard_error
+    assert joined < found.value - 0.1
 
 
 def log_normal(values, mean, variance):
