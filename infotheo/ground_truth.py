@@ -82,23 +82,30 @@ def _transformed(
 
 def _two_bumps(weight: float, first: float, second: float) -> tuple[Callable, Callable]:
     """Functions from a normal variable to a mixture of two normals and back, through quantiles."""
-    from scipy.special import log_ndtr, logsumexp, ndtri_exp
+    from scipy.special import log_ndtr, ndtri_exp
+
+    log_weights = math.log(weight), math.log1p(-weight)
 
     def back(t: np.ndarray) -> np.ndarray:
         # each tail from its own side, where its probability keeps its digits
-        log_weights = np.log([weight, 1 - weight])
-        below = logsumexp(log_weights + log_ndtr(t[..., None] - [first, second]), axis=-1)
-        above = logsumexp(log_weights + log_ndtr([first, second] - t[..., None]), axis=-1)
+        a, b = t - first, t - second
+        below = np.logaddexp(log_weights[0] + log_ndtr(a), log_weights[1] + log_ndtr(b))
+        above = np.logaddexp(log_weights[0] + log_ndtr(-a), log_weights[1] + log_ndtr(-b))
         return np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
 
     def forward(x: np.ndarray) -> np.ndarray:
-        low = x + min(first, second)
-        high = x + max(first, second)
-        for _ in range(60):  # halves an interval of a few units down to rounding
+        low, high = x + min(first, second), x + max(first, second)
+        for _ in range(12):  # into the reach of Newton's method
             middle = (low + high) / 2
             short = back(middle) < x
             low, high = np.where(short, middle, low), np.where(short, high, middle)
-        return (low + high) / 2
+        t = (low + high) / 2
+        for _ in range(5):
+            now = back(t)
+            density = weight * np.exp((now**2 - (t - first) ** 2) / 2)
+            density += (1 - weight) * np.exp((now**2 - (t - second) ** 2) / 2)
+            t = np.clip(t - (now - x) / density, low, high)
+        return t
 
     return forward, back
 
