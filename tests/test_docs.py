@@ -19,7 +19,12 @@ FUNCTIONS = sorted(
     name for name in infotheo._HOMES if inspect.isfunction(getattr(infotheo, name))
 )  # fmt: skip
 SECTIONS = ("Parameters", "Returns", "Raises", "Notes", "Examples")
-NO_NOTES = {"dump_activations", "relative_noise_variance"}  # neither formula nor paper behind
+NO_NOTES = {  # neither formula nor paper behind
+    "dump_activations",
+    "linear_gaussian_layer",
+    "relative_noise_variance",
+    "separated_clusters",
+}
 OWN = {"mixture_information_monte_carlo"}  # a method of our own
 
 
@@ -100,3 +105,10 @@ def test_translation_table_calls_exist():
     called = set(re.findall(r"it\.(\w+)", text))
     assert called
     assert called <= set(infotheo._HOMES)
+
+
+@pytest.mark.parametrize("page", ["neighbors", "regularizers"])
+def test_examples_between_the_docstrings_run(page):
+    failed, tried = doctest.testfile(str(DOCS / "api" / f"{page}.rst"), module_relative=False)
+    assert tried
+    assert not failed

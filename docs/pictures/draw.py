@@ -14,7 +14,7 @@ import pandas
 from infotheo.figures import style
 
 HERE = Path(__file__).parent
-NAMES = ("saturation", "noise", "labels", "bins")
+NAMES = ("saturation", "noise", "labels", "bins", "dimension")
 TOLERANCE = 1e-6  # rounding differs between processors; a picture may name columns of its own
 
 
