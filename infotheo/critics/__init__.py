@@ -1,0 +1,1 @@
+"""Estimators that fit a critic: a small network that tells joint samples from shuffled ones."""

@@ -1,0 +1,166 @@
+"""Fit on some folds, evaluate on the other: every sample scored by a critic that never saw it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from infotheo.critics.bounds import (
+    Estimate,
+    PairScores,
+    log_normalizer,
+    read_scores,
+    standard_error,
+)
+from infotheo.critics.calibration import Criterion, best_scale
+from infotheo.critics.fitting import Critic, Data, Settings, fit_critics
+from infotheo.critics.folds import Fold
+from infotheo.critics.objectives import Contrast
+from infotheo.critics.standard_units import StandardUnits
+
+__all__ = ["CrossFitted", "HeldOut", "cross_fitted", "cross_fitted_scores"]
+
+CALIBRATED = {"separable": 1024, "concatenated": 256}  # samples of the validation part
+EVALUATED = {"separable": 2048, "concatenated": 256}  # held-out samples whose pairs are all scored
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Scores of one fold's held-out samples, and how sure their offset is."""
+
+    scores: PairScores
+    offset_error: Tensor  # standard error of the offset, from the validation part
+
+
+@dataclass(frozen=True)
+class _Calibration:
+    """How each fold's scores are settled on its validation part, (fold,)."""
+
+    scales: Tensor
+    offsets: Tensor
+    errors: Tensor  # standard errors of the offsets
+    largest: float  # size of a settled score: n samples do not show a ratio beyond n
+
+
+@dataclass(frozen=True)
+class CrossFitted:
+    """A bound over all held-out samples, in nats."""
+
+    value: Tensor
+    standard_error: Tensor
+    per_fold: Tensor  # (fold,)
+
+
+def cross_fitted_scores(
+    x: Tensor,
+    y: Tensor,
+    codes: np.ndarray | None,
+    folds: Sequence[Fold],
+    objective: Callable[[Contrast], Tensor],
+    criterion: Criterion,
+    settings: Settings,
+    *,
+    seed: int,
+    label: str | None = None,
+) -> list[HeldOut]:
+    """Fit one critic for each fold and score what that fold holds out.
+
+    Parameters
+    ----------
+    x, y
+        Values (sample, unit), or one-hot classes for discrete y, on the device to compute on.
+    codes
+        Classes (sample,) of discrete y.
+    folds
+        As of :func:`~infotheo.critics.folds.cross_fitting_folds`.
+    objective, settings, seed, label
+        Of :func:`~infotheo.critics.fitting.fit_critics`.
+    criterion
+        By which the validation part sets the scale of the scores. It sets their offset, too:
+        exp f has mean 1 over the product.
+    """
+    device = x.device
+    with torch.inference_mode(False), torch.enable_grad():
+        training = _indices([fold.training for fold in folds], device)
+        data = Data(
+            StandardUnits(x.detach(), training),
+            StandardUnits(y.detach(), training, prepared=codes is not None),
+            training,
+            _indices([fold.validation for fold in folds], device),
+            None if codes is None else torch.tensor(codes, device=device),
+        )
+        fitted = fit_critics(data, objective, settings, seed=seed, label=label)
+    with torch.no_grad():
+        settled = _calibrate(fitted, data, criterion, settings)
+        return [
+            HeldOut(_score(fitted, data, number, fold, settled, settings), settled.errors[number])
+            for number, fold in enumerate(folds)
+        ]
+
+
+def _indices(parts: Sequence[np.ndarray], device: torch.device) -> Tensor:
+    """Stack index arrays, cut to the shortest: validation parts may differ by one."""
+    shortest = min(map(len, parts))
+    return torch.tensor(np.stack([part[:shortest] for part in parts]), device=device)
+
+
+def _calibrate(
+    fitted: Critic, data: Data, criterion: Criterion, settings: Settings
+) -> _Calibration:
+    rows = data.validation[:, : CALIBRATED[settings.architecture]]
+    scores = fitted.critics(data.x(rows), data.y(rows))
+    scales = torch.where(fitted.informed, best_scale(scores, criterion), 0.0)
+    normalizers = [log_normalizer(read_scores(s)) for s in scores * scales[:, None, None]]
+
+    return _Calibration(
+        scales,
+        torch.stack([found.value for found in normalizers]).float(),
+        torch.stack([standard_error(found.influence) for found in normalizers]),
+        math.log(rows.shape[1]),
+    )
+
+
+def _score(
+    fitted: Critic,
+    data: Data,
+    number: int,
+    fold: Fold,
+    settled: _Calibration,
+    settings: Settings,
+) -> PairScores:
+    critic = fitted.critics.of(number)
+    rows = torch.tensor(fold.held_out, device=data.device).unsqueeze(0)
+    count = -(-rows.shape[1] // EVALUATED[settings.architecture])
+    own = slice(number, number + 1)
+    scale, offset, largest = settled.scales[number], settled.offsets[number], settled.largest
+    blocks = []
+    for part in torch.tensor_split(rows, count, dim=1):
+        scores = critic(data.x(part, own), data.y(part, own))[0] * scale - offset
+        blocks.append(read_scores(scores.clamp(-largest, largest)))
+    return PairScores(*(torch.cat(parts) for parts in zip(*blocks, strict=True)))
+
+
+def cross_fitted(
+    bound: Callable[[PairScores], Estimate], held_out: Sequence[HeldOut]
+) -> CrossFitted:
+    """Combine a bound of each fold, in proportion to the samples that it holds out.
+
+    The standard error is that of the held-out samples, the critics given: root of the sum of
+    squared influences, over N.
+    """
+    estimates = [bound(part.scores) for part in held_out]
+    sizes = [len(estimate.influence) for estimate in estimates]
+    total = sum(sizes)
+    value = sum(
+        (estimate.value * (size / total) for estimate, size in zip(estimates, sizes, strict=True)),
+        start=torch.zeros_like(estimates[0].value),
+    )
+    influence = torch.cat([estimate.influence for estimate in estimates])
+    return CrossFitted(
+        value, standard_error(influence), torch.stack([estimate.value for estimate in estimates])
+    )
