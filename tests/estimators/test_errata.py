@@ -99,6 +99,19 @@ PROVEN = {
 }
 
 
+# rows whose functions are still being written: name their tests in PROVEN and drop them here
+AWAITED = [
+    "paper 3 section 6.2: the logit's sign follows which class is joint",
+    "paper 5 section 3.3, paper 4 appendix D: a ratio of norms is no operator norm",
+]
+
+
+@pytest.mark.xfail(reason="named in PROVEN as soon as its function has tests", strict=True)
+@pytest.mark.parametrize("place", AWAITED)
+def test_awaited_places_are_proven(place):
+    assert place in PROVEN
+
+
 @pytest.mark.parametrize("place", PROVEN)
 def test_every_place_has_its_tests(place):
     assert PROVEN[place]
