@@ -1,123 +1,205 @@
-"""Sums over all pairs of a Gaussian mixture's components: the kernel of the pairwise bounds."""
+"""Bounds from sums over all pairs of a Gaussian mixture's components, in a precision that serves.
+
+Each element of a batch gets the cheapest way to its distances whose error the sums certify.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from infotheo.arrays import Array, Samples, to_numpy
-from infotheo.information.distances import (
-    batch_chunks,
-    centred,
-    choose_product,
-    squared_distance_tiles,
+from infotheo.information.distances import centred
+from infotheo.information.noise_sweep import NoiseSweep
+from infotheo.information.precision import (
+    PRODUCTS,
+    Product,
+    distance_errors,
+    full_float32,
+    information_error,
 )
-from infotheo.information.noise import NoiseSweep
+from infotheo.information.row_sums import row_sums
 from infotheo.validation import Classes
 
 __all__ = ["Mixture"]
+
+PILOT = 512  # samples that tell whether a product is worth a try: their pairs cost next to nothing
+
+
+class Bounds(NamedTuple):
+    """What :meth:`Mixture.bounds` returns; each (batch, sweep) float64."""
+
+    lower: Array
+    upper: Array
+    within_lower: Array | None
+    within_upper: Array | None
 
 
 class Mixture:
     """Gaussian components around the samples, ready for sums over pairs."""
 
     def __init__(self, samples: Samples, noise: NoiseSweep, alpha: float) -> None:
-        self.xp = xp = samples.namespace
-        self.samples, self.alpha = samples, alpha
-        single = samples.values.dtype == xp.float32
-        x = centred(samples.flat(None), xp)  # (batch, sample, unit)
-        smallest = float(to_numpy(noise.values).min())
+        self.xp, self.samples = samples.namespace, samples
         # exp and its sums in float32 cost at most about 1e-5 nats, whatever the distances
-        self.exponent_dtype = xp.float32 if single else xp.float64
-        dtype, self.exact = choose_product(x, smallest, xp, single=single)
-        self.x = xp.astype(x, dtype, copy=False)
-        self.variances = noise.values  # (batch or 1, sweep)
+        self.single = samples.values.dtype == self.xp.float32
+        self.x = centred(samples.flat(None), self.xp)  # (batch, sample, unit) float64
+        self.rates = -0.5 / noise.values  # (batch or 1, sweep)
+        self.order = alpha * (1 - alpha)
 
-    def bounds(
-        self, shares: np.ndarray, classes: Classes | None
-    ) -> tuple[Array, Array, Array | None, Array | None]:
+    def bounds(self, shares: np.ndarray, classes: Classes | None) -> Bounds:
         """Lower and upper bound of I(Z;X), and the classes' own, averaged over p(y).
 
-        Each is (batch, sweep) float64, Chernoff (lower) before Kullback-Leibler (upper); the last
-        two are ``None`` without classes.
+        Chernoff (lower) before Kullback-Leibler (upper); the last two are ``None`` without classes.
         """
-        lower, upper = self.component_information(shares)
-        if classes is None:
-            return lower, upper, None, None
-        within_lower, within_upper = self.within_classes(classes, shares)
-        return lower, upper, within_lower, within_upper
+        xp = self.xp
+        kept = np.flatnonzero(shares > 0)
+        codes = None
+        if classes is not None:  # class by class: a class's columns are then one slice
+            kept = kept[np.argsort(classes.codes[kept], kind="stable")]
+            codes = classes.codes[kept]
+        x = self.x
+        if len(kept) < len(shares) or (codes is not None and np.any(np.diff(kept) < 0)):
+            x = xp.take(x, self.samples.like(kept, "int64"), axis=1)
+        components = _Components(self, shares[kept], codes)
+        left = np.arange(x.shape[0])
+        found, order = [], []
+        for product in PRODUCTS:
+            worth = components.promising(_elements(x, left, xp), left, product)
+            tried = left[worth]
+            if not len(tried):
+                continue
+            bounds, certified = components.evaluate(_elements(x, tried, xp), tried, product)
+            found.append(bounds if certified.all() else _picked(bounds, certified, self.samples))
+            order.append(tried[certified])
+            left = np.setdiff1d(left, order[-1])
+        if len(found) == 1:
+            return found[0]
+        back = self.samples.like(np.argsort(np.concatenate(order)), "int64")
+        return Bounds(
+            *(
+                None if part[0] is None else xp.take(xp.concat(part, axis=0), back, axis=0)
+                for part in zip(*found, strict=True)
+            )
+        )
 
-    def component_information(
-        self, shares: np.ndarray, members: np.ndarray | None = None
-    ) -> tuple[Array, Array]:
-        """Chernoff and Kullback-Leibler values of -sum_i c_i ln sum_j c_j exp(-D_ij).
 
-        Each is (batch, sweep). ``members`` picks some samples, whose shares are scaled to one.
-        """
-        xp, x, variances = self.xp, self.x, self.variances
-        chosen = np.arange(len(shares)) if members is None else members
-        chosen = chosen[shares[chosen] > 0]
-        if len(chosen) < len(shares):
-            x = xp.take(x, self.samples.like(chosen, "int64"), axis=1)
-        weights = self.samples.like(shares[chosen] / shares[chosen].sum())
-        equal = bool(np.ptp(shares[chosen]) == 0)
-        shared = len(variances) == 1  # by the whole batch
-        parts = [
-            self._chunk(x[part], weights, variances if shared else variances[part], equal)
-            for part in batch_chunks(x)
-        ]
-        chernoff, kl = zip(*parts, strict=True)
-        return xp.concat(chernoff, axis=0), xp.concat(kl, axis=0)
+class _Components:
+    """Weights and groups of the samples that have weight, and what is done with their sums."""
 
-    def within_classes(self, classes: Classes, shares: np.ndarray) -> tuple[Array, Array]:
-        """Average the values within each class over p(y)."""
-        lower: Array = 0.0
-        upper: Array = 0.0
-        for members, p in zip(classes.members(), classes.probabilities(shares), strict=True):
-            if p > 0:
-                chernoff, kl = self.component_information(shares, members)
-                lower, upper = lower + float(p) * chernoff, upper + float(p) * kl
+    def __init__(self, mixture: Mixture, shares: np.ndarray, codes: np.ndarray | None) -> None:
+        self.mixture, self.xp = mixture, mixture.xp
+        like = mixture.samples.like
+        self.equal = bool(np.ptp(shares) == 0)
+        self.shares = shares / shares.sum()
+        self.weights = like(self.shares)
+        self.own = like(np.ones(len(shares)) if self.equal else self.shares)  # the term j = i
+        self.whole = float(len(shares)) if self.equal else 1.0  # sum of the weights
+        self.starts = self.parts = None
+        if codes is not None:
+            self.starts = np.flatnonzero(np.diff(codes, prepend=-1))
+            parts = np.add.reduceat(self.shares, self.starts) * self.whole
+            counts = np.diff(np.append(self.starts, len(codes)))
+            self.parts = like(np.repeat(parts, counts))  # sum of the weights in the class of i
+
+    def evaluate(
+        self, x: Array, elements: np.ndarray, product: Product
+    ) -> tuple[Bounds, np.ndarray]:
+        """Bounds of some elements of the batch, and for which of them the product was enough."""
+        xp, rates = self.xp, self._rates(elements)
+        total, within = row_sums(
+            xp.astype(x, getattr(xp, product.dtype), copy=False),
+            rates,
+            self.mixture.order,
+            None if self.equal else self.weights,
+            self.starts,
+            xp,
+            single=self.mixture.single,
+            exact=product.exact,
+        )
+        certified = np.ones(len(elements), dtype=bool)
+        if not product.exact:
+            error = self._error(x, 1 - self.own / total, self.weights, rates, product)
+            certified = error <= product.tolerance
+        lower, upper = self._informations(total, self.whole)
+        if within is None:
+            return Bounds(lower, upper, None, None), certified
+        return Bounds(lower, upper, *self._informations(within, self.parts)), certified
+
+    def promising(self, x: Array, elements: np.ndarray, product: Product) -> np.ndarray:
+        """Which elements a product may serve, judged by the pairs of a few samples."""
+        xp = self.xp
+        if not len(elements) or product.exact:
+            return np.ones(len(elements), dtype=bool)
+        if product.dtype == "float32" and not (self.mixture.single and full_float32(x)):
+            return np.zeros(len(elements), dtype=bool)
+        rates = self._rates(elements)
+        nothing = xp.ones_like(self.own)  # known of the sums: the others may be all of each
+        serves = self._error(x, nothing, self.weights, rates, product) <= product.tolerance
+        if serves.all() or x.shape[1] < 4 * PILOT:
+            return serves
+        alone = self._error(x, 0 * nothing, self.weights, rates, product)
+        if np.all(serves | (alone > product.tolerance)):  # no sums could make it serve
+            return serves
+        few = np.arange(0, x.shape[1], x.shape[1] // PILOT)
+        index = self.mixture.samples.like(few, "int64")
+        weights = self.shares[few] / self.shares[few].sum()
+        given = self.mixture.samples.like(weights)
+        total, _ = row_sums(
+            xp.astype(_detached(xp.take(x, index, axis=1)), getattr(xp, product.dtype)),
+            _detached(rates),
+            self.mixture.order,
+            given,
+            None,
+            xp,
+            single=self.mixture.single,
+        )
+        others = total - given  # estimates the others' part of the sums over all samples
+        share = others / (others + xp.take(self.weights, index, axis=0))
+        errors = xp.take(self._distance_errors(x, product), index, axis=1)
+        expected = information_error(errors, share, given, _detached(rates), self.mixture.order, xp)
+        return serves | (to_numpy(expected) <= product.tolerance)
+
+    def _rates(self, elements: np.ndarray) -> Array:
+        rates = self.mixture.rates
+        return rates if len(rates) == 1 else _elements(rates, elements, self.xp)
+
+    def _distance_errors(self, x: Array, product: Product) -> Array:
+        x = _detached(x)
+        norms = self.xp.sum(x * x, axis=-1)
+        return distance_errors(norms, x.shape[-1], product.rounding, self.xp)
+
+    def _error(
+        self, x: Array, others: Array, weights: Array, rates: Array, product: Product
+    ) -> np.ndarray:
+        """Bound what the product's error can do to each element's bounds (batch,)."""
+        errors = self._distance_errors(x, product)
+        others, rates = _detached(others), _detached(rates)
+        order = self.mixture.order
+        return to_numpy(information_error(errors, others, weights, rates, order, self.xp))
+
+    def _informations(self, sums: Array, whole: Any) -> tuple[Array, Array]:
+        """-sum_i c_i ln (S_i / sum of the weights) by Chernoff and by KL, (batch, sweep) each."""
+        xp = self.xp
+        # rounding of near duplicates' distances must not leave what any distances can give
+        chernoff = xp.clip(sums[0], self.own, self.own * 0 + whole)
+        kl = xp.minimum(xp.clip(sums[1], self.own, self.own * 0 + whole), chernoff)
+        lower, upper = (-xp.matmul(xp.log(part / whole), self.weights) for part in (chernoff, kl))
         return lower, upper
 
-    def _chunk(
-        self, x: Array, weights: Array, variances: Array, equal: bool
-    ) -> tuple[Array, Array]:
-        """Sum over the pairs of one slice of the batch; functional, so that a gradient can flow."""
-        xp, order = self.xp, self.alpha * (1 - self.alpha)
-        dtype = self.exponent_dtype
-        rates = xp.astype(-0.5 / variances, dtype)  # (batch or 1, sweep)
-        # equal weights factor out; plain sums are cheaper than matrix-vector products
-        w = None if equal else xp.astype(weights, dtype)
-        sums: dict[tuple[int, int, int], Array] = {}  # (divergence, sweep, first row): (batch, row)
-        for rows, columns, tile in squared_distance_tiles(x, xp, exact=self.exact):
-            tile = xp.astype(tile, dtype, copy=False)
-            for k in range(rates.shape[1]):
-                rate = rates[:, k, None, None]
-                chernoff = xp.exp(tile * (order * rate))
-                if self.alpha == 0.5:  # KL is four times Chernoff: one exponential gives both
-                    kl = chernoff * chernoff
-                    kl = kl * kl
-                else:
-                    kl = xp.exp(tile * rate)
-                for which, kernel in enumerate((chernoff, kl)):
-                    over_columns = kernel if w is None else kernel * w[None, None, columns]
-                    _add(sums, (which, k, rows.start), xp.sum(over_columns, axis=2), xp)
-                    if rows != columns:
-                        over_rows = kernel if w is None else kernel * w[None, rows, None]
-                        _add(sums, (which, k, columns.start), xp.sum(over_rows, axis=1), xp)
-        starts = sorted({start for _, _, start in sums})
-        scale = 1 / x.shape[1] if equal else 1.0
-        both = []
-        for which in (0, 1):
-            logs = [
-                xp.log(scale * xp.concat([sums[which, k, start] for start in starts], axis=1))
-                for k in range(rates.shape[1])
-            ]
-            both.append(xp.stack([-xp.matmul(log, weights) for log in logs], axis=1))
-        return both[0], both[1]
+
+def _elements(values: Array, chosen: np.ndarray, xp: Any) -> Array:
+    """Pick elements of the batch; all of them: no copy."""
+    if len(chosen) == values.shape[0]:
+        return values
+    return xp.stack([values[int(b)] for b in chosen]) if len(chosen) else values[:0]
 
 
-def _add(sums: dict, key: tuple[int, int, int], values: Array, xp: Any) -> None:
-    values = xp.astype(values, xp.float64, copy=False)
-    sums[key] = values if key not in sums else sums[key] + values
+def _picked(bounds: Bounds, certified: np.ndarray, samples: Samples) -> Bounds:
+    index = samples.like(np.flatnonzero(certified), "int64")
+    xp = samples.namespace
+    return Bounds(*(None if part is None else xp.take(part, index, axis=0) for part in bounds))
+
+
+def _detached(values: Array) -> Array:
+    return values.detach() if hasattr(values, "detach") else values
