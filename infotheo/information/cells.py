@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from infotheo.arrays import Array, Samples, to_numpy
+from infotheo.scalars import check_count
 
 __all__ = ["Cells", "read_cells"]
 
@@ -124,10 +125,7 @@ def read_cells(
     if edges is not None and not isinstance(edges, str):
         found = _read_edges(edges)
         return Cells(samples, 0, len(found) - 2, edges=found)
-    if isinstance(bins, bool) or not isinstance(bins, int | np.integer):
-        raise TypeError(f"bins is {bins!r}; expected a whole number >= 1")
-    if bins < 1:
-        raise ValueError(f"bins is {bins}; expected a whole number >= 1")
+    bins = check_count(bins, "bins")
     if isinstance(edges, str):
         if edges != "quantile":
             raise ValueError(f"edges is {edges!r}; expected increasing numbers or 'quantile'")
@@ -136,7 +134,7 @@ def read_cells(
         found = found if len(found) > 1 else _widened(found[0])
         return Cells(samples, 0, len(found) - 2, edges=found)
     low, high = _read_range(range, samples)
-    cells = np.linspace(low, high, int(bins) + 1) if low < high else _widened(low)
+    cells = np.linspace(low, high, bins + 1) if low < high else _widened(low)
     return Cells(samples, 0, len(cells) - 2, edges=cells, name="range")
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheo.arrays import Array, FieldNote, Samples, read_samples, to_numpy, wrap
+from infotheo.scalars import check_count
 from infotheo.validation import Classes, Units, nats_per, read_classes
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "fano_error_bound",
     "irrelevant_information",
     "prediction_information",
+    "read_probabilities",
 ]
 
 SUM_TOLERANCE = 1e-2  # of a row of probabilities: half precision over 1,000 classes stays below
@@ -91,7 +93,7 @@ def prediction_information(
     samples = read_samples(
         probabilities, name="probabilities", sample_dim=sample_dim, unit_dim=unit_dim
     )
-    p = _read_probabilities(samples, logits)
+    p = read_probabilities(samples, logits)
     classes = None if labels is None else read_classes(labels, samples)
     scale = nats_per(units)
     value = _input_information(p, uniform_marginals, samples)
@@ -156,7 +158,7 @@ def irrelevant_information(
     samples = read_samples(
         probabilities, name="probabilities", sample_dim=sample_dim, unit_dim=unit_dim
     )
-    p = _read_probabilities(samples, logits)
+    p = read_probabilities(samples, logits)
     if labels is None:
         raise TypeError("labels is None; expected integer class labels or one-hot rows")
     classes = read_classes(labels, samples)
@@ -204,10 +206,7 @@ def fano_error_bound(conditional_entropy: Any, classes: int) -> Any:
     >>> round(fano_error_bound(math.log(10), 10), 4)
     0.7325
     """
-    if isinstance(classes, bool) or not isinstance(classes, int | np.integer):
-        raise TypeError(f"classes is {classes!r}; expected a whole number > 2")
-    if classes <= 2:
-        raise ValueError(f"classes is {classes}; expected a whole number > 2")
+    classes = check_count(classes, "classes", least=3)
     found = to_numpy(conditional_entropy)
     if found.dtype.kind not in "fiu":
         raise TypeError(f"conditional_entropy has dtype {found.dtype}; expected nats")
@@ -223,8 +222,14 @@ def fano_error_bound(conditional_entropy: Any, classes: int) -> Any:
     return bound.clip(0.0)  # NumPy, torch and xarray alike
 
 
-def _read_probabilities(samples: Samples, logits: bool) -> Array:
-    """Check and scale probabilities, or normalise logits, to (batch, sample, class) float64."""
+def read_probabilities(samples: Samples, logits: bool) -> Array:
+    """Check and scale probabilities, or normalise logits, to (batch, sample, class) float64.
+
+    Examples
+    --------
+    >>> read_probabilities(read_samples([[2.0, 2.0], [0.0, 0.0]]), logits=True)[0].tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+    """
     xp, p = samples.namespace, samples.flat()
     if samples.units < 2:
         raise ValueError("probabilities has 1 class; expected at least 2 along the last dimension")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple, get_args
 
 from infotheo.arrays import Array, FieldNote, read_samples, wrap
-from infotheo.information.prediction import _read_probabilities
+from infotheo.information.prediction import read_probabilities
 from infotheo.validation import check_choice
 
 __all__ = ["PredictionVariance", "prediction_variance"]
@@ -71,7 +71,7 @@ def prediction_variance(
     samples = read_samples(
         probabilities, name="probabilities", sample_dim=sample_dim, unit_dim=unit_dim
     )
-    p = _read_probabilities(samples, logits)  # (batch, sample, class)
+    p = read_probabilities(samples, logits)  # (batch, sample, class)
     xp = samples.namespace
     mean = xp.mean(p, axis=1)  # (batch, class)
     if measure == "joint":

@@ -196,7 +196,7 @@ def test_fano_holds_for_a_symmetric_channel():
 @pytest.mark.parametrize(
     ("entropy", "classes", "error", "message"),
     [
-        (1.0, 2, ValueError, "classes is 2; expected a whole number > 2"),
+        (1.0, 2, ValueError, "classes is 2; expected a whole number >= 3"),
         (1.0, 2.5, TypeError, r"classes is 2\.5"),
         (3.0, 10, ValueError, r"conditional_entropy is 3\.0; expected nats between 0 and ln 10"),
         (-0.1, 10, ValueError, r"conditional_entropy is -0\.1"),
