@@ -8,10 +8,10 @@ import numpy as np
 
 from infotheo.arrays import Array, Samples, read_samples, to_numpy
 from infotheo.information.distances import centred
-from infotheo.information.noise_sweep import NoiseSweep, read_noise_variance, unit_dim_among
+from infotheo.information.noise_sweep import unit_dim_among
 from infotheo.validation import check_choice
 
-__all__ = ["NoiseSweep", "read_noise_variance", "relative_noise_variance", "settle_variances"]
+__all__ = ["relative_noise_variance", "settle_variances"]
 
 
 def relative_noise_variance(

@@ -135,6 +135,21 @@ def test_unit_noise_is_sample_noise_that_all_samples_share():
     np.testing.assert_allclose(unit, sample, rtol=0, atol=1e-12)
 
 
+def test_samples_of_weight_zero_are_left_out():
+    z, s = np.concatenate([Z, [[1e6, 0, 0]]]), np.concatenate([OF_SAMPLE, OF_UNIT[None]])
+    weights, y = np.r_[np.ones(14), 0.0], np.r_[Y, 7]
+    for labels, fewer in ((None, None), (y, Y)):
+        found = pairwise_information(
+            z, labels, noise_variance=s, noise_per="sample", weights=weights
+        )
+        without = pairwise_information(Z, fewer, noise_variance=OF_SAMPLE, noise_per="sample")
+        # a sample 1e6 away moves the centre by 7e4: rounding of 1e-11 in differences of 1
+        np.testing.assert_allclose(found[:5], without[:5], rtol=0, atol=1e-9)
+    entropy = mixture_entropy(z, noise_variance=s, noise_per="sample", weights=weights)
+    without = mixture_entropy(Z, noise_variance=OF_SAMPLE, noise_per="sample")
+    np.testing.assert_allclose(entropy, without, rtol=0, atol=1e-9)
+
+
 def test_entropy_of_one_gaussian_is_exact():
     """Equal components: both bounds are the Gaussian's own entropy."""
     z, s = np.ones((4, 3)), np.tile(OF_UNIT, (4, 1))
@@ -368,6 +383,23 @@ def test_gradients(monkeypatch, labels, per, shape):
         return found.kl, found.chernoff
 
     assert torch.autograd.gradcheck(differentiable, (z.requires_grad_(), noise.requires_grad_()))
+
+
+def test_a_gradient_keeps_no_array_of_pairs_and_units(monkeypatch):
+    """What is kept until the backward pass grows as N, not as N * N * d."""
+    monkeypatch.setattr(per_sample_noise, "HOST_BLOCK", 20)
+    z = torch.tensor(np.random.default_rng(8).normal(size=(60, 10)), requires_grad=True)
+    kept: dict[int, int] = {}
+
+    def keep(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        found = pairwise_information(z, noise_variance=torch.exp(z), noise_per="sample")
+    found.kl.backward()
+    assert z.grad.abs().max() > 0
+    assert sum(kept.values()) < 60 * 60 * 10 * 8 / 4
 
 
 def test_gradient_of_the_entropy_knows_the_noise():
