@@ -27,6 +27,7 @@ RANKED = 2  # units up to which counts come from ranks
 LOW = 5  # units up to which a tree finds neighbours faster than rows of distances do
 # For a large sample trees win in a few more units, in the product and for counts:
 LARGE, LARGE_LOW, LARGE_COUNTED = 20_000, 8, 4
+CHUNK = 256  # samples whose ties are listed at once
 
 
 def nearest(
@@ -68,6 +69,7 @@ def nearest(
     ([1.0, 1.0, 1.0, 2.0], [1, 2, 2, 1], [0, 1, 1, 0])
     """
     queries = np.arange(len(spaces[0])) if queries is None else queries
+    spaces = [_varying(space) for space in spaces]
     widths = [space.shape[1] for space in spaces]
     large = len(spaces[0]) >= LARGE
     wide = [i for i, width in enumerate(widths) if count and width > RANKED]
@@ -96,11 +98,18 @@ def count_near(
     >>> count_near(np.array([[0.0], [1.0], [3.0]]), np.full(3, 2.0), queries=np.arange(3)).tolist()
     [1, 1, 0]
     """
+    space = _varying(space)
     if space.shape[1] <= RANKED:
         return count_by_ranks(space, radius, queries=queries, closed=closed)
     if space.shape[1] <= LARGE_COUNTED and len(space) >= LARGE:
         return _count_by_tree(space, radius, queries, closed)
     return count_by_tiles(space, radius, queries=queries, closed=closed)
+
+
+def _varying(space: np.ndarray) -> np.ndarray:
+    """Leave out constant units, which no distance sees; keep one if there is no other."""
+    varying = np.any(space != space[0], axis=0)
+    return space if varying.all() else space[:, varying if varying.any() else slice(1)]
 
 
 def _count_by_tree(
@@ -124,7 +133,7 @@ def _nearest_by_tree(
 
     points = np.concatenate(spaces, axis=1)
     size = len(points)
-    # median splits cannot part repeated points and cost more than they save
+    # median splits cost more than they save, above all for repeated points
     tree = cKDTree(points, balanced_tree=False, compact_nodes=True)
     asked = min(k + 2, size)  # itself, k others, and one more to see a tie at the k-th
     distances, columns = tree.query(points[queries], k=asked, p=np.inf, workers=threads())
@@ -140,20 +149,21 @@ def _nearest_by_tree(
         of_spaces = [exact_distances(s, queries[rows], others[:, :k].ravel()) for s in spaces]
         sides = np.stack([d.reshape(-1, k).max(axis=1) for d in of_spaces])
         order = np.full(len(queries), k)
-    # all that tie with the k-th matter for rectangles, and all at the same place for a radius of 0
-    tied = radius == 0
+    if np.any(radius == 0):
+        _, place, together = np.unique(points, axis=0, return_inverse=True, return_counts=True)
+        order = np.where(radius == 0, together[place[queries]], order)
     if rectangle and asked > k + 1:
-        tied |= apart[:, k] == radius
-    again = np.flatnonzero(tied)
-    if again.size:
-        near = tree.query_ball_point(points[queries[again]], radius[again], p=np.inf)
-        rows = np.repeat(np.arange(len(again)), [len(found) for found in near])
-        columns = np.concatenate([np.asarray(found, np.int64) for found in near])
-        keep = columns != queries[again][rows]
-        rows, columns = rows[keep], columns[keep]
-        of_spaces = [exact_distances(s, queries[again][rows], columns) for s in spaces]
-        _, some, extents = select(rows, np.stack(of_spaces), k, len(again), rectangle)
-        order[again] = some
-        if rectangle:
-            sides[:, again] = extents
+        # all that tie with the k-th shape the rectangle
+        tied = np.flatnonzero((apart[:, k] == radius) & (radius > 0))
+        for start in range(0, len(tied), CHUNK):
+            again = tied[start : start + CHUNK]
+            near = tree.query_ball_point(points[queries[again]], radius[again], p=np.inf)
+            rows = np.repeat(np.arange(len(again)), [len(found) for found in near])
+            columns = np.concatenate([np.asarray(found, np.int64) for found in near])
+            keep = columns != queries[again][rows]
+            rows, columns = rows[keep], columns[keep]
+            of_spaces = [exact_distances(s, queries[again][rows], columns) for s in spaces]
+            _, order[again], sides[:, again] = select(
+                rows, np.stack(of_spaces), k, len(again), rectangle
+            )
     return Nearest(radius, order, sides, {})

@@ -98,7 +98,8 @@ def total_correlation(
     Gaussian: :math:`-\frac12 \ln \det R`, R the correlation matrix, with variance
     :math:`\sum_{i<j} R_{ij}^2 / \nu + d (d - 1) / 4 \nu^2`, :math:`\nu = N - 1`. Neighbours: eq. 23
     and 24 of Kraskov, Stoegbauer & Grassberger 2004. Constant units add nothing. For a linear layer
-    with multiplicative noise, paper 3 gives I(z;x) + TC(z) in closed form; the sum needs no samples
+    with multiplicative noise, :func:`~infotheo.weights.dual.dual_information` (paper 3, prop. 6)
+    gives I(z;x) + TC(z) in closed form: the sum needs no samples
     of z, this function none of the weights.
 
     Examples

@@ -35,6 +35,11 @@ def test_dependence_is_found_and_p_is_never_zero():
         assert found.null.max() < found.value
 
 
+def test_ties_with_the_null_count_against_dependence():
+    y = np.random.default_rng(0).normal(size=(30, 1))
+    assert permutation_test(plain, np.ones((30, 1)), y, permutations=19, seed=0).p_value == 1
+
+
 def test_labels_and_other_fields():
     stream = np.random.default_rng(2)
     y = np.arange(60) % 2
