@@ -26,28 +26,40 @@ def spaced(formula):
     return re.sub(rf"({FUNCTION})\s*(?=[\w\\])(?!\\left)", r"\1\\,", formula)
 
 
-def write(self, node, display):
-    """Write the formula and skip its children, which are its source text."""
-    text = node.astext()
+def aligned(formula):
+    r"""Say by an environment that lines are aligned, as Sphinx's other renderers do.
+
+    Examples
+    --------
+    >>> aligned("a &= b")
+    '\\begin{split}a &= b\\end{split}'
+    """
+    if not re.search(r"&|\\\\", formula) or formula.startswith(r"\begin"):
+        return formula
+    return rf"\begin{{split}}{formula}\end{{split}}"
+
+
+def write(self, node, text, display):
+    """Write one formula."""
     written = convert(spaced(text), display=display)
     if unknown := re.search(r"\\\w+", written):
         logger.warning("formula %r: no MathML for %s", text, unknown[0], location=node)
     self.body.append(written)
-    raise nodes.SkipNode
 
 
 def inline(self, node):
-    """Write a formula within a line."""
-    write(self, node, "inline")
+    """Write a formula within a line; its children are its source text."""
+    write(self, node, node.astext(), "inline")
+    raise nodes.SkipNode
 
 
 def block(self, node):
-    """Write a formula on lines of its own."""
+    """Write formulas on lines of their own; a blank line is between two of them."""
     self.body.append(self.starttag(node, "div", CLASS="formula"))
-    try:
-        write(self, node, "block")
-    finally:
-        self.body.append("</div>\n")
+    for text in re.split(r"\n\s*\n", node.astext().strip()):
+        write(self, node, aligned(text), "block")
+    self.body.append("</div>\n")
+    raise nodes.SkipNode
 
 
 def setup(app):

@@ -89,7 +89,7 @@ def draw(found: pandas.DataFrame) -> Figure:
                 axes.plot(own["units"], own["gaussian"], line, color=style.UPPER, label=name)
         own = rows[rows["N"] == SIZES[0]]
         axes.plot(own["units"], own["truth"], "--", color="black", label="truth")
-        axes.set(xlabel="units d", ylim=(0, 1.08 * own["truth"].max()), xticks=DIMENSIONS)
+        axes.set(xlabel="units d", ylim=(0, 1.15 * own["truth"].max()), xticks=DIMENSIONS)
         axes.set_title(title)
     panels[0].set_ylabel("I(X;Y), nats")
     panels[1].set_ylabel("I(X;label), nats")
