@@ -1,4 +1,4 @@
-"""Squared distances between samples, tile by tile, in a precision that the data decide."""
+"""Squared distances between samples, tile by tile."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from typing import Any
 
 from array_api_compat import device, is_torch_array
 
-from infotheo.arrays import Array, to_numpy
+from infotheo.arrays import Array
 
-__all__ = ["batch_chunks", "centred", "choose_product", "gram_error", "squared_distance_tiles"]
+__all__ = ["centred", "squared_distance_tiles"]
 
 HOST_BLOCK = 1024  # 8 MiB of float64: a tile and its exponentials stay near the cache
 DEVICE_BLOCK = 4096  # 128 MiB of float64: fills an accelerator, leaves its memory free
-FLOAT32_ROUNDING = 2.0**-24
-FLOAT64_ROUNDING = 2.0**-53
-FLOAT32_TOLERANCE = 2e-5  # nats; the rest of the promised 1e-4 is left to float32 exponentials
-FLOAT64_TOLERANCE = 1e-4
 
 
 def block_size(x: Array) -> int:
@@ -32,47 +28,6 @@ def centred(x: Array, xp: Any) -> Array:
     x = xp.astype(x, xp.float64, copy=False)
     x = x - x[..., :1, :]
     return x - xp.mean(x, axis=-2, keepdims=True)
-
-
-def gram_error(x: Array, variance: float, xp: Any, rounding: float) -> float:
-    r"""Bound the error (nats) of squared distances from a Gram product, over ``2 * variance``.
-
-    With :math:`R` the largest norm in the centred ``x`` and :math:`u` the unit roundoff: rounding
-    ``x`` changes a squared distance by at most :math:`8 u R^2`, the product of two rows of length d
-    by :math:`d u R^2` (twice), and sums and norms by less than :math:`12 u R^2`. An error in the
-    exponents bounds the error of the mean of ``log(mean(exp(...)))``.
-    """
-    largest = float(to_numpy(xp.max(xp.sum(x * x, axis=-1))))
-    return (2 * x.shape[-1] + 20) * rounding * largest / (2 * variance)
-
-
-def choose_product(x: Array, variance: float, xp: Any, *, single: bool) -> tuple[Any, bool]:
-    """Choose how to compute distances: the dtype, and whether from exact differences.
-
-    A float32 Gram product needs float32 input (``single``) and a harmless error at ``variance``. A
-    float64 one serves all but extreme scales, whose near pairs need differences, d times the work.
-    """
-    if single and gram_error(x, variance, xp, FLOAT32_ROUNDING) <= FLOAT32_TOLERANCE:
-        if str(device(x)) == "cpu" or _full_float32(x):
-            return xp.float32, False
-    return xp.float64, gram_error(x, variance, xp, FLOAT64_ROUNDING) > FLOAT64_TOLERANCE
-
-
-def _full_float32(x: Array) -> bool:
-    """Whether an accelerator keeps all bits of float32: 10-bit products void the bound."""
-    if not is_torch_array(x):
-        return False
-    import torch  # the caller's array is one already
-
-    return torch.get_float32_matmul_precision() == "highest"
-
-
-def batch_chunks(x: Array) -> Iterator[slice]:
-    """Slices of the leading dimension of ``x`` (batch, sample, unit) that fill one tile."""
-    rows = min(x.shape[1], block_size(x))
-    step = max(1, block_size(x) ** 2 // rows**2)
-    for start in range(0, x.shape[0], step):
-        yield slice(start, start + step)
 
 
 def squared_distance_tiles(

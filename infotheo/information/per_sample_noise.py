@@ -192,7 +192,7 @@ def harmless_product(x: np.ndarray, extra: np.ndarray, variances: np.ndarray) ->
     """Whether expanding squares over variances into products costs at most 1e-5 nats.
 
     The terms of the expansion are bounded unit by unit; d of them and their sum are rounded, as in
-    :func:`infotheo.information.distances.gram_error`.
+    :func:`infotheo.information.precision.distance_errors`.
     """
     square, units = np.max(x * x, axis=0), x.shape[1]
     terms = (4 * square + np.max(extra, axis=0)) / np.min(variances, axis=0)

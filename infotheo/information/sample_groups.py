@@ -37,7 +37,7 @@ class Groups:
         first_column, last_column = self.codes[columns.start], self.codes[columns.stop - 1]
         if first_column > last_row:
             return None
-        if first_row == last_column:
+        if first_row == max(last_row, last_column):
             return Within(rows, columns, None)
         # groups ascend: rows before the first column's group and columns after the last row's are
         # without a partner

@@ -241,14 +241,6 @@ def test_the_float32_hazard_is_real():
     assert abs(lower - exact_rows(z, 1e-3)[0]) > 100 * 1e-4
 
 
-def test_float32_is_used_only_where_it_is_harmless():
-    x = distances.centred(offset_relu(16), np)
-    assert distances.choose_product(x, 1e6, np, single=True) == (np.float32, False)
-    assert distances.choose_product(x, 1e-3, np, single=True) == (np.float64, False)
-    assert distances.choose_product(x, 1e6, np, single=False) == (np.float64, False)
-    assert distances.choose_product(x, 1e-16, np, single=False) == (np.float64, True)
-
-
 def test_extreme_scales_use_exact_differences():
     """Near pairs 1e-9 apart beside samples 1 apart: a float64 Gram product cannot tell them."""
     z = np.array([[0.0, 0.0], [1e-9, 0.0], [1.0, 1.0], [1.0, 1.0 + 1e-9]])
@@ -273,30 +265,6 @@ def test_self_distances_are_exactly_zero(monkeypatch, exact):
 def test_centred_constants_are_exactly_zero(samples):
     x = np.broadcast_to([0.1, 1 / 3, 1e8 + 0.3], (1, samples, 3))
     assert not distances.centred(x, np).any()
-
-
-@pytest.mark.parametrize("block", [7, 16, 1000])
-def test_tiles_do_not_change_the_result(monkeypatch, tanh_sample, block):
-    z, y = tanh_sample
-    whole = pairwise_information(z, y, noise_variance=[0.1, 1.0])
-    monkeypatch.setattr(distances, "HOST_BLOCK", block)
-    tiled = pairwise_information(z, y, noise_variance=[0.1, 1.0])
-    for a, b in zip(whole, tiled, strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
-
-
-def test_memory_is_a_tile_not_a_matrix(monkeypatch):
-    """No array of all pairs: the largest allocation stays far below N * N."""
-    import tracemalloc
-
-    monkeypatch.setattr(distances, "HOST_BLOCK", 128)
-    z = np.random.default_rng(7).normal(size=(2000, 3))
-    pairwise_information(z[:10], noise_variance=1.0)
-    tracemalloc.start()
-    pairwise_information(z, noise_variance=1.0)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 2000 * 2000 * 8 / 8
 
 
 # Invariances
@@ -372,14 +340,6 @@ def test_gradients(labels):
     )
     variance = torch.tensor([0.3, 1.0], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda a, s: differentiable(a, labels, s), (z, variance))
-
-
-def test_gradients_survive_tiles(monkeypatch):
-    monkeypatch.setattr(distances, "HOST_BLOCK", 4)
-    z = torch.randn(10, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    assert torch.autograd.gradcheck(
-        lambda a: pairwise_information(a, noise_variance=0.5).lower, z.requires_grad_()
-    )
 
 
 def test_a_penalty_trains():
