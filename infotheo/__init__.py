@@ -63,7 +63,7 @@ _HOMES = {
     "total_correlation": "infotheo.information.total_correlation",
     "uniform_dual_information": "infotheo.weights.uniform",
     "variational_information": "infotheo.critics.variational",
-    "VariationalWarning": "infotheo.critics.variational",
+    "VariationalWarning": "infotheo.critics.trust",
     "weight_information": "infotheo.weights.information",
     "whitening": "infotheo.networks.transforms",
     "ZeroNormWarning": "infotheo.invertibility.residual_norms",

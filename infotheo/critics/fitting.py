@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import torch
@@ -12,7 +13,9 @@ from torch import Tensor
 from infotheo.critics.critic import Architecture, Critics
 from infotheo.critics.objectives import Contrast, all_pairs, class_pairs
 from infotheo.critics.standard_units import StandardUnits
+from infotheo.scalars import check_count, check_number
 from infotheo.training.progress import progress
+from infotheo.validation import check_choice
 
 __all__ = ["Critic", "Data", "Settings", "fit_critics"]
 
@@ -36,6 +39,15 @@ class Settings:
     weight_decay: float = 2.0
     batch_size: int = 128
     max_steps: int = 2000
+
+    def __post_init__(self) -> None:
+        check_choice(self.architecture, get_args(Architecture), "architecture")
+        check_count(self.hidden, "hidden")
+        check_count(self.embedding, "embedding")
+        check_number(self.learning_rate, "learning_rate", positive=True)
+        check_number(self.weight_decay, "weight_decay")
+        check_count(self.batch_size, "batch_size", least=2)
+        check_count(self.max_steps, "max_steps")
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from infotheo.arrays import Array, Samples
 from infotheo.critics.bounds import (
     Estimate,
     PairScores,
@@ -22,8 +23,16 @@ from infotheo.critics.fitting import Critic, Data, Settings, fit_critics
 from infotheo.critics.folds import Fold
 from infotheo.critics.objectives import Contrast
 from infotheo.critics.standard_units import StandardUnits
+from infotheo.critics.targets import Target
 
-__all__ = ["CrossFitted", "HeldOut", "cross_fitted", "cross_fitted_scores"]
+__all__ = [
+    "CrossFitted",
+    "HeldOut",
+    "cross_fitted",
+    "cross_fitted_scores",
+    "of_batch",
+    "over_batch",
+]
 
 CALIBRATED = {"separable": 1024, "concatenated": 256}  # samples of the validation part
 EVALUATED = {"separable": 2048, "concatenated": 256}  # held-out samples whose pairs are all scored
@@ -54,6 +63,44 @@ class CrossFitted:
     value: Tensor
     standard_error: Tensor
     per_fold: Tensor  # (fold,)
+
+
+def over_batch(
+    samples: Samples,
+    target: Target,
+    folds: Sequence[Fold],
+    objective: Callable[[Contrast], Tensor],
+    criterion: Criterion,
+    settings: Settings,
+    *,
+    seed: int,
+    label: str | None = None,
+) -> Iterator[list[HeldOut]]:
+    """Yield :func:`cross_fitted_scores` of one batch element after the other, seed and folds alike.
+
+    The elements are independent jobs: one that is done alone has the same result.
+    """
+    inputs = torch.as_tensor(samples.flat(None))
+    outputs = target.values(samples, inputs.device)
+    for number in range(len(inputs)):
+        name = label if label is None or len(inputs) == 1 else f"{label} {number + 1}/{len(inputs)}"
+        y = outputs[number % len(outputs)]  # classes are shared
+        yield cross_fitted_scores(
+            inputs[number],
+            y,
+            target.codes,
+            folds,
+            objective,
+            criterion,
+            settings,
+            seed=seed,
+            label=name,
+        )
+
+
+def of_batch(values: Sequence[Tensor], samples: Samples) -> Array:
+    """Stack one value of each batch element, in the caller's kind, with its leading dimensions."""
+    return samples.unflat(samples.like(torch.stack(list(values))))
 
 
 def cross_fitted_scores(

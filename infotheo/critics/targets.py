@@ -13,7 +13,7 @@ from infotheo.arrays import Samples, is_labelled, read_samples, to_numpy
 from infotheo.paired import read_paired
 from infotheo.validation import Classes, read_classes
 
-__all__ = ["Target", "read_target"]
+__all__ = ["Target", "is_one_hot", "read_target"]
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,16 @@ def read_target(
 
 
 def is_one_hot(rows: Any) -> bool:
-    """Whether rows (sample, class) have a single 1 each."""
+    """Whether rows (sample, class) have a single 1 each.
+
+    Examples
+    --------
+    >>> is_one_hot([[0, 1], [1, 0]]), is_one_hot([[0, 1], [1, 1]])
+    (True, False)
+    """
     if is_labelled(rows):
         rows = rows.values
     found = to_numpy(rows)
-    return found.ndim == 2 and bool(
+    return (found.ndim, found.dtype.kind in "fiub") == (2, True) and bool(
         np.all((found == 0) | (found == 1)) and np.all(found.sum(axis=1) == 1)
     )

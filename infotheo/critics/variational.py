@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 
-from infotheo.arrays import Array, FieldNote, Samples, wrap
+from infotheo.arrays import Array, FieldNote, wrap
 from infotheo.critics import bounds
+from infotheo.critics.calibration import Criterion
 from infotheo.critics.critic import Architecture
 from infotheo.critics.fitting import Settings
 from infotheo.critics.folds import cross_fitting_folds
-from infotheo.critics.held_out import CrossFitted, HeldOut, cross_fitted, cross_fitted_scores
+from infotheo.critics.held_out import CrossFitted, cross_fitted, of_batch, over_batch
 from infotheo.critics.objectives import contrastive
 from infotheo.critics.targets import read_target
-from infotheo.scalars import check_count, check_number
+from infotheo.critics.trust import effective_share, warn_if_few_matter, warn_if_near
+from infotheo.scalars import check_count
 from infotheo.validation import Units, check_choice, nats_per
 
-__all__ = ["Bound", "VariationalInformation", "VariationalWarning", "variational_information"]
+__all__ = ["Bound", "VariationalInformation", "variational_information"]
 
 Bound = Literal["infonce", "nwj", "dv"]
-NEAR = 0.9  # of the ceiling of InfoNCE
-EFFECTIVE = 0.1  # share of the samples that must matter in the product's mean of exp f
 BOUNDS = {"infonce": bounds.info_nce, "nwj": bounds.nwj, "dv": bounds.donsker_varadhan}
-
-
-class VariationalWarning(UserWarning):
-    """A variational bound cannot be trusted: few pairs decide it, or its ceiling does."""
 
 
 class VariationalInformation(NamedTuple):
@@ -130,9 +125,9 @@ def variational_information(
     All three evaluate the same kind of critic, fitted to Donsker-Varadhan plus symmetric InfoNCE
     on batches, at the step that did best on the validation part. There, too, a factor of f (0 if
     nothing held up) and the offset are set, and the scores are clipped at ± ln of the number of
-    validation samples: so many do not show a larger ratio, and one odd sample would decide DV. A function of held-out scores remains a
-    critic, so the bounds hold. Units are standardised by the training part and compressed
-    logarithmically beyond four standard deviations, which is a bijection.
+    validation samples: so many do not show a larger ratio, and one odd sample would decide DV. A
+    function of held-out scores remains a critic, so the bounds hold. Units are standardised by the
+    training part and compressed logarithmically beyond four standard deviations, a bijection.
 
     The standard error is the root of the summed squared influences of the held-out samples (of a
     mean over pairs, both as first and as second) over N. It does not hold how critics of other
@@ -147,58 +142,44 @@ def variational_information(
     --------
     >>> import numpy as np
     >>> stream = np.random.default_rng(0)
-    >>> x = stream.normal(size=(300, 1))
-    >>> y = 0.9 * x + (1 - 0.9**2) ** 0.5 * stream.normal(size=(300, 1))  # I = 0.8304
-    >>> found = variational_information(x, y, seed=0, max_steps=200)
-    >>> bool(0.5 < found.value < 0.8304 + 3 * found.standard_error)
+    >>> x = stream.normal(size=(200, 1))
+    >>> y = 0.9 * x + (1 - 0.9**2) ** 0.5 * stream.normal(size=(200, 1))  # I = 0.8304
+    >>> found = variational_information(x, y, seed=0, max_steps=100)
+    >>> bool(0.4 < found.value < 0.8304 + 3 * found.standard_error)
     True
     """
     check_choice(bound, get_args(Bound), "bound")
     samples, target = read_target(
         x, y, names=("x", "y"), discrete=discrete_y, sample_dim=sample_dim, unit_dim=unit_dim
     )
-    settings = read_settings(
+    settings = Settings(
         architecture, hidden, embedding, learning_rate, weight_decay, batch_size, max_steps
     )
     seed = check_count(seed, "seed", least=0)
     parts = cross_fitting_folds(samples.size, folds, seed, target.codes)
     scale = nats_per(units)
-    inputs = torch.as_tensor(samples.flat(None))
-    outputs = target.values(samples, inputs.device)
     found: list[CrossFitted] = []
     ceiling, effective = math.log(samples.size), 1.0
-    for number in range(len(inputs)):
-        held_out = cross_fitted_scores(
-            inputs[number],
-            outputs[number % len(outputs)],
-            target.codes,
-            parts,
-            contrastive,
-            "infonce" if bound == "infonce" else "dv",
-            settings,
-            seed=seed,
-            label=f"critics {number + 1} of {len(inputs)}" if progress else None,
-        )
+    criterion: Criterion = "infonce" if bound == "infonce" else "dv"
+    label = "critics" if progress else None
+    for held_out in over_batch(
+        samples, target, parts, contrastive, criterion, settings, seed=seed, label=label
+    ):
         found.append(cross_fitted(BOUNDS[bound], held_out))
+        scores = [part.scores for part in held_out]
+        effective = min(effective, effective_share(scores))
         if bound == "infonce":
-            ceiling = float(torch.cat([part.scores.log_size for part in held_out]).mean())
-        effective = min(effective, effective_share(held_out))
-    largest = max(float(each.value) for each in found)
-    if bound == "infonce" and largest > NEAR * ceiling:
-        warnings.warn(
-            f"InfoNCE of {largest:.4g} nats near its ceiling {ceiling:.4g} (ln of the samples "
-            "contrasted at once): take more samples, fewer folds, or another bound",
-            VariationalWarning,
-            stacklevel=2,
-        )
-    if bound != "infonce":
+            ceiling = float(torch.cat([part.log_size for part in scores]).mean())
+    if bound == "infonce":
+        warn_if_near(max(float(each.value) for each in found), ceiling)
+    else:
         warn_if_few_matter(effective, samples.size)
     entropy = target.entropy()
     ceiling = ceiling if entropy is None else min(ceiling, entropy)
     result = VariationalInformation(
-        value=collected([each.value for each in found], samples, scale),
-        standard_error=collected([each.standard_error for each in found], samples, scale),
-        per_fold=collected([each.per_fold for each in found], samples, scale),
+        value=of_batch([each.value for each in found], samples) / scale,
+        standard_error=of_batch([each.standard_error for each in found], samples) / scale,
+        per_fold=of_batch([each.per_fold for each in found], samples) / scale,
         ceiling=samples.like(ceiling / scale),
     )
     return wrap(
@@ -220,52 +201,3 @@ def variational_information(
         },
         extra_dims=("fold",),
     )
-
-
-def read_settings(
-    architecture: Architecture,
-    hidden: int,
-    embedding: int,
-    learning_rate: float,
-    weight_decay: float,
-    batch_size: int,
-    max_steps: int,
-) -> Settings:
-    """Check the settings of critics."""
-    check_choice(architecture, get_args(Architecture), "architecture")
-    return Settings(
-        architecture,
-        check_count(hidden, "hidden"),
-        check_count(embedding, "embedding"),
-        check_number(learning_rate, "learning_rate", positive=True),
-        check_number(weight_decay, "weight_decay"),
-        check_count(batch_size, "batch_size", least=2),
-        check_count(max_steps, "max_steps"),
-    )
-
-
-def collected(values: list[torch.Tensor], samples: Samples, scale: float) -> Array:
-    """Stack one value of each batch element, in the caller's kind, units and leading dimensions."""
-    return samples.unflat(samples.like(torch.stack(values))) / scale
-
-
-def effective_share(held_out: list[HeldOut]) -> float:
-    """Share of the held-out samples that matter in the mean of exp f over the product."""
-    weights = []
-    for part in held_out:
-        rows, columns = part.scores.log_rows, part.scores.log_columns
-        weights.append(torch.softmax(rows, 0) + torch.softmax(columns, 0))
-    weight = torch.cat(weights)
-    return float(weight.sum() ** 2 / (len(weight) * weight.square().sum()))
-
-
-def warn_if_few_matter(share: float, size: int) -> None:
-    """Warn if few samples decide the product term of Donsker-Varadhan and NWJ."""
-    if share < EFFECTIVE:
-        warnings.warn(
-            f"the mean of exp f over the product rests on {share * size:.0f} of {size} samples "
-            "(effective): its logarithm is too small and the bound too large, or unsteady; take "
-            'more samples, or bound="infonce"',
-            VariationalWarning,
-            stacklevel=3,
-        )
