@@ -23,7 +23,7 @@ from torch import Tensor, nn
 __all__ = ["convolution_norm", "polyphase", "symbol_norm"]
 
 CHUNK = 2**17  # complex numbers of the symbol at a time: 2 MiB
-COARSE = 8  # every so manieth frequency is solved for its eigenvalue, the others are screened
+FEW = 8  # frequencies to solve before the others are screened
 
 
 def convolution_norm(layer: nn.Module, x: Tensor, tolerance: float) -> float:
@@ -112,10 +112,12 @@ def symbol_norm(kernel: Tensor, tolerance: float) -> float:
     points = [max(1, 2 * math.ceil(math.pi * degree / room / 2)) for degree in degrees]
     frequencies = _frequencies(points, kernel)
     identity = torch.eye(kernel.shape[0], dtype=torch.complex128, device=kernel.device)
+    # in random order few frequencies exceed all before them; the value does not depend on it
+    order = torch.randperm(len(frequencies), generator=torch.Generator().manual_seed(0))
     largest = 0.0  # squared
-    for gram in _grams(kernel, frequencies[::COARSE]):
-        largest = max(largest, float(torch.linalg.eigvalsh(gram)[:, -1].max()))
-    for gram in _grams(kernel, frequencies):
+    for gram in _grams(kernel, frequencies[order]):
+        if not largest:
+            largest = float(torch.linalg.eigvalsh(gram[:FEW])[:, -1].max())
         _, failed = torch.linalg.cholesky_ex(largest * (1 + 1e-9) * identity - gram)
         if bool(failed.any()):
             exact = torch.linalg.eigvalsh(gram[failed > 0])[:, -1]

@@ -44,7 +44,7 @@ def invert_residual(
     branch: nn.Module,
     y: Tensor,
     *,
-    iterations: int = 25,
+    iterations: int = 20,
     tolerance: float | None = None,
     x0: Tensor | None = None,
 ) -> Inversion:
@@ -121,7 +121,8 @@ def invert_residual(
                     f"branch: found output of shape {tuple(output.shape)} for input of shape "
                     f"{tuple(of.shape)}; expected the same, as y = x + L(x) is to be solved"
                 )
-            return y[samples] - of - output
+            whole = y if len(samples) == len(y) else y[samples]  # an index would copy
+            return (whole - of).sub_(output)
 
         found = _iterate(difference, x, y, iterations, tolerance)
     failed = int((~found.converged).sum())
@@ -153,7 +154,7 @@ def _iterate(
     iterations: int,
     tolerance: float,
 ) -> Inversion:
-    """Step the samples that are still going; ``x`` is overwritten."""
+    """Step the samples that are still going; ``x`` may be overwritten."""
     lengths = _lengths(y)
     active = torch.arange(len(y), device=y.device)
     step = difference(x, active)
@@ -163,29 +164,36 @@ def _iterate(
     history[0] = _lengths(step)
     for count in range(1, iterations + 1):
         going = history[count - 1, active] > tolerance * torch.maximum(
-            lengths[active], _lengths(x[active])
+            lengths[active], _lengths(x if len(active) == len(y) else x[active])
         )
         going &= history[count - 1, active] <= BEYOND_HOPE * history[0, active]
         if not bool(going.all()):
             active, step = active[going], step[going]
         if not len(active):
             break
-        moved = x[active] + step
+        moved = step.add_(x if len(active) == len(y) else x[active])
         step = difference(moved, active)
-        fine = moved.flatten(1).isfinite().all(1) & step.flatten(1).isfinite().all(1)
+        length = _lengths(step)
+        fine = length.isfinite()
         if not bool(fine.all()):  # overflow: the sample keeps what it had
-            active, step, moved = active[fine], step[fine], moved[fine]
-        x[active] = moved
+            active, step, moved, length = active[fine], step[fine], moved[fine], length[fine]
+        if len(active) == len(y):
+            x = moved
+        else:
+            x[active] = moved
         steps[active] = count
-        history[count, active] = _lengths(step)
+        history[count, active] = length
     last = history.gather(0, steps[None])[0]
     scale = torch.maximum(lengths, _lengths(x))
     residual = torch.where(last > 0, last / scale, 0.0)
     back = steps.clamp_max(RATE_STEPS)
     before = history.gather(0, (steps - back)[None])[0]
-    rate = torch.where(back > 0, (last / before) ** (1 / back.clamp_min(1)), math.nan)
+    root = 1 / back.clamp_min(1).double()
+    rate = torch.where(back > 0, (last / before) ** root, math.nan)
     return Inversion(x, steps, residual, residual <= tolerance, rate)
 
 
 def _lengths(x: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(x.flatten(1), dim=1, dtype=torch.float64)
+    """Norm of each sample, in float64 after a sum in no less than float32."""
+    x = x.flatten(1)
+    return torch.linalg.vector_norm(x if x.element_size() > 2 else x.float(), dim=1).double()

@@ -101,33 +101,27 @@ def _average_pool(layer: nn.Module, x: Tensor, tolerance: float) -> float:
         _each(value, x.ndim - 2) for value in (layer.kernel_size, layer.stride, layer.padding)
     )
     divisor = getattr(layer, "divisor_override", None)
-    norm = 1.0 if divisor is None else math.prod(kernel) / divisor
+    norm = 1.0 if divisor is None else 1 / abs(divisor)
     for d, length in enumerate(x.shape[2:]):
-        norm *= _dense_norm(
-            nn.AvgPool1d(
-                kernel[d],
-                stride[d],
-                padding[d],
-                layer.ceil_mode,
-                True if divisor is not None else layer.count_include_pad,
-            ),
-            length,
+        along = nn.AvgPool2d(  # one dimension as two: nn.AvgPool1d takes no divisor
+            (kernel[d], 1),
+            (stride[d], 1),
+            (padding[d], 0),
+            layer.ceil_mode,
+            layer.count_include_pad,
+            divisor_override=None if divisor is None else 1,
         )
+        columns = along(torch.eye(length, dtype=torch.float64)[:, None, :, None])
+        norm *= float(torch.linalg.matrix_norm(columns[:, 0, :, 0], ord=2))
     return norm
 
 
 def _adaptive_average(layer: nn.Module, x: Tensor, tolerance: float) -> float:
-    sizes = layer(x).shape[2:]
-    return math.prod(
-        _dense_norm(nn.AdaptiveAvgPool1d(size), length)
-        for size, length in zip(sizes, x.shape[2:], strict=True)
-    )
-
-
-def _dense_norm(pool: nn.Module, length: int) -> float:
-    """Norm of a linear layer on one dimension, from its matrix."""
-    columns = pool(torch.eye(length, dtype=torch.float64)[:, None])
-    return float(torch.linalg.matrix_norm(columns[:, 0], ord=2))
+    norm = 1.0
+    for size, length in zip(layer(x).shape[2:], x.shape[2:], strict=True):
+        columns = nn.AdaptiveAvgPool1d(size)(torch.eye(length, dtype=torch.float64)[:, None])
+        norm *= float(torch.linalg.matrix_norm(columns[:, 0], ord=2))
+    return norm
 
 
 def _each(value: int | tuple[int, ...], dims: int) -> tuple[int, ...]:
