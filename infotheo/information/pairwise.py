@@ -132,7 +132,8 @@ def pairwise_information(
     its noise variance: report how a conclusion moves with it. Gradients flow to torch input; where
     a bound is clipped, use ``kl`` or ``chernoff`` as a penalty. Memory grows as N times the tile
     width, unless a gradient is recorded; time as N * N * d, by matrix products except for the
-    Chernoff divergence with ``noise_per="sample"``, which goes unit by unit.
+    Chernoff divergence with ``noise_per="sample"``, which goes unit by unit and takes a hundred
+    times as long.
     :func:`~infotheo.information.monte_carlo.mixture_information_monte_carlo` samples the value
     between the bounds.
 
