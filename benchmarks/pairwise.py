@@ -1,0 +1,322 @@
+"""Pairwise bounds against the textbook formula, KeOps and a bare Gram product; their growth.
+
+    python -m benchmarks.pairwise [--out results/benchmarks]
+
+The textbook formula is what a user would write: squared distances of all pairs from x^2 + y^2 - 2xy
+in one matrix, SciPy's logsumexp for each divergence and each variance, float32 in, float32 out.
+KeOps compiles the same sums for the processor. The Gram product x @ x.T of the same data is the
+floor of anything that multiplies matrices. Growth and peak memory are measured in processes of
+their own and drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import importlib.util
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import infotheo as it
+from benchmarks.race import Row, medians
+
+SAMPLES, UNITS = 10_000, 100
+VARIANCE, SWEEP = 1.0, tuple(np.logspace(-2, 1.5, 8))
+EVERY_SAMPLES, LARGEST = (7_500, 15_000, 30_000, 60_000), 60_000
+EVERY_UNITS, FEWER = (50, 100, 200, 400), 15_000
+
+
+def activations(*shape: int) -> np.ndarray:
+    """Rectified normal activations, float32."""
+    return np.maximum(np.random.default_rng(0).standard_normal(shape, dtype=np.float32), 0)
+
+
+def bounds(z: np.ndarray, variances: object, labels: np.ndarray | None = None) -> np.ndarray:
+    """(lower, upper) of every variance."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", it.SaturationWarning)
+        found = it.pairwise_information(z, labels, noise_variance=variances)
+    return np.array([found.lower, found.upper])
+
+
+def textbook(z: np.ndarray, variances: Sequence[float]) -> np.ndarray:
+    """(lower, upper) of every variance, from one matrix of distances."""
+    from scipy.special import logsumexp
+
+    norms = np.sum(z**2, axis=1)
+    squared = norms[:, None] + norms - 2 * z @ z.T
+    return np.array(
+        [
+            [np.log(len(z)) - np.mean(logsumexp(squared / (-s * v), axis=1)) for v in variances]
+            for s in (8.0, 2.0)
+        ]
+    )
+
+
+def keops(z: np.ndarray) -> np.ndarray:
+    """(lower, upper) of the variance, by two reductions that store no matrix."""
+    from pykeops.numpy import LazyTensor
+
+    squared = ((LazyTensor(z[:, None, :]) - LazyTensor(z[None, :, :])) ** 2).sum(-1)
+    return np.array(
+        [np.log(len(z)) - np.mean((-squared / (s * VARIANCE)).logsumexp(dim=1)) for s in (8.0, 2.0)]
+    )
+
+
+def against_formulas() -> list[Row]:
+    """One variance and eight, against the textbook and the Gram product; float64 products too."""
+    import torch
+
+    z = activations(SAMPLES, UNITS)
+    tensor, double = torch.from_numpy(z), z.astype(np.float64)
+    np.testing.assert_allclose(
+        bounds(z, SWEEP), textbook(double, SWEEP), rtol=0, atol=1e-4
+    )  # the documented error
+    spent = medians(
+        {
+            "ours": lambda: bounds(z, VARIANCE),
+            "Gram": lambda: z @ z.T,
+            "torch": lambda: it.pairwise_information(tensor, noise_variance=VARIANCE),
+            "sweep": lambda: bounds(z, SWEEP),
+            "float64": lambda: bounds(double, VARIANCE),
+            "textbook": lambda: textbook(z, [VARIANCE]),
+        },
+        rounds=5,
+    )
+    slow = medians(
+        {
+            "sweep": lambda: textbook(z, SWEEP),
+            "float64": lambda: textbook(double, [VARIANCE]),
+        },
+        rounds=1,
+    )
+    size = f"N = {SAMPLES:,}, d = {UNITS}"
+    table = [
+        ("against the textbook formula", spent["ours"], spent["textbook"], ">= 6"),
+        ("torch tensor, against it", spent["torch"], spent["textbook"], ">= 6"),
+        ("eight variances, against it", spent["sweep"], slow["sweep"], ">= 12"),
+        ("float64 input, against it in float64", spent["float64"], slow["float64"], ""),
+    ]
+    rows = [Row(f"pairwise {size}: {n}", a, b, b / a, required) for n, a, b, required in table]
+    ours, gram = spent["ours"], spent["Gram"]
+    rows.append(
+        Row(f"pairwise {size}: over a bare Gram product", ours, gram, ours / gram, "<= 3.5")
+    )
+    return rows
+
+
+def by_product() -> list[Row]:
+    """Show the cost where float32 products do not serve: the same data, products in float64."""
+    from infotheo.information.row_sums import row_sums
+
+    x = activations(1, SAMPLES, UNITS)
+    x -= x.mean(axis=1, keepdims=True)
+    double, rates = x.astype(np.float64), np.array([[-0.5 / VARIANCE]])
+    spent = medians(
+        {
+            "float32": lambda: row_sums(x, rates, 0.25, None, None, np),
+            "float64": lambda: row_sums(double, rates, 0.25, None, None, np),
+            "Gram": lambda: x[0] @ x[0].T,
+        },
+        rounds=5,
+    )
+    return [
+        Row(
+            f"pairwise, its sums with {kind} products over a bare Gram product",
+            spent[kind],
+            spent["Gram"],
+            spent[kind] / spent["Gram"],
+            "<= 3.5",
+        )
+        for kind in ("float32", "float64")
+    ]
+
+
+def against_keops() -> list[Row]:
+    """Against KeOps, which takes most of a minute: one call of it between two of ours."""
+    if importlib.util.find_spec("pykeops") is None:
+        print("pairwise: pykeops is not installed, not compared")
+        return []
+    z = activations(SAMPLES, UNITS)
+    keops(z[:10])  # compiles
+    times = []
+    for run in (bounds, keops, bounds):
+        started = time.perf_counter()
+        found = run(z, VARIANCE) if run is bounds else keops(z)
+        times.append(time.perf_counter() - started)
+        if run is keops:
+            np.testing.assert_allclose(found, bounds(z, VARIANCE), rtol=0, atol=1e-3)
+    ours, peer = (times[0] + times[2]) / 2, times[1]
+    return [Row(f"pairwise N = {SAMPLES:,}: against KeOps", ours, peer, peer / ours, ">= 10")]
+
+
+def of_classes_and_batches() -> list[Row]:
+    """I(Z;Y) over I(Z;X), and a batch over single calls."""
+    z = activations(SAMPLES, UNITS)
+    generator = np.random.default_rng(1)
+    labels = {count: generator.integers(count, size=SAMPLES) for count in (2, 10, 100)}
+    contenders = {
+        str(count): functools.partial(bounds, z, VARIANCE, y) for count, y in labels.items()
+    }
+    spent = medians({"none": lambda: bounds(z, VARIANCE), **contenders}, rounds=7)
+    rows = [
+        Row(
+            f"pairwise I(Z;Y) over I(Z;X), {count} classes",
+            spent[str(count)],
+            spent["none"],
+            spent[str(count)] / spent["none"],
+            "<= 1.3",
+        )
+        for count in labels
+    ]
+    for shape, rounds in (((60, 1_000, 20), 5), ((60, 4_096, 10), 3)):
+        batch = activations(*shape)
+        spent = medians(
+            {
+                "batch": lambda batch=batch: bounds(batch, VARIANCE),
+                "single": lambda batch=batch: [bounds(one, VARIANCE) for one in batch],
+            },
+            rounds,
+        )
+        name = f"pairwise batch of {shape[0]} x {shape[1]:,} x {shape[2]} over single calls"
+        ratio = spent["batch"] / spent["single"]
+        rows.append(Row(name, spent["batch"], spent["single"], ratio, "<= 1"))
+    return rows
+
+
+class Run(NamedTuple):
+    """One call in a process of its own."""
+
+    samples: int
+    units: int
+    seconds: float
+    gram: float  # seconds of a Gram product of as many pairs and units
+    peak: float  # GiB beyond the input
+
+
+def measure(samples: int, units: int) -> Run:
+    """Time one call and its peak memory, and Gram products block by block."""
+    z = activations(samples, units)
+    bounds(z[:3_000], VARIANCE)  # what is loaded and compiled once
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.perf_counter()
+    bounds(z, VARIANCE)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before  # KiB on Linux
+    block = np.empty((2_500, 2_500), dtype=np.float32)
+    started = time.perf_counter()
+    for i in range(0, samples, 2_500):
+        for j in range(0, samples, 2_500):
+            np.matmul(z[i : i + 2_500], z[j : j + 2_500].T, out=block)
+    return Run(samples, units, seconds, time.perf_counter() - started, peak / 2**20)
+
+
+@functools.cache
+def growth() -> tuple[list[Run], list[Run]]:
+    """Run with ever more samples, and with ever more units."""
+
+    def run(samples: int, units: int) -> Run:
+        command = [sys.executable, "-m", "benchmarks.pairwise", "--one", str(samples), str(units)]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return Run(samples, units, *map(float, printed.split()))
+
+    return (
+        [run(samples, UNITS) for samples in EVERY_SAMPLES],
+        [run(FEWER, units) for units in EVERY_UNITS],
+    )
+
+
+def of_growth() -> list[Row]:
+    """Memory of the largest run; time over what it would be if it grew as N * N, and as d."""
+    by_samples, by_units = growth()
+    largest, quarter = by_samples[-1], by_samples[-3]
+    wide, narrow = by_units[-1], by_units[-3]
+    nan = float("nan")
+    return [
+        Row(
+            f"pairwise N = {LARGEST:,}: GiB beyond the input", largest[2], nan, largest.peak, "<= 1"
+        ),
+        Row(
+            f"pairwise N = {LARGEST:,} over 16 times N = {quarter.samples:,}",
+            largest.seconds,
+            16 * quarter.seconds,
+            largest.seconds / (16 * quarter.seconds),
+            "<= 1.2",
+        ),
+        Row(
+            f"pairwise d = {wide.units} over 4 times d = {narrow.units}",
+            wide.seconds,
+            4 * narrow.seconds,
+            wide.seconds / (4 * narrow.seconds),
+            "<= 1.2",
+        ),
+    ]
+
+
+def draw_growth(path: Path) -> None:
+    """Draw time for each pair over samples and over units, beside that of a Gram product."""
+    import matplotlib.pyplot as plt
+
+    from infotheo.figures.style import LOWER, UPPER
+
+    figure, panels = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    for axes, runs, key, label in zip(
+        panels,
+        growth(),
+        ("samples", "units"),
+        ("samples N (d = 100)", "units d (N = 15,000)"),
+        strict=True,
+    ):
+        places = [getattr(run, key) for run in runs]
+        for name, color, note in (("seconds", LOWER, "both bounds"), ("gram", UPPER, "x @ x.T")):
+            each = [1e9 * getattr(run, name) / run.samples**2 for run in runs]
+            axes.plot(places, each, "o-", color=color, label=note)
+        axes.set(xlabel=label, ylabel="time / N² (ns)", ylim=(0, None), xlim=(0, None))
+    panels[0].set_title("flat: grows as N²", fontsize=10)
+    panels[1].set_title("a line: grows as d", fontsize=10)
+    panels[0].legend()
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def rows() -> list[Row]:
+    """Every comparison."""
+    return [
+        *against_formulas(),
+        *by_product(),
+        *against_keops(),
+        *of_classes_and_batches(),
+        *of_growth(),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("results/benchmarks"))
+    parser.add_argument("--one", nargs=2, type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(*measure(*options.one)[2:])
+        return
+    for part in (against_formulas, by_product, against_keops, of_classes_and_batches, of_growth):
+        for row in part():
+            print(
+                f"{row.ratio:8.2f}  {row.required or '':>8}  {row.name} ({row.ours:.4g} s)",
+                flush=True,
+            )
+    for run in sum(growth(), []):
+        print(run)
+    options.out.mkdir(parents=True, exist_ok=True)
+    draw_growth(options.out / "pairwise_growth.png")
+
+
+if __name__ == "__main__":
+    main()
