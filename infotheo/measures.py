@@ -16,7 +16,7 @@ import xarray as xr
 
 from infotheo.information.binned import binned_information
 from infotheo.information.noise import relative_noise_variance as variance_at_fraction
-from infotheo.information.pairwise import SaturationWarning, pairwise_information
+from infotheo.information.pairwise import SaturationWarning, input_and_label_information
 from infotheo.information.prediction import irrelevant_information, prediction_information
 from infotheo.representation.characteristics import (
     characteristics as representation_characteristics,
@@ -41,15 +41,17 @@ def pairwise(
     found: dict[str, xr.DataArray] = {}
     for sweep, variances in noises.items():
         networks = activations if sweep == "noise_variance" else varying
-        for target, truth in {"input": None, "label": labels}.items():
-            with warnings.catch_warnings():
-                # saturation is a finding of the study: the ceilings stand beside the values
-                warnings.simplefilter("ignore", SaturationWarning)
-                bounds = pairwise_information(networks, truth, noise_variance=variances)
+        with warnings.catch_warnings():
+            # saturation is a finding of the study: the ceilings stand beside the values
+            warnings.simplefilter("ignore", SaturationWarning)
+            both = input_and_label_information(
+                networks, labels, noise_variance=variances, alpha=alpha
+            )
+        for target, bounds in zip(("input", "label"), both, strict=True):
             for field, values in bounds.data_vars.items():
                 name = f"pairwise_{target}_{field}"
                 if field == "ceiling":
-                    found[name] = values
+                    found[name] = values.reset_coords(drop=True)
                 elif target == "label" or field in ("lower", "upper"):
                     swept = list(noise_variance) if sweep == "noise_variance" else fractions
                     plain = values.reset_coords(drop=True).assign_coords(

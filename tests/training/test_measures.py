@@ -1,5 +1,7 @@
 """Measures of a study: names, agreement with the estimators, replicas that diverged."""
 
+import warnings
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -248,3 +250,13 @@ def test_one_value_that_is_not_finite_leaves_its_network_out(activations, bad):
     spoiled[2, 5, 1] = bad
     found = measure_finite(characteristics, spoiled, {})
     assert found["sparsity"].isnull().values.tolist() == [False, False, True]
+
+
+def test_the_order_of_the_chernoff_divergence_is_a_setting(activations):
+    found = pairwise(activations, noise_variance=[0.1], alpha=0.2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SaturationWarning)
+        alone = pairwise_information(activations, noise_variance=[0.1], alpha=0.2)
+    np.testing.assert_allclose(found["pairwise_input_lower@noise_variance"], alone["lower"])
+    half = pairwise(activations, noise_variance=[0.1])["pairwise_input_lower@noise_variance"]
+    assert bool((alone["lower"].values < half.values).all())
