@@ -32,6 +32,7 @@ html_css_files = ["site.css"]
 templates_path = ["_templates"]
 pygments_style = "friendly"
 
+toc_object_entries = False
 html_math_renderer = "mathml"  # formulas are text of the page: nothing to fetch, no script
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
