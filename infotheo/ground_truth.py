@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from infotheo.scalars import check_count, check_number
+
 __all__ = ["Task", "linear_gaussian_layer", "separated_clusters", "tasks"]
 
 Ratio = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -209,7 +211,7 @@ def linear_gaussian_layer(weights: np.ndarray, noise_deviation: float) -> Task:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the weights are no matrix or the deviation is not positive.
 
     Examples
@@ -220,8 +222,7 @@ def linear_gaussian_layer(weights: np.ndarray, noise_deviation: float) -> Task:
     w = np.asarray(weights, dtype=np.float64)
     if w.ndim != 2 or w.size == 0:
         raise ValueError(f"weights has shape {w.shape}; expected (unit, input)")
-    if not noise_deviation > 0:
-        raise ValueError(f"noise_deviation is {noise_deviation}; expected a number > 0")
+    check_number(noise_deviation, "noise_deviation", positive=True)
     variance = noise_deviation**2
     output = w @ w.T + variance * np.eye(len(w))
     truth = (np.linalg.slogdet(output)[1] - len(w) * math.log(variance)) / 2
@@ -258,7 +259,7 @@ def separated_clusters(clusters: int, dimension: int, distance: float = 50.0) ->
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If there are fewer than two clusters, no unit, or too small a distance.
 
     Examples
@@ -266,11 +267,9 @@ def separated_clusters(clusters: int, dimension: int, distance: float = 50.0) ->
     >>> round(separated_clusters(10, 32).mutual_information, 4)
     2.3026
     """
-    if clusters < 2 or dimension < 1:
-        raise ValueError(
-            f"clusters is {clusters}, dimension {dimension}; expected at least 2 and at least 1"
-        )
-    if not distance >= 30:
+    check_count(clusters, "clusters", least=2)
+    check_count(dimension, "dimension")
+    if check_number(distance, "distance") < 30:
         raise ValueError(f"distance is {distance}; expected at least 30 standard deviations")
     step = distance / math.sqrt(dimension)
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheo.arrays import Array, FieldNote, Samples, is_labelled, read_samples, to_numpy, wrap
+from infotheo.scalars import check_count
 
 __all__ = ["PermutationTest", "SubsampleError", "permutation_test", "subsample_error"]
 
@@ -89,10 +90,11 @@ def permutation_test(
     >>> round(float(permutation_test(gaussian_information, x, -x**3, seed=0).p_value), 3)
     0.005
     """
-    _check_count(permutations, "permutations", 1)
+    _check_estimator(estimator)
+    check_count(permutations, "permutations")
     samples = read_samples(x, name="x", sample_dim=sample_dim, unit_dim=unit_dim)
     found = _field(estimator(x, y), field)
-    stream = np.random.default_rng(seed)
+    stream = np.random.default_rng(check_count(seed, "seed", least=0))
     null = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -179,8 +181,9 @@ def subsample_error(
     >>> round(float(found.standard_error), 3)  # in truth sqrt(0.5 / 2000) = 0.016
     0.018
     """
-    _check_count(pieces, "pieces", 2)
-    _check_count(repeats, "repeats", 1)
+    _check_estimator(estimator)
+    check_count(pieces, "pieces", least=2)
+    check_count(repeats, "repeats")
     if not arrays:
         raise TypeError("no arrays given; expected the estimator's samples")
     samples = read_samples(arrays[0], name="arrays[0]", sample_dim=sample_dim, unit_dim=unit_dim)
@@ -189,7 +192,7 @@ def subsample_error(
             f"pieces is {pieces} for {samples.size} samples; expected at least 2 samples in each"
         )
     found = _field(estimator(*arrays), field)
-    stream = np.random.default_rng(seed)
+    stream = np.random.default_rng(check_count(seed, "seed", least=0))
     variances = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -227,11 +230,9 @@ def subsample_error(
     )
 
 
-def _check_count(value: Any, name: str, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} is {value!r}; expected a whole number")
-    if value < least:
-        raise ValueError(f"{name} is {value}; expected at least {least}")
+def _check_estimator(estimator: Any) -> None:
+    if not callable(estimator):
+        raise TypeError(f"estimator is {estimator!r}; expected a function of samples")
 
 
 def _name(estimator: Callable[..., Any]) -> str:

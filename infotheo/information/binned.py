@@ -12,6 +12,7 @@ from array_api_compat import device, is_numpy_array
 
 from infotheo.arrays import Array, FieldNote, Samples, is_labelled, read_samples, to_numpy, wrap
 from infotheo.information.cells import Cells, read_cells
+from infotheo.information.shannon import entropy
 from infotheo.information.symbols import Symbols, row_encoder, symbol_entropies
 from infotheo.threads import in_threads, worker_count
 from infotheo.validation import Units, check_choice, nats_per, read_classes, read_weights
@@ -91,6 +92,7 @@ def binned_information(
     Cells are [edge, next edge), the last one closed. Binning is done in float64 whatever the input:
     0.21 / 0.07 floors to 2 there and to 3 in float32. The 29 + 1 cells of the information-plane
     papers' code, with a cell of its own for +1, are ``edges=[*np.linspace(-1, 1, 30), np.inf]``.
+    Source: Shwartz-Ziv & Tishby 2017; paper 5, section 1.2.
 
     Examples
     --------
@@ -107,12 +109,12 @@ def binned_information(
         raise ValueError(f"correction is {correction!r} with weights; expected one of the two")
     scale = nats_per(units)
     if classes is not None:
-        given, ceiling = classes.codes, _entropy(classes.codes, shares)
+        given, ceiling = classes.codes, entropy(classes.probabilities(shares))
     elif inputs is not None:
         given = _read_inputs(inputs, samples)
-        ceiling = _entropy(given, shares)
+        ceiling = entropy(np.bincount(given, weights=shares))
     else:
-        given, ceiling = None, _entropy(np.arange(samples.size), shares)
+        given, ceiling = None, entropy(shares)
 
     xp, symbols = samples.namespace, _symbols(samples, cells)
     w = None if weights is None else samples.like(shares)
@@ -226,9 +228,3 @@ def _read_inputs(inputs: Any, samples: Samples) -> np.ndarray:
         distinct, codes = np.unique(column, return_inverse=True)
         numbers = np.unique(numbers * len(distinct) + codes, return_inverse=True)[1]
     return numbers
-
-
-def _entropy(numbers: np.ndarray, shares: np.ndarray) -> float:
-    p = np.bincount(numbers, weights=shares)
-    p = p[p > 0]
-    return float(-np.sum(p * np.log(p)))

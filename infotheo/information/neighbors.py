@@ -24,6 +24,7 @@ from infotheo.information.neighbor_trust import (
     pair_trial,
 )
 from infotheo.paired import read_paired
+from infotheo.information.shannon import entropy
 from infotheo.validation import Classes, Units, check_choice, nats_per, read_classes
 
 __all__ = [
@@ -284,16 +285,15 @@ def _of_classes(
     x: np.ndarray, classes: Classes, k: int, how: str | None, check: bool
 ) -> tuple[float, float, str | None]:
     """Value, ceiling and the first reason for doubt, if asked for."""
-    p = classes.probabilities()
-    entropy = -float(np.sum(p * np.log(p)))
+    ceiling = entropy(classes.probabilities())
     x = standardized(x, how)
     terms = _class_terms(x, classes.codes, k=k)
-    value = min(float(terms.mean()), entropy)
+    value = min(float(terms.mean()), ceiling)
     reason = None
     if check:
         reason = _small_class(classes, k) or doubt_of_sign(terms)
         reason = reason or label_trial(x, classes.codes, value, partial(_class_terms, k=k))
-    return value, entropy, reason
+    return value, ceiling, reason
 
 
 def _check_classes(classes: Classes) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheo.arrays import Array, FieldNote, Samples, read_samples, to_numpy, wrap
+from infotheo.information.shannon import entropy
 from infotheo.scalars import check_count
 from infotheo.validation import Classes, Units, nats_per, read_classes
 
@@ -101,7 +102,7 @@ def prediction_information(
     if classes is not None:
         value = _label_information(p, classes, uniform_marginals, samples)
         share = classes.probabilities()
-        ceiling = min(math.log(samples.units), float(-np.sum(share * np.log(share))))
+        ceiling = min(math.log(samples.units), entropy(share))
     if uniform_marginals:
         ceiling = math.log(samples.units)
     target = "I(X;prediction)" if labels is None else "I(Y;prediction)"

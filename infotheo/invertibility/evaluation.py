@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["branch_output", "check_count", "evaluation_mode", "read_tensor", "require_module"]
+__all__ = ["branch_output", "evaluation_mode", "read_tensor", "require_module"]
 
 
 @contextmanager
@@ -106,20 +106,3 @@ def branch_output(branch: nn.Module, x: Tensor) -> Tensor:
         found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ValueError(f"branch: expected one tensor with {len(x)} samples first, found {found}")
     return output
-
-
-def check_count(value: Any, name: str) -> int:
-    """Check a whole number of at least 1.
-
-    Examples
-    --------
-    >>> check_count(0, "iterations")
-    Traceback (most recent call last):
-    ...
-    ValueError: iterations is 0; expected a whole number >= 1
-    """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} is {value!r}; expected a whole number >= 1")
-    if value < 1:
-        raise ValueError(f"{name} is {value}; expected a whole number >= 1")
-    return value

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from infotheo.invertibility.evaluation import (
     branch_output,
-    check_count,
     evaluation_mode,
     read_tensor,
     require_finite,
     require_module,
 )
+from infotheo.scalars import check_count
 from infotheo.validation import check_open_unit
 
 __all__ = ["Inversion", "InversionWarning", "invert_residual"]

@@ -138,10 +138,12 @@ def _batches(x: Any) -> Iterable[Any]:
 
 
 def _read_quantiles(quantiles: Sequence[float]) -> np.ndarray:
-    found = np.asarray(quantiles, dtype=np.float64)
-    if found.ndim != 1 or not np.all((found >= 0) & (found <= 1)):
+    found = np.asarray(quantiles)
+    if found.dtype.kind not in "fiu":
+        raise TypeError(f"quantiles are {quantiles}; expected numbers between 0 and 1")
+    if found.ndim != 1 or not found.size or not np.all((found >= 0) & (found <= 1)):
         raise ValueError(f"quantiles are {quantiles}; expected numbers between 0 and 1")
-    return found
+    return found.astype(np.float64)
 
 
 def _taps(
