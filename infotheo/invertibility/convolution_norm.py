@@ -23,6 +23,7 @@ from torch import Tensor, nn
 __all__ = ["convolution_norm", "polyphase", "symbol_norm"]
 
 CHUNK = 2**17  # complex numbers of the symbol at a time: 2 MiB
+SINGLE, DOUBLE = 2.0**-24, 2.0**-53  # unit roundoff
 FEW = 8  # frequencies to solve before the others are screened
 
 
@@ -95,7 +96,7 @@ def symbol_norm(kernel: Tensor, tolerance: float) -> float:
     kernel
         Weights (out, in, *taps), stride 1.
     tolerance
-        Largest relative excess over the supremum.
+        Largest relative excess over the supremum, rounding included.
 
     Examples
     --------
@@ -106,26 +107,35 @@ def symbol_norm(kernel: Tensor, tolerance: float) -> float:
     kernel = kernel.double()
     if kernel.shape[0] > kernel.shape[1]:  # the smaller Gram matrix has the same norm
         kernel = kernel.transpose(0, 1)
+    rows, columns = kernel.shape[0], kernel[0].numel()
+    # what rounding may hide, relative to the squared norm: in G = K K^* and in its factor, sums of
+    # so many products of complex numbers (Higham 2002, theorem 10.3, with |G|_F <= rows |G|_2)
+    work = 3 * rows * (rows + columns + 10)
+    single = work * SINGLE <= tolerance / 8
+    kind = torch.complex64 if single else torch.complex128
+    rounding = work * (SINGLE if single else DOUBLE)
+    within = (1 + tolerance) / math.sqrt(1 + 3 * rounding)
     dims = kernel.ndim - 2
-    room = math.acos((1 + tolerance) ** (-1 / dims))
+    angle = math.acos(within ** (-1 / dims))
     degrees = [(taps - 1) / 2 for taps in kernel.shape[2:]]
-    points = [max(1, 2 * math.ceil(math.pi * degree / room / 2)) for degree in degrees]
+    points = [max(1, 2 * math.ceil(math.pi * degree / angle / 2)) for degree in degrees]
     frequencies = _frequencies(points, kernel)
-    identity = torch.eye(kernel.shape[0], dtype=torch.complex128, device=kernel.device)
     # in random order few frequencies exceed all before them; the value does not depend on it
     order = torch.randperm(len(frequencies), generator=torch.Generator().manual_seed(0))
+    identity = torch.eye(rows, dtype=kind, device=kernel.device)
+    scale = float(kernel.abs().max())  # neither overflow nor underflow in single precision
     largest = 0.0  # squared
-    for gram in _grams(kernel, frequencies[order]):
+    for gram in _grams(kernel / scale if scale else kernel, frequencies[order], kind):
         if not largest:
             largest = float(torch.linalg.eigvalsh(gram[:FEW])[:, -1].max())
-        _, failed = torch.linalg.cholesky_ex(largest * (1 + 1e-9) * identity - gram)
+        _, failed = torch.linalg.cholesky_ex(largest * (1 + rounding) * identity - gram)
         if bool(failed.any()):
             exact = torch.linalg.eigvalsh(gram[failed > 0])[:, -1]
             largest = max(largest, float(exact.max()))
-    excess = math.prod(
+    nearest = math.prod(
         math.cos(math.pi * degree / count) for degree, count in zip(degrees, points, strict=True)
     )
-    return math.sqrt(largest * (1 + 1e-8)) / excess  # 1e-8: what rounding may have hidden
+    return scale * math.sqrt(largest * (1 + 3 * rounding)) / nearest
 
 
 def _frequencies(points: Sequence[int], kernel: Tensor) -> Tensor:
@@ -138,14 +148,15 @@ def _frequencies(points: Sequence[int], kernel: Tensor) -> Tensor:
     return torch.cartesian_prod(*axes).reshape(-1, len(axes))
 
 
-def _grams(kernel: Tensor, frequencies: Tensor) -> Iterator[Tensor]:
+def _grams(kernel: Tensor, frequencies: Tensor, kind: torch.dtype) -> Iterator[Tensor]:
     """Yield K K^* (frequency, out, out) of the symbol, a chunk of frequencies at a time."""
     offsets = kernel.new_tensor(list(itertools.product(*(range(k) for k in kernel.shape[2:]))))
-    weights = kernel.flatten(2).permute(2, 0, 1).to(torch.complex128)  # (tap, out, in)
+    weights = kernel.flatten(2).permute(2, 0, 1).to(kind).contiguous()  # (tap, out, in)
     step = max(1, CHUNK // (kernel.shape[0] * kernel.shape[1]))
     for part in frequencies.split(step):
         angles = part @ offsets.mT  # (frequency, tap)
-        symbol = torch.tensordot(torch.polar(torch.ones_like(angles), -angles), weights, dims=1)
+        phases = torch.polar(torch.ones_like(angles), -angles).to(kind)
+        symbol = torch.tensordot(phases, weights, dims=1)
         yield symbol @ symbol.mH
 
 

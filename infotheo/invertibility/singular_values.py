@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,10 +25,29 @@ def linearized(function: Map, x: Tensor) -> tuple[Tensor, Map, Map]:
     >>> value, push(torch.ones(1, 1)), pull(torch.ones(1, 1))
     (tensor([[9.]]), tensor([[6.]]), tensor([[6.]]))
     """
-    vjp: Any = torch.func.vjp  # its annotation is that of a call with auxiliary output
-    value, pull = vjp(function, x)
-    _, push = vjp(lambda u: pull(u)[0], torch.zeros_like(value))
-    return value, lambda v: push(v)[0], lambda u: pull(u)[0]
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        value = function(x)
+        if not value.requires_grad:  # a constant: zero is its derivative
+            return value, lambda v: torch.zeros_like(value), lambda u: torch.zeros_like(x)
+        dual = torch.zeros_like(value, requires_grad=True)
+        (image,) = _gradient(value, x, dual, create_graph=True)
+    if not image.requires_grad:  # x takes no part, only parameters do
+        return value.detach(), lambda v: torch.zeros_like(value), lambda u: torch.zeros_like(x)
+
+    def push(v: Tensor) -> Tensor:
+        return _gradient(image, dual, v)[0]
+
+    def pull(u: Tensor) -> Tensor:
+        return _gradient(value, x, u)[0]
+
+    return value.detach(), push, pull
+
+
+def _gradient(of: Tensor, by: Tensor, weights: Tensor, **options: bool) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(
+        of, by, weights, retain_graph=True, materialize_grads=True, **options
+    )
 
 
 def largest_singular_values(
@@ -48,7 +66,7 @@ def largest_singular_values(
     start
         Random first iterates (sample, …).
     steps
-        Products with both; one more with the map.
+        Products with both.
 
     Returns
     -------
@@ -66,10 +84,12 @@ def largest_singular_values(
     tiny = 100 * torch.finfo(start.dtype).eps
     iterate = _unit(start.flatten(1))
     basis = start.new_zeros(samples, steps, iterate.shape[1])
+    images = []
     projected = start.new_zeros(samples, steps, steps)  # basis^T J^T J basis
     for step in range(steps):
         basis[:, step] = iterate
-        image = transposed(product(iterate.reshape(shape))).flatten(1)
+        images.append(product(iterate.reshape(shape)))
+        image = transposed(images[-1]).flatten(1)
         known = basis[:, : step + 1]
         scale = torch.linalg.vector_norm(image, dim=1, keepdim=True)
         for sweep in range(2):  # twice is enough to be orthogonal to rounding
@@ -82,8 +102,13 @@ def largest_singular_values(
         iterate = torch.where(left > tiny * scale, _unit(image), torch.zeros_like(image))
     _, vectors = torch.linalg.eigh(projected.double(), UPLO="U")
     best = vectors[..., -1:].to(start.dtype)
-    found = _unit((best.mT @ basis).squeeze(1)).reshape(shape)
-    return torch.linalg.vector_norm(product(found).flatten(1), dim=1, dtype=torch.float64), found
+    found = (best.mT @ basis).squeeze(1)
+    # J v from the images of the basis, v not quite of length one as rounded
+    moved = (best.mT @ torch.stack([image.flatten(1) for image in images], 1)).squeeze(1)
+    lengths = (torch.linalg.vector_norm(of, dim=1, dtype=torch.float64) for of in (moved, found))
+    above, below = lengths
+    value = torch.where(below > 0, above / below, 0.0)
+    return value, _unit(found).reshape(shape)
 
 
 def _unit(rows: Tensor) -> Tensor:
