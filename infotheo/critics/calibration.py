@@ -1,4 +1,4 @@
-"""Settle a fitted critic's scale on the validation part, where it was not fitted."""
+"""Settle a fitted critic's scale and offset on the validation part, where it was not fitted."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-__all__ = ["Criterion", "best_scale"]
+from infotheo.critics.objectives import all_pairs
+
+__all__ = ["Criterion", "best_scale", "clipped_normalizer"]
 
 Criterion = Literal["dv", "infonce", "logistic"]
 LARGEST = 4.0
-HALVINGS = 16  # of [0, 4]: to 6e-5
+HALVINGS = 20  # of an interval, of scales or of offsets: to 1e-6 of it
 
 
 def best_scale(scores: Tensor, criterion: Criterion) -> Tensor:
@@ -63,3 +65,39 @@ def _slope(scores: Tensor, scale: Tensor, criterion: Criterion) -> Tensor:
     own = torch.sigmoid(-torch.diagonal(scaled, dim1=-2, dim2=-1))
     weights = torch.sigmoid(scaled) * others / others.sum()
     return (own * joint).mean(-1) - (weights * scores).sum((-2, -1))
+
+
+def clipped_normalizer(scores: Tensor, largest: float) -> Tensor:
+    """Offset c at which exp(f - c), f - c clipped at ± ``largest``, has mean 1 over other pairs.
+
+    The log of the mean of exp f alone may hang on one pair.
+
+    Parameters
+    ----------
+    scores
+        Of all pairs (fold, n, n), joint samples on the diagonal.
+    largest
+        Where scores are clipped, > 0.
+
+    Returns
+    -------
+    Tensor
+        (fold,)
+
+    Examples
+    --------
+    >>> round(clipped_normalizer(torch.full((1, 3, 3), 2.0), 5.0).item(), 4)
+    2.0
+    """
+    low, high = scores.amin((-2, -1)), _log_mean(scores)  # all at least 1; mean 1 before clipping
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        settled = (scores - middle[:, None, None]).clamp(-largest, largest)
+        small = _log_mean(settled) > 0  # the offset is too small
+        low, high = torch.where(small, middle, low), torch.where(small, high, middle)
+    return (low + high) / 2
+
+
+def _log_mean(scores: Tensor) -> Tensor:
+    rows = all_pairs(scores).log_rows
+    return torch.logsumexp(rows, -1) - math.log(rows.shape[-1])

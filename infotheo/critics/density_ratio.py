@@ -108,8 +108,9 @@ def density_ratio_information(
     The product's samples are all pairs of different samples of a batch; for a discrete nuisance
     each z meets every class in its share of the training part, with no shuffling. The logit is
     scaled by the factor in [0, 4] that makes the validation part likeliest, 0 where nothing held up
-    there, offset so that the ratio's mean over the product is 1 there, and clipped at ± ln of the
-    number of validation samples. Network, fit and splits are those of
+    there, offset so that the ratio's mean over the product is 1 there, and clipped at ± ln of half
+    the number of validation samples, at most
+    ln 512. Network, fit and splits are those of
     :func:`~infotheo.critics.variational.variational_information`. Where the information is large,
     ``value`` is too small by the clip. Source: paper 3, section 6.2, whose discriminator is printed
     with its two classes exchanged.

@@ -18,7 +18,7 @@ from infotheo.critics.bounds import (
     read_scores,
     standard_error,
 )
-from infotheo.critics.calibration import Criterion, best_scale
+from infotheo.critics.calibration import Criterion, best_scale, clipped_normalizer
 from infotheo.critics.fitting import Critic, Data, Settings, fit_critics
 from infotheo.critics.folds import Fold
 from infotheo.critics.objectives import Contrast
@@ -53,7 +53,7 @@ class _Calibration:
     scales: Tensor
     offsets: Tensor
     errors: Tensor  # standard errors of the offsets
-    largest: float  # size of a settled score: n samples do not show a ratio beyond n
+    largest: float  # size of a settled score
 
 
 @dataclass(frozen=True)
@@ -162,14 +162,13 @@ def _calibrate(
     rows = data.validation[:, : CALIBRATED[settings.architecture]]
     scores = fitted.critics(data.x(rows), data.y(rows))
     scales = torch.where(fitted.informed, best_scale(scores, criterion), 0.0)
-    normalizers = [log_normalizer(read_scores(s)) for s in scores * scales[:, None, None]]
-
-    return _Calibration(
-        scales,
-        torch.stack([found.value for found in normalizers]).float(),
-        torch.stack([standard_error(found.influence) for found in normalizers]),
-        math.log(rows.shape[1]),
-    )
+    scores = scores * scales[:, None, None]
+    # InfoNCE has a ceiling of its own; elsewhere one odd sample gets half of the product at most
+    largest = math.inf if criterion == "infonce" else math.log(rows.shape[1] / 2)
+    offsets = clipped_normalizer(scores, largest)
+    settled = (scores - offsets[:, None, None]).clamp(-largest, largest)
+    errors = [standard_error(log_normalizer(read_scores(own)).influence) for own in settled]
+    return _Calibration(scales, offsets, torch.stack(errors), largest)
 
 
 def _score(

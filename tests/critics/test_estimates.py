@@ -10,6 +10,10 @@ import xarray as xr
 
 import infotheo as it
 from infotheo.critics.bounds import read_scores
+from infotheo.critics.fitting import Settings
+from infotheo.critics.folds import cross_fitting_folds
+from infotheo.critics.held_out import cross_fitted_scores
+from infotheo.critics.objectives import logistic
 from infotheo.critics.trust import effective_share, warn_if_few_matter, warn_if_near
 
 FAST = {
@@ -66,7 +70,7 @@ def test_far_clusters_have_the_entropy_of_their_labels():
         (found.standard_error, ratio.standard_error, ratio.standard_error),
         strict=True,
     ):
-        # the clip at ln of some 60 validation samples lies above ln 4: only the fit is missing
+        # the clip, at ln of 20 validation samples, lies above ln 4: only the fit is missing
         assert 0.85 * math.log(4) < value < math.log(4) + 3 * error + 0.03
     assert found.ceiling == ratio.ceiling == pytest.approx(math.log(4))
 
@@ -90,6 +94,31 @@ def test_a_vector_nuisance():
     assert found.value == pytest.approx(0.4133, abs=3 * found.standard_error)
     assert 0.7 * 0.4133 < found.lower < 0.4133 + 3 * found.standard_error
     assert found.ceiling == pytest.approx(math.log(600))
+
+
+def test_the_error_of_the_ratio_holds_that_of_its_offset_and_scores_are_clipped():
+    x, y = NORMAL.sample(200, 6)
+    found = it.density_ratio_information(x, y, **FAST)
+    settings = Settings(
+        **{key: value for key, value in FAST.items() if key not in ("folds", "seed")}
+    )
+    parts = cross_fitting_folds(200, 3, 0)
+    tensors = [torch.tensor(each) for each in (x, y)]
+    held_out = cross_fitted_scores(*tensors, None, parts, logistic, "logistic", settings, seed=0)
+    logits = torch.cat([part.scores.joint for part in held_out])
+    assert found.value == pytest.approx(float(logits.mean()), abs=1e-12)
+    within = torch.cat([part.scores.joint - part.scores.joint.mean() for part in held_out])
+    sizes = [len(part.scores.joint) for part in held_out]
+    offset = sum(float(p.offset_error) * n for p, n in zip(held_out, sizes, strict=True)) / 200
+    expected = math.hypot(math.sqrt(float((within**2).sum()) / (200 * 199)), offset)
+    assert offset > 0.005
+    assert found.standard_error == pytest.approx(expected, rel=1e-9)
+
+    tensors = [torch.tensor(x)] * 2  # y = x: ratios without end
+    held_out = cross_fitted_scores(*tensors, None, parts, logistic, "logistic", settings, seed=0)
+    largest = math.log(min(len(fold.validation) for fold in parts) / 2)
+    scores = torch.cat([part.scores.joint for part in held_out])
+    assert float(scores.max()) == pytest.approx(largest, abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(3))

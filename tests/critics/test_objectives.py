@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from infotheo.critics import bounds
-from infotheo.critics.calibration import best_scale
+from infotheo.critics.calibration import best_scale, clipped_normalizer
 from infotheo.critics.objectives import all_pairs, class_pairs, contrastive, logistic
 
 TABLE = torch.tensor([[0.3, 0.1, 0.05], [0.05, 0.2, 0.3]], dtype=torch.float64)  # p(x, y)
@@ -103,3 +103,19 @@ def test_scale_is_the_best_of_a_grid(criterion):
 def test_a_critic_that_points_the_wrong_way_is_not_used(criterion):
     scores = -torch.eye(5)[None].repeat(2, 1, 1)
     assert best_scale(scores, criterion).tolist() == [0, 0]
+
+
+def test_the_offset_makes_the_clipped_ratio_one_and_does_not_hang_on_one_sample():
+    scores = some(40, 5, folds=2) + 3
+    scores[1, 7] += 30  # as when one sample lies far outside
+    largest = math.log(20)
+    offset = clipped_normalizer(scores, largest)
+    settled = (scores - offset[:, None, None]).clamp(-largest, largest).exp()
+    for fold in settled:
+        product = (fold.sum() - fold.diagonal().sum()) / (40 * 39)
+        assert float(product) == pytest.approx(1, abs=1e-3)
+    alone = bounds.log_normalizer(bounds.read_scores(scores[0])).value
+    assert float(offset[0]) == pytest.approx(float(alone), abs=1e-2)  # of 1,560, few are clipped
+    # a row at the clip, ln 20, is half of the mean of 1: the others make up the other half
+    assert float(offset[1]) == pytest.approx(float(offset[0]) + math.log(2), abs=0.2)
+    assert float(bounds.log_normalizer(bounds.read_scores(scores[1])).value) > 25
