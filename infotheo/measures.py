@@ -14,9 +14,9 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from infotheo.information.binned import binned_information
-from infotheo.information.noise import relative_noise_variance as variance_at_fraction
-from infotheo.information.pairwise import SaturationWarning, input_and_label_information
+from infotheo.information.binned.information import binned_information
+from infotheo.information.noise.variance import relative_noise_variance as variance_at_fraction
+from infotheo.information.pairwise.bounds import SaturationWarning, input_and_label_information
 from infotheo.information.prediction import irrelevant_information, prediction_information
 from infotheo.representation.characteristics import (
     characteristics as representation_characteristics,

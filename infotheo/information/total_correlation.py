@@ -14,14 +14,14 @@ from infotheo.information.covariance import (
     independent_columns,
     warn_of_dependence,
 )
-from infotheo.information.neighbor_search import nearest
-from infotheo.information.neighbor_trust import doubts, joint_trial, mostly_repeated
-from infotheo.information.neighbors import (
+from infotheo.information.neighbors.information import (
     check_neighbors,
     product_terms,
     standardized,
     warn_of_doubts,
 )
+from infotheo.information.neighbors.search import nearest
+from infotheo.information.neighbors.trust import doubts, joint_trial, mostly_repeated
 from infotheo.validation import Units, check_choice, nats_per
 
 __all__ = ["TotalCorrelation", "total_correlation"]
@@ -61,7 +61,7 @@ def total_correlation(
         For "gaussian": "wishart" subtracts the exact bias for Gaussian samples, about
         :math:`d (d - 1) / 4N`; the value can then be below 0 by chance.
     k, algorithm, check_trust
-        For "neighbors", as in :func:`~infotheo.information.neighbors.neighbor_information`.
+        For "neighbors", as in :func:`~infotheo.neighbor_information`.
     standardize
         For "neighbors": "units" divides every unit by its standard deviation beforehand.
     units
@@ -75,7 +75,7 @@ def total_correlation(
         ``value``. "gaussian": ``standard_error`` for Gaussian samples (too small for heavier tails)
         and no ceiling. "neighbors": ``ceiling``, the most that the estimator can return,
         :math:`(d - 1)(\psi(N) - \psi(k))` without repeated points, and no standard error: see
-        :func:`~infotheo.uncertainty.subsample_error`. What is missing is ``None``, or left out of
+        :func:`~infotheo.subsample_error`. What is missing is ``None``, or left out of
         a Dataset.
 
     Raises
@@ -89,7 +89,7 @@ def total_correlation(
     DependenceWarning
         If a unit is a linear function of others to rounding: the Gaussian value is infinite.
     NeighborTrustWarning
-        As in :func:`~infotheo.information.neighbors.neighbor_information`; the trial is made with
+        As in :func:`~infotheo.neighbor_information`; the trial is made with
         Gaussian samples of the correlations of z, or, where these hold less than 0.5 nats, of 1 nat
         between the two units of most variance.
 
@@ -98,7 +98,7 @@ def total_correlation(
     Gaussian: :math:`-\frac12 \ln \det R`, R the correlation matrix, with variance
     :math:`\sum_{i<j} R_{ij}^2 / \nu + d (d - 1) / 4 \nu^2`, :math:`\nu = N - 1`. Neighbours: eq. 23
     and 24 of Kraskov, Stoegbauer & Grassberger 2004. Constant units add nothing. For a linear layer
-    with multiplicative noise, :func:`~infotheo.weights.dual.dual_information` (paper 3, prop. 6)
+    with multiplicative noise, :func:`~infotheo.dual_information` (paper 3, prop. 6)
     gives I(z;x) + TC(z) in closed form: the sum needs no samples
     of z, this function none of the weights.
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheo.arrays import Array, FieldNote, Samples, read_samples, wrap
-from infotheo.information.distances import centred
+from infotheo.information.pair_sums.distances import centred
 from infotheo.representation.moments import masked_second_moments
 from infotheo.validation import Classes, read_classes
 

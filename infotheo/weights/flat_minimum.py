@@ -48,9 +48,9 @@ def flat_minimum_bound(
         Weight of the information in the loss, > 0 (paper 3, eq. 3).
     diagonal, hessian, nuclear_norm
         The loss's Hessian at the minimum, exactly one of: its diagonal, of the form of ``weights``
-        (exact, or :func:`~infotheo.weights.curvature.hessian_diagonal`); the whole matrix
+        (exact, or :func:`~infotheo.hessian_diagonal`); the whole matrix
         (*batch, K, K); its nuclear norm (*batch), which is the trace where no eigenvalue is
-        negative (:func:`~infotheo.weights.curvature.hessian_trace`).
+        negative (:func:`~infotheo.hessian_trace`).
     batch_dims
         How many leading dimensions of ``weights`` (or, of a DataArray, their names) are replicas.
     units
@@ -78,7 +78,7 @@ def flat_minimum_bound(
     place of the nuclear norm, which is what Jensen's inequality needs. Paper 3 writes the second
     order of the loss without Taylor's factor 1/2: pass half the curvature to have it; ``alpha``
     doubles and every information falls by K ln(2)/2, so the bound as printed still holds. The
-    constant of I(w;D) is 0 as in :func:`~infotheo.weights.information.weight_information`. Source:
+    constant of I(w;D) is 0 as in :func:`~infotheo.weight_information`. Source:
     paper 3, proposition 5 and its proof.
 
     Examples

@@ -44,7 +44,7 @@ def uniform_dual_information(
     ----------
     alpha
         Variance of ln(w), > 0, shared by the layer: a number or an array of any shape and kind; the
-        ``shared_alpha`` of :func:`~infotheo.weights.information.weight_information` is one.
+        ``shared_alpha`` of :func:`~infotheo.weight_information` is one.
     outputs
         Number of outputs, dim z.
     slack
@@ -72,7 +72,7 @@ def uniform_dual_information(
     :math:`Cov(x)` by :math:`E x^2` from above only, and inputs with a mean far from 0 carry less.
     ``upper`` needs :math:`-\tfrac12 E_x \ln(\hat w^2 \cdot x^2 / \hat w^2 \cdot E x^2)` <= slack
     for each output, which few or sparse inputs break;
-    :func:`~infotheo.weights.dual.dual_information` has the value itself. Source: paper 3,
+    :func:`~infotheo.dual_information` has the value itself. Source: paper 3,
     proposition 7.
 
     Examples

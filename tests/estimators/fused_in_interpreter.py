@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from infotheo import pairwise_information
-from infotheo.information import fused, fused_plan
-from infotheo.information.fused import fused_row_sums
-from infotheo.information.fused_plan import Tiling
+from infotheo.information.pair_sums import fused, fused_plan
+from infotheo.information.pair_sums.fused import fused_row_sums
+from infotheo.information.pair_sums.fused_plan import Tiling
 
 SMALL = Tiling(32, 16, 4, 2)  # several tiles and steps of a small sample
 SMALLEST = Tiling(16, 16, 4, 2)  # of what a product takes
@@ -181,7 +181,7 @@ def test_a_weight_below_float32_keeps_its_sum_positive():
 
 def test_places_beyond_32_bits(tmp_path):
     """Values 2**31 places from the first are found: the file has holes, only its end is read."""
-    from infotheo.information.fused_kernels import pair_sums
+    from infotheo.information.pair_sums.fused_kernels import pair_sums
 
     size, units = 2**15 + 5, 2**16
     values = np.memmap(tmp_path / "x", dtype=np.float32, mode="w+", shape=(size, units))

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.information.monte_carlo import mixture_information_monte_carlo
-from infotheo.information.pairwise import (
+from infotheo.information.pairwise.bounds import (
     PairwiseInformation,
     SaturationWarning,
     pairwise_information,
 )
+from infotheo.information.pairwise.monte_carlo import mixture_information_monte_carlo
 
 DRAWS = 2000
 ROUNDING = 1e-9  # nats: a value at its ceiling has a standard error of 0, and so have its bounds

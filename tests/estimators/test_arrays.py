@@ -14,14 +14,14 @@ import xarray as xr
 
 import infotheo
 from infotheo.arrays import FieldNote, read_samples, to_numpy, wrap
-from infotheo.information.binned import binned_information
-from infotheo.information.likelihood_noise import likelihood_noise_variance
-from infotheo.information.noise import relative_noise_variance
-from infotheo.information.pairwise import mixture_entropy, pairwise_information
+from infotheo.information.binned.information import binned_information
+from infotheo.information.noise.likelihood import likelihood_noise_variance
+from infotheo.information.noise.variance import relative_noise_variance
+from infotheo.information.pairwise.bounds import mixture_entropy, pairwise_information
 from infotheo.information.prediction import prediction_information
 from infotheo.representation.characteristics import characteristics
 
-pytestmark = pytest.mark.filterwarnings("ignore::infotheo.information.pairwise.SaturationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::infotheo.SaturationWarning")
 
 LABELLED = {
     "pairwise": lambda z, y, **dims: pairwise_information(z, y, noise_variance=0.5, **dims),
@@ -236,8 +236,8 @@ def test_numpy_input_imports_neither_torch_nor_xarray():
     code = """
 import sys, numpy as np
 from infotheo.representation.characteristics import characteristics
-from infotheo.information.binned import binned_information
-from infotheo.information.pairwise import pairwise_information
+from infotheo.information.binned.information import binned_information
+from infotheo.information.pairwise.bounds import pairwise_information
 z, y = np.eye(4), [0, 0, 1, 1]
 pairwise_information(z, y, noise_variance=1.0), binned_information(z, y), characteristics(z, y)
 print([name for name in ("torch", "xarray", "sklearn", "scipy") if name in sys.modules])

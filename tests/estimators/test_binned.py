@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infotheo.arrays import read_samples
-from infotheo.information import binned as module
-from infotheo.information.binned import binned_information
-from infotheo.information.cells import read_cells
-from infotheo.information.symbols import row_encoder
+from infotheo.information.binned import information as module
+from infotheo.information.binned.cells import read_cells
+from infotheo.information.binned.information import binned_information
+from infotheo.information.binned.symbols import row_encoder
 
 
 def naive_entropy(symbols, weights=None):

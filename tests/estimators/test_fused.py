@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from infotheo import pairwise_information
-from infotheo.information import fused_plan
-from infotheo.information.fused import fused_available, fused_row_sums
+from infotheo.information.pair_sums import fused_plan
+from infotheo.information.pair_sums.fused import fused_available, fused_row_sums
 
 HERE = Path(__file__).parent
 
@@ -112,7 +112,7 @@ def test_kernels_compile_for_an_accelerator(
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from infotheo.information import fused_kernels
+    from infotheo.information.pair_sums import fused_kernels
 
     sums = kernel == "pair_sums"
     tiling = (fused_plan.TILINGS if sums else fused_plan.GRADIENT_TILINGS)[name]

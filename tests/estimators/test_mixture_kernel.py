@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
-from infotheo.information import mixture as mixture_module
-from infotheo.information import precision, tiles
-from infotheo.information.blas import one_blas_thread
-from infotheo.information.distances import centred
-from infotheo.information.exponents import chains_of
-from infotheo.information.pairwise import pairwise_information
-from infotheo.information.row_sums import distinct_factors, plain_row_sums, row_sums
+from infotheo.information.pair_sums import precision, tiles
+from infotheo.information.pair_sums.blas import one_blas_thread
+from infotheo.information.pair_sums.distances import centred
+from infotheo.information.pair_sums.exponents import chains_of
+from infotheo.information.pair_sums.row_sums import distinct_factors, plain_row_sums, row_sums
+from infotheo.information.pairwise import mixture as mixture_module
+from infotheo.information.pairwise.bounds import pairwise_information
 
-pytestmark = pytest.mark.filterwarnings("ignore::infotheo.information.pairwise.SaturationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::infotheo.SaturationWarning")
 
 STARTS = np.array([0, 3, 4, 20])
 SINGLE = 1e-5  # relative: what exponentials and sums in float32 may cost
@@ -260,7 +260,10 @@ def test_the_certificate_holds(seed, units, offset, spread, logarithm):
     truth, _ = row_sums(x, rates, 0.25, None, None, np, single=False, exact=True)
     bound = precision.information_error(errors, 1 - 1 / total, weights, rates, 0.25, np)[0]
     found, exact = (-np.log(part).mean(axis=-1) for part in (total, truth))
-    assert np.abs(found - exact).max() <= bound + SINGLE
+    if not np.isfinite(found).all():  # exponents off by so much overflow: they are never used
+        assert bound > precision.LARGE > precision.PRODUCTS[0].tolerance
+    else:
+        assert np.abs(found - exact).max() <= bound + SINGLE
 
 
 def test_elements_of_a_batch_do_not_depend_on_each_other(products):

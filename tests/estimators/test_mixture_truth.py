@@ -6,11 +6,11 @@ import os
 import numpy as np
 import pytest
 
-from infotheo.information.monte_carlo import mixture_information_monte_carlo
-from infotheo.information.pairwise import pairwise_information
+from infotheo.information.pairwise.bounds import pairwise_information
+from infotheo.information.pairwise.monte_carlo import mixture_information_monte_carlo
 from tests.estimators import mixture_truth
 
-pytestmark = pytest.mark.filterwarnings("ignore::infotheo.information.pairwise.SaturationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::infotheo.SaturationWarning")
 
 MIXTURES = int(os.environ.get("INFOTHEO_MIXTURES", "200"))
 

@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import integrate, stats
 
 import infotheo as it
-from infotheo.information import mixture_sampling
+from infotheo.information.pairwise import sampling as mixture_sampling
 
 Z = np.random.default_rng(0).normal(size=(2, 12, 3))
 Y = np.arange(12) % 3

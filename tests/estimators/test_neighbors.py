@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from scipy.special import digamma
 
 import infotheo as it
-from infotheo.information import neighbor_search, neighbor_tiles
-from infotheo.information.neighbor_search import count_near, nearest
-from infotheo.information.neighbor_tiles import nearest_by_tiles
-from infotheo.information.neighbors import NeighborTrustWarning, neighbor_information
+from infotheo.information.neighbors import search as neighbor_search
+from infotheo.information.neighbors import tiles as neighbor_tiles
+from infotheo.information.neighbors.information import NeighborTrustWarning, neighbor_information
+from infotheo.information.neighbors.search import count_near, nearest
+from infotheo.information.neighbors.tiles import nearest_by_tiles
 
-quiet = pytest.mark.filterwarnings("ignore::infotheo.information.neighbors.NeighborTrustWarning")
+quiet = pytest.mark.filterwarnings("ignore::infotheo.NeighborTrustWarning")
 
 
 def twin(spaces, k, rectangle):

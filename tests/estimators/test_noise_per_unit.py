@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import infotheo as it
-from infotheo.information import per_sample_noise, unit_noise
-from infotheo.information.mixture import Mixture
-from infotheo.information.pairwise import mixture_entropy, pairwise_information
+from infotheo.information.pairwise import per_sample_noise, unit_noise
+from infotheo.information.pairwise.bounds import mixture_entropy, pairwise_information
+from infotheo.information.pairwise.mixture import Mixture
 
-pytestmark = pytest.mark.filterwarnings("ignore::infotheo.information.pairwise.SaturationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::infotheo.SaturationWarning")
 
 GENERATOR = np.random.default_rng(0)
 Z = GENERATOR.normal(size=(14, 3))

@@ -3,12 +3,12 @@ import pytest
 import torch
 import xarray as xr
 
-from infotheo.information import distances
-from infotheo.information.likelihood_noise import likelihood_noise_variance
-from infotheo.information.noise import relative_noise_variance
-from infotheo.information.pairwise import mixture_entropy, pairwise_information
+from infotheo.information.noise.likelihood import likelihood_noise_variance
+from infotheo.information.noise.variance import relative_noise_variance
+from infotheo.information.pair_sums import distances
+from infotheo.information.pairwise.bounds import mixture_entropy, pairwise_information
 
-pytestmark = pytest.mark.filterwarnings("ignore::infotheo.information.pairwise.SaturationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::infotheo.SaturationWarning")
 
 Z = np.random.default_rng(0).normal(size=(2, 3, 30, 4)) * np.array([1.0, 10, 0.1])[:, None, None]
 

@@ -8,9 +8,9 @@ import torch
 from scipy.spatial.distance import pdist, squareform
 
 from infotheo.data.digits import digits
-from infotheo.information.pairwise import pairwise_information
+from infotheo.information.pairwise.bounds import pairwise_information
 
-pytestmark = pytest.mark.filterwarnings("ignore::infotheo.information.pairwise.SaturationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::infotheo.SaturationWarning")
 
 PROMISED = 1e-4  # nats
 

@@ -152,7 +152,10 @@ def test_public_names_are_followed_to_where_they_are_defined(text, tmp_path, mon
     own = sources.definition("measuring", "mine")
     packages = frozenset({"infotheo", "measuring"})
     (used,) = hashing._used(own, packages)
-    assert (used.module, used.name) == ("infotheo.information.binned", "binned_information")
+    assert (used.module, used.name) == (
+        "infotheo.information.binned.information",
+        "binned_information",
+    )
 
 
 def test_installed_libraries_are_not_followed():

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from infotheo.activations import dump_activations
-from infotheo.information.pairwise import pairwise_information
+from infotheo.information.pairwise.bounds import pairwise_information
 
 
 class Images(nn.Module):

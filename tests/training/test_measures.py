@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from infotheo.information.binned import binned_information
-from infotheo.information.noise import relative_noise_variance
-from infotheo.information.pairwise import SaturationWarning, pairwise_information
+from infotheo.information.binned.information import binned_information
+from infotheo.information.noise.variance import relative_noise_variance
+from infotheo.information.pairwise.bounds import SaturationWarning, pairwise_information
 from infotheo.information.prediction import irrelevant_information, prediction_information
 from infotheo.measures import (
     binned,

@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from infotheo.arrays import Array, FieldNote, read_samples, wrap
-from infotheo.information.mixture import Mixture
-from infotheo.information.noise_sweep import NoisePer, read_noise_variance
-from infotheo.information.pairwise_result import (
+from infotheo.information.noise.sweep import NoisePer, read_noise_variance
+from infotheo.information.pairwise.mixture import Mixture
+from infotheo.information.pairwise.per_sample_noise import SampleNoiseMixture
+from infotheo.information.pairwise.result import (
     PairwiseInformation,
     SaturationWarning,
     described,
     saturation,
 )
-from infotheo.information.per_sample_noise import SampleNoiseMixture
+from infotheo.information.pairwise.unit_noise import UnitNoiseMixture
 from infotheo.information.shannon import entropy
-from infotheo.information.unit_noise import UnitNoiseMixture
 from infotheo.validation import Units, check_open_unit, nats_per, read_classes, read_weights
 
 __all__ = [
@@ -73,7 +73,7 @@ def pairwise_information(
     noise_per
         What a noise variance belongs to, and so which shapes it may have. "layer": a number, a
         sweep (K,) that becomes the last dimension of the result, or (*batch, K), see
-        :func:`~infotheo.information.noise.relative_noise_variance`. "unit": the same with a last
+        :func:`~infotheo.relative_noise_variance`. "unit": the same with a last
         dimension (unit). "sample": (sample, unit), (*batch, sample, unit) or
         (*batch, K, sample, unit), as of multiplicative noise.
     alpha
@@ -134,7 +134,7 @@ def pairwise_information(
     width, unless a gradient is recorded; time as N * N * d, by matrix products except for the
     Chernoff divergence with ``noise_per="sample"``, which goes unit by unit and takes a hundred
     times as long.
-    :func:`~infotheo.information.monte_carlo.mixture_information_monte_carlo` samples the value
+    :func:`~infotheo.mixture_information_monte_carlo` samples the value
     between the bounds.
 
     Examples

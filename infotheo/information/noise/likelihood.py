@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from infotheo.arrays import Array, read_samples, to_numpy
-from infotheo.information.distances import centred, squared_distance_tiles
-from infotheo.information.noise import settle_variances
+from infotheo.information.noise.variance import settle_variances
+from infotheo.information.pair_sums.distances import centred, squared_distance_tiles
 
 __all__ = ["likelihood_noise_variance"]
 

@@ -1,6 +1,7 @@
 """Triton kernels of the pairwise bounds: a tile of pairs is measured, used and forgotten.
 
-Imported by :mod:`infotheo.information.fused` alone, when a tensor on an accelerator asks for it.
+Imported by :mod:`infotheo.information.pair_sums.fused` alone, when a tensor on an accelerator
+asks for it.
 """
 
 from __future__ import annotations

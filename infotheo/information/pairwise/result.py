@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheo.arrays import Array, FieldNote, Samples, to_numpy, wrap
-from infotheo.information.noise_sweep import NoiseSweep
+from infotheo.information.noise.sweep import NoiseSweep
 from infotheo.validation import Units, nats_per
 
 __all__ = ["PairwiseInformation", "SaturationWarning", "described", "saturation"]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from infotheo.information.neighbor_search import Nearest, count_near
+from infotheo.information.neighbors.search import Nearest, count_near
 
 __all__ = [
     "NeighborTrustWarning",

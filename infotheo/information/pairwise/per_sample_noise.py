@@ -14,8 +14,8 @@ import numpy as np
 from array_api_compat import device, is_torch_array
 
 from infotheo.arrays import Array, Samples, to_numpy
-from infotheo.information.distances import centred
-from infotheo.information.noise_sweep import NoiseSweep
+from infotheo.information.noise.sweep import NoiseSweep
+from infotheo.information.pair_sums.distances import centred
 from infotheo.validation import Classes
 
 __all__ = ["SampleNoiseMixture", "harmless_product", "squares_over_variances"]
@@ -37,7 +37,7 @@ class SampleNoiseMixture:
     def bounds(
         self, shares: np.ndarray, classes: Classes | None
     ) -> tuple[Array, Array, Array | None, Array | None]:
-        """Give what :meth:`infotheo.information.mixture.Mixture.bounds` gives."""
+        """Give what :meth:`infotheo.information.pairwise.mixture.Mixture.bounds` gives."""
         xp = self.xp
         kept = np.flatnonzero(shares > 0)  # the others' sums would be empty
         index = self.samples.like(kept, "int64")
@@ -192,7 +192,7 @@ def harmless_product(x: np.ndarray, extra: np.ndarray, variances: np.ndarray) ->
     """Whether expanding squares over variances into products costs at most 1e-5 nats.
 
     The terms of the expansion are bounded unit by unit; d of them and their sum are rounded, as in
-    :func:`infotheo.information.precision.distance_errors`.
+    :func:`infotheo.information.pair_sums.precision.distance_errors`.
     """
     square, units = np.max(x * x, axis=0), x.shape[1]
     terms = (4 * square + np.max(extra, axis=0)) / np.min(variances, axis=0)

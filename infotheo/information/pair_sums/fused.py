@@ -15,7 +15,7 @@ import math
 from typing import Any, Literal, NamedTuple
 
 from infotheo.arrays import Array
-from infotheo.information.fused_plan import (
+from infotheo.information.pair_sums.fused_plan import (
     GRADIENT_TILINGS,
     TILINGS,
     Tiling,
@@ -133,7 +133,7 @@ def fused_row_sums(
     )
     x, rates = _harmless_scale(x.contiguous(), rates.to(torch.float64))
     if torch.is_grad_enabled() and (x.requires_grad or rates.requires_grad):
-        from infotheo.information.fused_gradient import FusedRowSums
+        from infotheo.information.pair_sums.fused_gradient import FusedRowSums
 
         sums = FusedRowSums.apply(x, rates, order, pairs)
     else:
@@ -185,7 +185,7 @@ def _add_pairs(
     """Run the kernel band by band and add up its slots."""
     import torch
 
-    from infotheo.information.fused_kernels import pair_sums
+    from infotheo.information.pair_sums.fused_kernels import pair_sums
 
     *planes, size = sums.shape
     norms = squared_norms(x).to(x.dtype)

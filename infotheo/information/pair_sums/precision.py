@@ -88,7 +88,7 @@ def information_error(
     weights
         Weights :math:`c_i` (sample,), of sum one.
     rates, order
-        As in :func:`~infotheo.information.row_sums.row_sums`.
+        As in :func:`~infotheo.information.pair_sums.row_sums.row_sums`.
 
     Returns
     -------
@@ -125,6 +125,6 @@ def full_float32(x: Array) -> bool:
         return True
     import torch  # the caller's array is one already
 
-    from infotheo.information.fused import fused_available
+    from infotheo.information.pair_sums.fused import fused_available
 
     return fused_available(x) or torch.get_float32_matmul_precision() == "highest"

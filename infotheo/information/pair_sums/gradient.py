@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from infotheo.arrays import Array, to_numpy
-from infotheo.information.blas import one_blas_thread
-from infotheo.information.exponents import Exponents, buffers, chains_of
-from infotheo.information.row_sums import distinct_factors, plain_row_sums
-from infotheo.information.sample_groups import groups_of
-from infotheo.information.tiles import in_order, tile_shape
+from infotheo.information.pair_sums.blas import one_blas_thread
+from infotheo.information.pair_sums.exponents import Exponents, buffers, chains_of
+from infotheo.information.pair_sums.row_sums import distinct_factors, plain_row_sums
+from infotheo.information.pair_sums.sample_groups import groups_of
+from infotheo.information.pair_sums.tiles import in_order, tile_shape
 from infotheo.threads import worker_count
 
 __all__ = ["differentiable_row_sums"]
@@ -36,7 +36,7 @@ def differentiable_row_sums(
     single: bool,
     exact: bool,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Sum as :func:`~infotheo.information.row_sums.row_sums` says, for torch.
+    """Sum as :func:`~infotheo.information.pair_sums.row_sums.row_sums` says, for torch.
 
     Examples
     --------
@@ -116,7 +116,7 @@ class _Pairs:
     """All pairs, once more: blocks of rows against all columns, so that no block needs another.
 
     ``gradient`` is that of the sums (kind, factor, batch, sample); the rest is as in
-    :func:`~infotheo.information.tiles.tile_sums`.
+    :func:`~infotheo.information.pair_sums.tiles.tile_sums`.
     """
 
     def __init__(

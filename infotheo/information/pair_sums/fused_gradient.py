@@ -15,14 +15,14 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from infotheo.arrays import Array
-from infotheo.information import fused
-from infotheo.information.fused_plan import gradient_bands, tiles_of
+from infotheo.information.pair_sums import fused
+from infotheo.information.pair_sums.fused_plan import gradient_bands, tiles_of
 
 __all__ = ["FusedRowSums"]
 
 
 class FusedRowSums(torch.autograd.Function):
-    """The sums of :func:`~infotheo.information.fused.fused_row_sums`, differentiable once."""
+    """The sums of :func:`fused_row_sums`, differentiable once."""
 
     @staticmethod
     def forward(ctx: Any, x: Array, rates: Array, order: float, pairs: fused.Pairs) -> Array:
@@ -62,7 +62,7 @@ def _slopes(
     x: Array, coefficients: Array, incoming: Array, ctx: Any, first: int, height: int
 ) -> tuple[Array, Array]:
     """Slopes (batch, rows of the band, sample), both padded, and (batch, 2, sweep) of the rates."""
-    from infotheo.information.fused_kernels import pair_slopes
+    from infotheo.information.pair_sums.fused_kernels import pair_slopes
 
     pairs: fused.Pairs = ctx.pairs
     batch, _, _, sweep, size = incoming.shape

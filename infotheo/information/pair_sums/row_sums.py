@@ -12,7 +12,7 @@ import numpy as np
 from array_api_compat import is_torch_array
 
 from infotheo.arrays import Array
-from infotheo.information.tiles import tile_sums
+from infotheo.information.pair_sums.tiles import tile_sums
 from infotheo.threads import worker_count
 
 __all__ = ["distinct_factors", "plain_row_sums", "row_sums"]
@@ -73,12 +73,12 @@ def row_sums(
     True
     """
     if single and not exact and getattr(x, "is_cuda", False):
-        from infotheo.information.fused import fused_available, fused_row_sums
+        from infotheo.information.pair_sums.fused import fused_available, fused_row_sums
 
         if fused_available(x):
             return fused_row_sums(x, rates, order, weights, starts)
     if is_torch_array(x):
-        from infotheo.information.row_sums_gradient import differentiable_row_sums
+        from infotheo.information.pair_sums.gradient import differentiable_row_sums
 
         return differentiable_row_sums(x, rates, order, weights, starts, single, exact)
     return plain_row_sums(x, rates, order, weights, starts, np, single, exact)

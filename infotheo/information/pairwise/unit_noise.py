@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from infotheo.arrays import Array, Samples, to_numpy
-from infotheo.information.distances import centred
-from infotheo.information.mixture import Mixture
-from infotheo.information.noise_sweep import NoiseSweep
+from infotheo.information.noise.sweep import NoiseSweep
+from infotheo.information.pair_sums.distances import centred
+from infotheo.information.pairwise.mixture import Mixture
 from infotheo.validation import Classes
 
 __all__ = ["UnitNoiseMixture", "scaled_to_unit_noise"]
@@ -30,7 +30,7 @@ class UnitNoiseMixture:
     def bounds(
         self, shares: np.ndarray, classes: Classes | None
     ) -> tuple[Array, Array, Array | None, Array | None]:
-        """Give what :meth:`infotheo.information.mixture.Mixture.bounds` gives."""
+        """Give what :meth:`infotheo.information.pairwise.mixture.Mixture.bounds` gives."""
         xp = self.samples.namespace
         parts = []
         for samples, noise in scaled_to_unit_noise(self.samples, self.noise):

@@ -171,7 +171,7 @@ def nearest_by_tiles(
     queries
         Indices of the samples to do it for.
     rectangle
-        See :func:`~infotheo.information.neighbor_search.nearest`.
+        See :func:`~infotheo.information.neighbors.search.nearest`.
     count
         The spaces to count in.
 

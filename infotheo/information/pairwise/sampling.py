@@ -14,10 +14,10 @@ from typing import Protocol
 import numpy as np
 
 from infotheo.arrays import Array, Samples, to_numpy
-from infotheo.information.distances import centred
-from infotheo.information.noise_sweep import NoiseSweep
-from infotheo.information.per_sample_noise import harmless_product, squares_over_variances
-from infotheo.information.unit_noise import scaled_to_unit_noise
+from infotheo.information.noise.sweep import NoiseSweep
+from infotheo.information.pair_sums.distances import centred
+from infotheo.information.pairwise.per_sample_noise import harmless_product, squares_over_variances
+from infotheo.information.pairwise.unit_noise import scaled_to_unit_noise
 from infotheo.validation import Classes
 
 __all__ = ["sampled_information"]

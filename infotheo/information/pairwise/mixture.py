@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheo.arrays import Array, Samples, to_numpy
-from infotheo.information.distances import centred
-from infotheo.information.noise_sweep import NoiseSweep
-from infotheo.information.precision import (
+from infotheo.information.noise.sweep import NoiseSweep
+from infotheo.information.pair_sums.distances import centred
+from infotheo.information.pair_sums.precision import (
     PRODUCTS,
     Product,
     distance_errors,
     full_float32,
     information_error,
 )
-from infotheo.information.row_sums import row_sums
+from infotheo.information.pair_sums.row_sums import row_sums
 from infotheo.validation import Classes
 
 __all__ = ["Mixture"]

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from infotheo.information.neighbor_ranks import count_by_ranks
-from infotheo.information.neighbor_tiles import (
+from infotheo.information.neighbors.ranks import count_by_ranks
+from infotheo.information.neighbors.tiles import (
     Nearest,
     count_by_tiles,
     exact_distances,

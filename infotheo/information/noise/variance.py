@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 
 from infotheo.arrays import Array, Samples, read_samples, to_numpy
-from infotheo.information.distances import centred
-from infotheo.information.noise_sweep import unit_dim_among
+from infotheo.information.noise.sweep import unit_dim_among
+from infotheo.information.pair_sums.distances import centred
 from infotheo.validation import check_choice
 
 __all__ = ["relative_noise_variance", "settle_variances"]
@@ -43,7 +43,7 @@ def relative_noise_variance(
     array
         ``fraction`` times the population variance of a unit, in the squared unit of ``z``, averaged
         over the units unless ``per="unit"``; ready for
-        :func:`~infotheo.information.pairwise.pairwise_information`.
+        :func:`~infotheo.pairwise_information`.
         Without leading dimensions a scalar or (K,); with them (*batch, K), K = 1 for a number; and
         a last dimension (unit) with ``per="unit"``. For xarray a DataArray with the leading
         dimensions and, for a sweep, the dimension ``relative_noise_variance`` whose coordinate is

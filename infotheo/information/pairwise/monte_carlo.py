@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheo.arrays import Array, FieldNote, read_samples, wrap
-from infotheo.information.mixture_sampling import sampled_information
-from infotheo.information.noise_sweep import NoisePer, NoiseSweep, read_noise_variance
+from infotheo.information.noise.sweep import NoisePer, NoiseSweep, read_noise_variance
+from infotheo.information.pairwise.sampling import sampled_information
 from infotheo.information.shannon import entropy
 from infotheo.validation import Units, nats_per, read_classes, read_weights
 
@@ -53,7 +53,7 @@ def mixture_information_monte_carlo(
     Parameters
     ----------
     z, labels, noise_variance, noise_per, weights, units, sample_dim, unit_dim
-        As in :func:`~infotheo.information.pairwise.pairwise_information`.
+        As in :func:`~infotheo.pairwise_information`.
     draws
         Number of points, at least 10. Time grows as draws * N * d.
     seed
@@ -149,7 +149,7 @@ def mixture_entropy_monte_carlo(
 
     Notes
     -----
-    The truth between the bounds of :func:`~infotheo.information.pairwise.mixture_entropy`.
+    The truth between the bounds of :func:`~infotheo.mixture_entropy`.
 
     Examples
     --------

@@ -14,8 +14,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from infotheo.arrays import Array, FieldNote, read_samples, to_numpy, wrap
-from infotheo.information.neighbor_search import Nearest, count_near, nearest
-from infotheo.information.neighbor_trust import (
+from infotheo.information.neighbors.search import Nearest, count_near, nearest
+from infotheo.information.neighbors.trust import (
     NeighborTrustWarning,
     doubt_of_sign,
     doubts,
@@ -23,8 +23,8 @@ from infotheo.information.neighbor_trust import (
     mostly_repeated,
     pair_trial,
 )
-from infotheo.paired import read_paired
 from infotheo.information.shannon import entropy
+from infotheo.paired import read_paired
 from infotheo.validation import Classes, Units, check_choice, nats_per, read_classes
 
 __all__ = [
@@ -130,7 +130,7 @@ def neighbor_information(
     :math:`I_1`, without its share of 1/k.
 
     Computed on the host in float64, on OMP_NUM_THREADS threads (default: the cores of the process);
-    no gradient. Standard errors: :func:`~infotheo.uncertainty.subsample_error`.
+    no gradient. Standard errors: :func:`~infotheo.subsample_error`.
 
     Examples
     --------

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from infotheo.arrays import Array
-from infotheo.information.blas import one_blas_thread
-from infotheo.information.exponents import Exponents, buffers, chains_of
-from infotheo.information.sample_groups import groups_of
+from infotheo.information.pair_sums.blas import one_blas_thread
+from infotheo.information.pair_sums.exponents import Exponents, buffers, chains_of
+from infotheo.information.pair_sums.sample_groups import groups_of
 
 __all__ = ["in_order", "tile_sums", "tile_shape"]
 
@@ -50,7 +50,7 @@ def tile_sums(
     Parameters
     ----------
     x, weights, starts, xp, single, exact
-        As in :func:`~infotheo.information.row_sums.row_sums`.
+        As in :func:`~infotheo.information.pair_sums.row_sums.row_sums`.
     factors
         Distinct negative factors (batch or 1, factor), the smallest first.
     workers

@@ -1,0 +1,1 @@
+"""Nearest-neighbour information: searches, counts, and when not to trust it."""

@@ -1,0 +1,1 @@
+"""Noise variances: read what the caller gives, or choose from the data."""

@@ -1,0 +1,1 @@
+"""Sums of exponentials over all pairs of samples, never holding them: the work of the bounds."""
