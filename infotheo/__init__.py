@@ -13,13 +13,7 @@ True
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-
-try:
-    __version__ = version("infotheo")
-except PackageNotFoundError:  # run from a checkout without being installed
-    __version__ = "0+unknown"
 
 _HOMES = {
     "binned_information": "infotheo.information.binned.information",
@@ -73,6 +67,8 @@ __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("infotheo.version").package_version()
     if name not in _HOMES:
         raise AttributeError(f"module 'infotheo' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)

@@ -11,8 +11,8 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from infotheo import __version__
 from infotheo.networks.layers import require_layers
+from infotheo.version import package_version
 
 
 def dump_activations(
@@ -104,7 +104,7 @@ def dump_activations(
             for layer, parts in recorded.items()
         },
         {"class": ("sample", np.concatenate(labels))} if labels else None,
-        {"infotheo_version": __version__},
+        {"infotheo_version": package_version()},
     )
 
 

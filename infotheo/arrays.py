@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from array_api_compat import array_namespace, device, is_numpy_array, is_torch_array, to_device
 
-from infotheo import __version__
 from infotheo.threads import in_threads
+from infotheo.version import package_version
 
 __all__ = ["Array", "FieldNote", "Samples", "is_labelled", "read_samples", "to_numpy", "wrap"]
 
@@ -258,7 +258,7 @@ def wrap(
     provenance = {
         "estimator": estimator,
         "settings": json.dumps(dict(settings), sort_keys=True, default=_plain),
-        "infotheo_version": __version__,
+        "infotheo_version": package_version(),
     }
     if not samples.labelled:
         values = (v[()] if isinstance(v, np.ndarray) else v for v in fields.values())

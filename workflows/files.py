@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from infotheo import __version__
+from infotheo.version import package_version
 
 _NEARLY_FULL = 2**20
 _PACKING = ("dtype", "scale_factor", "_FillValue")
@@ -40,7 +40,7 @@ def _cause(path: Path, error: RuntimeError) -> str:
 
 def write_dataset(path: str | Path, dataset: xr.Dataset, **provenance: Any) -> None:
     """Write netCDF, compressed, with the package's version and the provenance as attributes."""
-    named = dataset.assign_attrs(infotheo_version=__version__)
+    named = dataset.assign_attrs(infotheo_version=package_version())
     named.attrs |= {key: str(value) for key, value in provenance.items()}
     encoding = {}
     for name, variable in named.data_vars.items():
