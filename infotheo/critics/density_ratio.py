@@ -67,7 +67,7 @@ def density_ratio_information(
         Of folds, initial weights and the order of samples: the same seed, the same bytes.
     architecture, hidden, embedding, learning_rate, weight_decay, batch_size, max_steps
         Of the discriminators, as in
-        :func:`~infotheo.critics.variational.variational_information`.
+        :func:`~infotheo.variational_information`.
     units
         "nats" or "bits".
     sample_dim, unit_dim
@@ -81,10 +81,10 @@ def density_ratio_information(
         ``value``: mean logit of the held-out joint samples, an estimate, no bound: it may be
         negative where z and n are independent. ``lower``: Donsker-Varadhan value of the same
         logits, a lower bound in expectation but for the logarithm of a mean. ``standard_error`` of
-        ``value``: standard deviation of the held-out logits over the root of N, and that of the
-        offsets as if all folds erred together, the discriminators given. ``per_fold``: ``value``
-        of each fold, a new last dimension ``fold``; its spread shows how the discriminators
-        differ. ``ceiling``, a scalar: H(n) of a discrete nuisance, else ln N. Nothing is clipped
+        ``value``: the larger of two, the discriminators given (standard deviation of the held-out
+        logits over the root of N, with the offsets' as if all folds erred together) and the spread
+        over folds over the root of ``folds``. ``per_fold``: ``value`` of each fold, a new last
+        dimension ``fold``. ``ceiling``, a scalar: H(n) of a discrete nuisance, else ln N. Nothing is clipped
         to it. No gradient flows.
 
     Raises
@@ -111,7 +111,7 @@ def density_ratio_information(
     there, offset so that the ratio's mean over the product is 1 there, and clipped at ± ln of half
     the number of validation samples, at most
     ln 512. Network, fit and splits are those of
-    :func:`~infotheo.critics.variational.variational_information`. Where the information is large,
+    :func:`~infotheo.variational_information`. Where the information is large,
     ``value`` is too small by the clip. Source: paper 3, section 6.2, whose discriminator is printed
     with its two classes exchanged.
 
@@ -146,7 +146,9 @@ def density_ratio_information(
     ):
         values.append(cross_fitted(mean_logit, held_out))
         lowers.append(cross_fitted(donsker_varadhan, held_out))
-        errors.append(torch.hypot(values[-1].standard_error, offset_error(held_out)))
+        within = torch.hypot(values[-1].standard_error, offset_error(held_out))
+        between = values[-1].per_fold.std() / math.sqrt(len(parts))
+        errors.append(torch.maximum(within, between))
         effective = min(effective, effective_share([part.scores for part in held_out]))
     warn_if_few_matter(effective, samples.size)
     entropy = target.entropy()

@@ -29,7 +29,7 @@ class Settings:
     """Architecture and optimisation of the critics.
 
     The defaults served from 200 to 50,000 samples and from 1 to 512 units: see the notes of
-    :func:`~infotheo.critics.variational.variational_information`.
+    :func:`~infotheo.variational_information`.
     """
 
     architecture: Architecture = "separable"

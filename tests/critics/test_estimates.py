@@ -96,29 +96,36 @@ def test_a_vector_nuisance():
     assert found.ceiling == pytest.approx(math.log(600))
 
 
-def test_the_error_of_the_ratio_holds_that_of_its_offset_and_scores_are_clipped():
-    x, y = NORMAL.sample(200, 6)
-    found = it.density_ratio_information(x, y, **FAST)
-    settings = Settings(
-        **{key: value for key, value in FAST.items() if key not in ("folds", "seed")}
-    )
-    parts = cross_fitting_folds(200, 3, 0)
-    tensors = [torch.tensor(each) for each in (x, y)]
-    held_out = cross_fitted_scores(*tensors, None, parts, logistic, "logistic", settings, seed=0)
-    logits = torch.cat([part.scores.joint for part in held_out])
-    assert found.value == pytest.approx(float(logits.mean()), abs=1e-12)
-    within = torch.cat([part.scores.joint - part.scores.joint.mean() for part in held_out])
-    sizes = [len(part.scores.joint) for part in held_out]
-    offset = sum(float(p.offset_error) * n for p, n in zip(held_out, sizes, strict=True)) / 200
-    expected = math.hypot(math.sqrt(float((within**2).sum()) / (200 * 199)), offset)
-    assert offset > 0.005
-    assert found.standard_error == pytest.approx(expected, rel=1e-9)
+def cross_fitted_logits(x, y):
+    """Scores of the discriminators that ``FAST`` fits, by the parts of the call."""
+    settings = Settings(**{key: FAST[key] for key in FAST.keys() - {"folds", "seed"}})
+    parts = cross_fitting_folds(len(x), FAST["folds"], FAST["seed"])
+    values = [torch.tensor(each) for each in (x, y)]
+    found = cross_fitted_scores(*values, None, parts, logistic, "logistic", settings, seed=0)
+    return found, min(len(fold.validation) for fold in parts)
 
-    tensors = [torch.tensor(x)] * 2  # y = x: ratios without end
-    held_out = cross_fitted_scores(*tensors, None, parts, logistic, "logistic", settings, seed=0)
-    largest = math.log(min(len(fold.validation) for fold in parts) / 2)
-    scores = torch.cat([part.scores.joint for part in held_out])
-    assert float(scores.max()) == pytest.approx(largest, abs=1e-6)
+
+@pytest.mark.parametrize(("seed", "folds_differ_more"), [(6, False), (9, True)])
+def test_the_error_of_the_ratio_is_of_samples_and_offsets_or_of_folds(seed, folds_differ_more):
+    x, y = NORMAL.sample(200, seed)
+    found = it.density_ratio_information(x, y, **FAST)
+    held_out, _ = cross_fitted_logits(x, y)
+    logits = [part.scores.joint for part in held_out]
+    assert found.value == pytest.approx(float(torch.cat(logits).mean()), abs=1e-12)
+    squares = sum(float((each - each.mean()).square().sum()) for each in logits)
+    offset = sum(float(p.offset_error) * len(p.scores.joint) for p in held_out) / 200
+    within = math.hypot(math.sqrt(squares / (200 * 199)), offset)
+    between = np.std(found.per_fold, ddof=1) / math.sqrt(3)
+    assert offset > 0.005
+    assert (between > within) == folds_differ_more
+    assert found.standard_error == pytest.approx(max(within, between), rel=1e-9)
+
+
+def test_scores_are_clipped_at_half_the_validation_samples():
+    x, _ = NORMAL.sample(200, 6)
+    held_out, validation = cross_fitted_logits(x, x)  # ratios without end
+    largest = max(float(part.scores.joint.max()) for part in held_out)
+    assert largest == pytest.approx(math.log(validation / 2), abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(3))
