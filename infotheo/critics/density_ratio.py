@@ -84,8 +84,8 @@ def density_ratio_information(
         ``value``: the larger of two, the discriminators given (standard deviation of the held-out
         logits over the root of N, with the offsets' as if all folds erred together) and the spread
         over folds over the root of ``folds``. ``per_fold``: ``value`` of each fold, a new last
-        dimension ``fold``. ``ceiling``, a scalar: H(n) of a discrete nuisance, else ln N. Nothing is clipped
-        to it. No gradient flows.
+        dimension ``fold``. ``ceiling``, a scalar: H(n) of a discrete nuisance, else ln N. Nothing
+        is clipped to it. No gradient flows.
 
     Raises
     ------
