@@ -9,7 +9,7 @@ import numpy as np
 
 from infotheo.arrays import Samples, is_labelled, read_samples
 
-__all__ = ["read_paired"]
+__all__ = ["check_leading", "read_paired"]
 
 
 def read_paired(
@@ -68,16 +68,42 @@ def read_paired(
         )
     if is_labelled(x) and is_labelled(y):
         other = _aligned(x, y, opened, other, names)
-    if other.batch_shape not in ((), opened.batch_shape):
-        raise ValueError(
-            f"{second} has leading dimensions {other.batch_shape}, {first} {opened.batch_shape}; "
-            f"expected those of {first}, or none"
-        )
+    check_leading(other, opened, names)
     values = opened.like(other.values, None)
     if other.batch_shape != opened.batch_shape:
         shape = (*opened.batch_shape, other.size, other.units)
         values = opened.namespace.broadcast_to(values, shape)
     return opened, replace(opened, values=values)
+
+
+def check_leading(other: Samples, opened: Samples, names: tuple[str, str]) -> None:
+    """Check that ``other`` has the leading dimensions of ``opened``, or none.
+
+    Raises
+    ------
+    ValueError
+        If it does not; ``names`` are those of ``opened`` and ``other``.
+
+    Examples
+    --------
+    >>> batch, one = read_samples([[[1.0], [2.0]]]), read_samples([[1.0], [2.0]])
+    >>> check_leading(batch, one, ("x", "weights"))
+    Traceback (most recent call last):
+    ...
+    ValueError: weights has leading dimensions (1,), x (); expected those of x, or none
+    """
+    first, second = names
+    mine, theirs = opened.batch_dims, other.batch_dims
+    if mine and theirs and mine != theirs:
+        raise ValueError(
+            f"{second} has leading dimensions {theirs}, {first} {mine}; expected those of {first}, "
+            "or none"
+        )
+    if other.batch_shape not in ((), opened.batch_shape):
+        raise ValueError(
+            f"{second} has leading dimensions {other.batch_shape}, {first} {opened.batch_shape}; "
+            f"expected those of {first}, or none"
+        )
 
 
 def _aligned(x: Any, y: Any, opened: Samples, other: Samples, names: tuple[str, str]) -> Samples:
@@ -96,4 +122,4 @@ def _aligned(x: Any, y: Any, opened: Samples, other: Samples, names: tuple[str, 
             )
     order = [theirs.index(dim) for dim in mine] if theirs else []
     values = np.transpose(other.values, (*order, len(order), len(order) + 1))
-    return replace(other, values=values)
+    return replace(other, values=values, batch_dims=mine if theirs else ())

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheo.arrays import Array, FieldNote, Samples, is_labelled, read_samples, to_numpy, wrap
+from infotheo.paired import check_leading
 from infotheo.validation import read_classes
 
 __all__ = ["Margins", "margins"]
@@ -164,16 +165,7 @@ def _read_columns(weights: Any, samples: Samples, unit_dim: str, class_dim: str)
         raise ValueError(
             "weights has 1 column; expected at least 2 classes (for one logit: columns 0 and w)"
         )
-    if read.batch_shape not in ((), samples.batch_shape):
-        raise ValueError(
-            f"weights has batch dimensions {read.batch_shape}; expected none or "
-            f"{samples.batch_shape} as features has"
-        )
-    if read.batch_dims and samples.batch_dims and read.batch_dims != samples.batch_dims:
-        raise ValueError(
-            f"weights has batch dimensions {read.batch_dims}; expected {samples.batch_dims} as "
-            "features has"
-        )
+    check_leading(read, samples, ("features", "weights"))
     return samples.like(read.flat())
 
 

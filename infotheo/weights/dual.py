@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheo.arrays import Array, FieldNote, Samples, is_labelled, read_samples, to_numpy, wrap
+from infotheo.paired import check_leading
 from infotheo.validation import Units, nats_per
 from infotheo.weights.logarithm import log_or_minus_infinity
 
@@ -130,16 +131,7 @@ def _read_weights(weights: Any, samples: Samples, output_dim: str, unit_dim: str
             f"weights has {read.units} columns; expected (output, {samples.units}), one column for "
             "each unit of x"
         )
-    if read.batch_shape not in ((), samples.batch_shape):
-        raise ValueError(
-            f"weights has batch dimensions {read.batch_shape}; expected none or "
-            f"{samples.batch_shape} as x has"
-        )
-    if read.batch_dims and samples.batch_dims and read.batch_dims != samples.batch_dims:
-        raise ValueError(
-            f"weights has batch dimensions {read.batch_dims}; expected {samples.batch_dims} as x "
-            "has"
-        )
+    check_leading(read, samples, ("x", "weights"))
     return samples.like(read.flat())
 
 

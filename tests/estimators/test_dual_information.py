@@ -182,7 +182,7 @@ X, W = np.ones((4, 3)), np.ones((2, 3))
     ("arguments", "error", "message"),
     [
         ((X, W.T, 0.1), ValueError, r"weights has 2 columns; expected \(output, 3\)"),
-        ((X, np.ones((5, 2, 3)), 0.1), ValueError, r"weights has batch dimensions \(5,\)"),
+        ((X, np.ones((5, 2, 3)), 0.1), ValueError, r"weights has leading dimensions \(5,\)"),
         ((X, W, 0.0), ValueError, r"alpha contains 0\.0; expected finite values > 0"),
         ((X, W, [0.1, math.nan]), ValueError, "alpha contains nan"),
         ((X, W, 800.0), ValueError, r"alpha contains 800\.0; expected at most 700"),

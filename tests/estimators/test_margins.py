@@ -155,7 +155,7 @@ def test_gradients():
     [
         ({"weights": np.ones((5, 4))}, ValueError, r"weights has shape \(5, 4\); .*\(4, class\)"),
         ({"weights": np.ones((4, 1))}, ValueError, "weights has 1 column; .*columns 0 and w"),
-        ({"weights": np.ones((3, 4, 5))}, ValueError, r"weights has batch dimensions \(3,\)"),
+        ({"weights": np.ones((3, 4, 5))}, ValueError, r"weights has leading dimensions \(3,\)"),
         ({"weights": np.full((4, 5), np.nan)}, ValueError, "weights contains nan"),
         ({"labels": np.full(9, 5)}, ValueError, "labels contains 5; expected 0 to 4"),
         ({"labels": np.full(9, -1)}, ValueError, "labels contains -1"),
