@@ -1,8 +1,8 @@
 """The sums over pairs behind the bounds: every way to compute them, against plain formulas."""
 
-import threading
 import tracemalloc
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import array_api_compat.torch as torch_namespace
 import numpy as np
@@ -152,22 +152,25 @@ def test_one_blas_thread_gives_the_setting_back():
         return [lib["num_threads"] for lib in own]
 
     before = threads()
-    inside, go = threading.Event(), threading.Event()
-
-    def other():
-        with one_blas_thread():
-            inside.set()
-            go.wait()
-
-    thread = threading.Thread(target=other)
     with one_blas_thread():
-        thread.start()
-        inside.wait()
         assert set(threads()) == {1}
-    assert set(threads()) == {1}  # the other one is still inside
-    go.set()
-    thread.join()
+        with one_blas_thread():
+            pass
+        assert set(threads()) == {1}
     assert threads() == before
+
+
+def test_calls_from_several_threads_leave_the_setting_and_agree():
+    z = np.random.default_rng(8).normal(size=(700, 5)).astype("float32")
+    before = threadpool_info()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: bounds_of(z), range(12)))
+    assert threadpool_info() == before
+    assert all((other == found[0]).all() for other in found)
+
+
+def bounds_of(z):
+    return np.array(pairwise_information(z, noise_variance=0.5)[:2])
 
 
 # Precision

@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-__all__ = ["one_blas_thread"]
+__all__ = ["limit_own_thread", "one_blas_thread"]
 
-_lock = threading.Lock()
-_inside = 0  # calls in progress, from any thread of the program
-_limiter: Any = None
+# The setting belongs to the process: calls from several threads take turns, so that each finds and
+# leaves it as it was. One call uses all cores anyway.
+_turn = threading.RLock()
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Keep matrix products on the thread that calls them; the previous setting comes back.
 
-    The setting belongs to the process: the last call to leave restores what the first one found.
-
     Examples
     --------
     >>> with one_blas_thread():
     ...     pass
     """
-    global _inside, _limiter
-    with _lock:
-        if _inside == 0:
-            _limiter = _libraries().limit(limits=1, user_api="blas")
-        _inside += 1
-    try:
+    with _turn, _libraries().limit(limits=1, user_api="blas"):
         yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if _inside == 0:
-                _limiter.restore_original_limits()
+
+
+def limit_own_thread() -> None:
+    """Do the same for a thread about to work inside, where every thread has its own setting.
+
+    Examples
+    --------
+    >>> with one_blas_thread():
+    ...     limit_own_thread()
+    """
+    _libraries().limit(limits=1, user_api="blas")
 
 
 @cache
@@ -46,3 +46,12 @@ def _libraries() -> Any:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
+
+
+def _new_turn() -> None:
+    global _turn
+    _turn = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # a child does not wait for a thread that it does not have
+    os.register_at_fork(after_in_child=_new_turn)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from infotheo.arrays import Array
-from infotheo.information.pair_sums.blas import one_blas_thread
+from infotheo.information.pair_sums.blas import limit_own_thread, one_blas_thread
 from infotheo.information.pair_sums.exponents import Exponents, buffers, chains_of
 from infotheo.information.pair_sums.sample_groups import groups_of
 
@@ -170,7 +170,7 @@ def _place(
 
 
 def in_order(function: Callable, items: list, workers: int) -> Iterator[Any]:
-    """Yield ``function`` of every item, in order, computed in threads.
+    """Yield ``function`` of every item, in order, computed inside one_blas_thread in threads.
 
     Results wait for their turn, so that sums of them do not depend on who finished first.
     """
@@ -178,5 +178,5 @@ def in_order(function: Callable, items: list, workers: int) -> Iterator[Any]:
     if workers < 2:
         yield from map(function, items)
         return
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers, initializer=limit_own_thread) as pool:
         yield from pool.map(function, items)
