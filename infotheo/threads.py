@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from array_api_compat import is_numpy_array
 
-__all__ = ["in_threads", "worker_count"]
+from infotheo.blas import limit_own_thread, one_blas_thread
+
+__all__ = ["in_order", "in_threads", "worker_count"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -28,6 +30,27 @@ def worker_count() -> int:
     return max(1, min(available or 1, int(asked) if asked.isdigit() else available or 1))
 
 
+def in_order(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int
+) -> Iterator[Result]:
+    """Yield ``function`` of every item, in order, computed inside one_blas_thread in threads.
+
+    Results wait for their turn, so that sums of them do not depend on who finished first.
+
+    Examples
+    --------
+    >>> with one_blas_thread():
+    ...     list(in_order(lambda n: n * n, [1, 2, 3], 2))
+    [1, 4, 9]
+    """
+    workers = min(workers, len(items))
+    if workers < 2:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(workers, initializer=limit_own_thread) as pool:
+        yield from pool.map(function, items)
+
+
 def in_threads(
     function: Callable[[Item], Result], items: Sequence[Item], array: Any = None
 ) -> list[Result]:
@@ -44,5 +67,5 @@ def in_threads(
     workers = min(worker_count(), len(items))
     if workers < 2 or not is_numpy_array(array):
         return [function(item) for item in items]
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(function, items))
+    with one_blas_thread():
+        return list(in_order(function, items, workers))

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
+from infotheo.blas import one_blas_thread
 from infotheo.information.pair_sums import precision, tiles
-from infotheo.information.pair_sums.blas import one_blas_thread
 from infotheo.information.pair_sums.distances import centred
 from infotheo.information.pair_sums.exponents import chains_of
 from infotheo.information.pair_sums.row_sums import distinct_factors, plain_row_sums, row_sums

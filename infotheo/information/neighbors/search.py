@@ -18,8 +18,8 @@ from infotheo.information.neighbors.tiles import (
     exact_distances,
     nearest_by_tiles,
     select,
-    threads,
 )
+from infotheo.threads import worker_count
 
 __all__ = ["Nearest", "count_near", "nearest"]
 
@@ -136,7 +136,7 @@ def _nearest_by_tree(
     # median splits cost more than they save, above all for repeated points
     tree = cKDTree(points, balanced_tree=False, compact_nodes=True)
     asked = min(k + 2, size)  # itself, k others, and one more to see a tie at the k-th
-    distances, columns = tree.query(points[queries], k=asked, p=np.inf, workers=threads())
+    distances, columns = tree.query(points[queries], k=asked, p=np.inf, workers=worker_count())
     # itself comes first, or any other at its place: drop it where it is, else the last
     own = columns == queries[:, None]
     own[~own.any(axis=1), -1] = True

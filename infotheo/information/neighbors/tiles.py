@@ -8,15 +8,15 @@ that of exact arithmetic.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Nearest", "count_by_tiles", "exact_distances", "nearest_by_tiles", "threads"]
+from infotheo.threads import in_threads, worker_count
+
+__all__ = ["Nearest", "count_by_tiles", "exact_distances", "nearest_by_tiles"]
 
 STRIP = 2**16  # distances computed at once: they stay in a core's own cache
 BLOCK = 2**19  # distances selected from at once: few calls for each row
@@ -31,16 +31,6 @@ class Nearest(NamedTuple):
     order: np.ndarray  # (query,) which neighbour that is, ties resolved as `rectangle` says
     sides: np.ndarray  # (space, query) its extent in each space, or `radius` in all
     counts: dict[int, np.ndarray]  # for the spaces asked for: others within the extent (query,)
-
-
-def threads() -> int:
-    """Threads to use: OMP_NUM_THREADS where it is set, else the cores of this process."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdigit() and int(asked) > 0:
-        return int(asked)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def exact_distances(space: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -132,7 +122,7 @@ def _typical_radius(spaces: Sequence[np.ndarray], k: int) -> float:
 def _in_blocks(rounded: _Rounded, queries: np.ndarray, run: Callable[..., Any]) -> list[Any]:
     """Call ``run(points, buffers, work)`` for blocks of query points, on all threads, in order."""
     size = rounded.size
-    count = min(threads(), max(1, len(queries) * size // BLOCK))
+    count = min(worker_count(), max(1, len(queries) * size // BLOCK))
     rows = max(1, min(BLOCK // size, -(-len(queries) // count)))
     blocks = [queries[start : start + rows] for start in range(0, len(queries), rows)]
 
@@ -146,9 +136,8 @@ def _in_blocks(rounded: _Rounded, queries: np.ndarray, run: Callable[..., Any]) 
         return work_through(blocks)
     shares = [blocks[first::count] for first in range(count)]
     results: list[Any] = [None] * len(blocks)
-    with ThreadPoolExecutor(count) as pool:
-        for first, done in enumerate(pool.map(work_through, shares)):
-            results[first::count] = done
+    for first, done in enumerate(in_threads(work_through, shares, queries)):
+        results[first::count] = done
     return results
 
 

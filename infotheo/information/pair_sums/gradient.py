@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from infotheo.arrays import Array, to_numpy
-from infotheo.information.pair_sums.blas import one_blas_thread
+from infotheo.blas import one_blas_thread
 from infotheo.information.pair_sums.exponents import Exponents, buffers, chains_of
 from infotheo.information.pair_sums.row_sums import distinct_factors, plain_row_sums
 from infotheo.information.pair_sums.sample_groups import groups_of
-from infotheo.information.pair_sums.tiles import in_order, tile_shape
-from infotheo.threads import worker_count
+from infotheo.information.pair_sums.tiles import tile_shape
+from infotheo.threads import in_order, worker_count
 
 __all__ = ["differentiable_row_sums"]
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from infotheo.arrays import Array
-from infotheo.information.pair_sums.blas import limit_own_thread, one_blas_thread
+from infotheo.blas import one_blas_thread
 from infotheo.information.pair_sums.exponents import Exponents, buffers, chains_of
 from infotheo.information.pair_sums.sample_groups import groups_of
+from infotheo.threads import in_order
 
-__all__ = ["in_order", "tile_sums", "tile_shape"]
+__all__ = ["tile_sums", "tile_shape"]
 
 HOST_ROWS, HOST_COLUMNS = 256, 512  # 512 KiB of float32: a tile stays in a core's cache
 DEVICE_ROWS, DEVICE_COLUMNS = 4096, 4096  # fills an accelerator, leaves its memory free
@@ -167,16 +166,3 @@ def _place(
     if by_column is not None:
         end = columns.stop - base
         sums[:, end - by_column.shape[-1] : end] += by_column
-
-
-def in_order(function: Callable, items: list, workers: int) -> Iterator[Any]:
-    """Yield ``function`` of every item, in order, computed inside one_blas_thread in threads.
-
-    Results wait for their turn, so that sums of them do not depend on who finished first.
-    """
-    workers = min(workers, len(items))
-    if workers < 2:
-        yield from map(function, items)
-        return
-    with ThreadPoolExecutor(workers, initializer=limit_own_thread) as pool:
-        yield from pool.map(function, items)

@@ -17,7 +17,7 @@ from infotheo.information.pairwise.result import (
     PairwiseInformation,
     SaturationWarning,
     described,
-    saturation,
+    is_saturated,
 )
 from infotheo.information.pairwise.unit_noise import UnitNoiseMixture
 from infotheo.information.shannon import entropy
@@ -131,11 +131,10 @@ def pairwise_information(
     Source: Kolchinsky & Tracey 2017, eq. 10, 19 and 21; paper 1, section 5, which does not state
     its noise variance: report how a conclusion moves with it. Gradients flow to torch input; where
     a bound is clipped, use ``kl`` or ``chernoff`` as a penalty. Memory grows as N times the tile
-    width, unless a gradient is recorded; time as N * N * d, by matrix products except for the
-    Chernoff divergence with ``noise_per="sample"``, which goes unit by unit and takes a hundred
-    times as long.
-    :func:`~infotheo.mixture_information_monte_carlo` samples the value
-    between the bounds.
+    width (with a gradient, too, unless each sample has a noise of its own); time as N * N * d, by
+    matrix products except for the Chernoff divergence with ``noise_per="sample"``, which goes unit
+    by unit and takes a hundred times as long. :func:`~infotheo.mixture_information_monte_carlo`
+    samples the value between the bounds.
 
     Examples
     --------
@@ -203,7 +202,7 @@ def input_and_label_information(
     mixture = _KERNELS[noise.per](samples, noise, alpha)
     lower, upper, within_lower, within_upper = mixture.bounds(shares, classes)
     ceiling = entropy(shares)
-    saturated = saturation(lower, ceiling, samples)
+    saturated = is_saturated(lower, ceiling, samples)
     settings = {"alpha": alpha, "weighted": weights is not None}
 
     def leave(values: PairwiseInformation, target: str, ceiling_name: str) -> Any:

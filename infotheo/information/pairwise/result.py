@@ -12,7 +12,7 @@ from infotheo.arrays import Array, FieldNote, Samples, to_numpy, wrap
 from infotheo.information.noise.sweep import NoiseSweep
 from infotheo.validation import Units, nats_per
 
-__all__ = ["PairwiseInformation", "SaturationWarning", "described", "saturation"]
+__all__ = ["PairwiseInformation", "SaturationWarning", "described", "is_saturated"]
 
 SATURATED = 0.99  # of the ceiling: the sample, not the representation, sets the result
 
@@ -75,7 +75,7 @@ def described(
     )
 
 
-def saturation(lower: Array, ceiling: float, samples: Samples) -> Array:
+def is_saturated(lower: Array, ceiling: float, samples: Samples) -> Array:
     """Tell where the lower bound of I(Z;X) is near its ceiling, and warn once if it is anywhere.
 
     The warning points to who called the function that called the caller.
