@@ -9,7 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["branch_output", "evaluation_mode", "read_tensor", "require_module"]
+__all__ = [
+    "branch_output",
+    "evaluation_mode",
+    "read_tensor",
+    "require_finite",
+    "require_module",
+    "sample_chunks",
+]
+
+HOST_CHUNK = 2**17  # numbers: 512 KiB of float32 stays near the cache
+DEVICE_CHUNK = 2**23  # 32 MiB fills an accelerator
 
 
 @contextmanager
@@ -106,3 +116,15 @@ def branch_output(branch: nn.Module, x: Tensor) -> Tensor:
         found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ValueError(f"branch: expected one tensor with {len(x)} samples first, found {found}")
     return output
+
+
+def sample_chunks(x: Tensor) -> tuple[Tensor, ...]:
+    """Split a tensor of samples into parts that are worth a pass through a branch of their own.
+
+    Examples
+    --------
+    >>> [len(part) for part in sample_chunks(torch.ones(5, 2**16))]
+    [2, 2, 1]
+    """
+    chunk = HOST_CHUNK if x.device.type == "cpu" else DEVICE_CHUNK
+    return x.split(max(1, chunk * len(x) // x.numel()))

@@ -50,7 +50,7 @@ def residual_norms(
 
     The ratio of two norms at the data is neither the operator norm nor the Lipschitz constant of L,
     and below 1 it does not make x + L(x) invertible: see
-    :func:`~infotheo.invertibility.lipschitz.lipschitz_bounds`.
+    :func:`~infotheo.lipschitz_bounds`.
 
     Parameters
     ----------

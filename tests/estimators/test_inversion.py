@@ -235,6 +235,23 @@ def test_spectrally_normalised_block_is_licensed_and_inverts():
     np.testing.assert_allclose(found.x, x, rtol=0, atol=1e-10)
 
 
+def test_cost_is_one_pass_a_step_and_none_for_the_finished(monkeypatch):
+    branch = linear(torch.diag(torch.tensor([0.0, 0.1, 0.5])).double())
+    passed = []
+    branch.register_forward_hook(lambda module, arguments, output: passed.append(len(output)))
+    y = torch.eye(3).double()  # the three converge at 0, 0.1 and 0.5
+    found = invert_residual(branch, y, iterations=50)
+    assert sum(passed) == 3 + int(found.iterations.sum())
+    assert found.iterations.tolist()[0] <= 1
+    # 0.1^12 and 0.5^40: the first iterate has the residual |L(y)| already
+    assert 11 <= int(found.iterations[1]) <= 13
+    assert 38 <= int(found.iterations[2]) <= 40
+    monkeypatch.setattr("infotheo.invertibility.evaluation.HOST_CHUNK", 3)
+    parts = invert_residual(branch, y, iterations=50)
+    for of_all, of_parts in zip(found, parts, strict=True):
+        torch.testing.assert_close(of_all, of_parts, rtol=1e-12, atol=1e-15, equal_nan=True)
+
+
 def test_start_moves_the_path_and_not_the_end():
     branch = linear(0.5 * torch.eye(3).double())
     x = normal(4, 3)

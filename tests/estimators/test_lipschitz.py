@@ -12,7 +12,7 @@ from infotheo.invertibility.lipschitz import lipschitz_bounds
 from infotheo.invertibility.pair_quotients import largest_pair_quotient
 from infotheo.invertibility.singular_values import largest_singular_values, linearized
 
-ROUNDING = 1e-9  # float64, with the 1e-8 under the root that a screened symbol is given
+ROUNDING = 1e-9  # of sums in float64, and of a square root near it
 
 
 def normal(*shape, seed=0, dtype=torch.float64):
@@ -94,7 +94,7 @@ def test_convolution_lies_between_iteration_and_bound(case, seed):
     found = lipschitz_bounds(layer, normal(2, *shape), iterations=30)
     assert exact <= float(found.upper) * (1 + ROUNDING)
     assert float(found.upper_estimate) <= exact * (1 + ROUNDING)
-    assert float(found.upper_estimate) > 0.97 * exact  # 20 steps: measured 0.98 and more
+    assert float(found.upper_estimate) > 0.95 * exact  # 12 steps: measured 0.97 and more
     assert float(found.jacobian.max()) <= exact * (1 + ROUNDING)
     # what the border of a small image takes away: a gross looseness would hide a defect
     assert float(found.upper) < (3.2 if layer.padding_mode != "zeros" else 1.45) * exact
@@ -109,7 +109,7 @@ def test_convolution_lies_between_iteration_and_bound(case, seed):
         lambda: nn.Conv1d(2, 3, 5, stride=3, padding=1, dilation=2),
     ],
 )
-@pytest.mark.parametrize("tolerance", [0.2, 0.01])
+@pytest.mark.parametrize("tolerance", [0.2, 0.01, 1e-5])  # the last: in double precision
 def test_convolution_bound_is_tight_on_a_long_signal(build, tolerance):
     """The norm of the finite section tends to that on the infinite grid as 1 / length^2."""
     layer = made(build)
@@ -444,6 +444,17 @@ def test_seed_decides_and_nothing_else_changes():
     assert all(torch.equal(value, before[key]) for key, value in branch.state_dict().items())
     assert not first.jacobian.requires_grad
     assert all(parameter.grad is None for parameter in branch.parameters())
+
+
+def test_parts_of_the_sample_change_no_value(monkeypatch):
+    branch = made(residual_branch)
+    x = normal(7, 4, 6, 6)
+    whole = lipschitz_bounds(branch, x, iterations=40)
+    monkeypatch.setattr("infotheo.invertibility.evaluation.HOST_CHUNK", 2 * 4 * 6 * 6)
+    parts = lipschitz_bounds(branch, x, iterations=40)
+    assert float(parts.pairs) == pytest.approx(float(whole.pairs), rel=1e-12)
+    # other starts: as far as 40 steps in 144 dimensions settle
+    np.testing.assert_allclose(parts.jacobian, whole.jacobian, rtol=1e-4)
 
 
 def test_own_layers_are_registered_in_a_plain_dictionary(monkeypatch):
