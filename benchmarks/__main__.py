@@ -1,4 +1,4 @@
-"""All benchmarks: one table and one plot.
+"""All benchmarks: a table, a plot of it, and how the pairwise bounds grow with samples and units.
 
     python -m benchmarks [pairwise binned neighbors fused] [--out results/benchmarks]
 
@@ -62,6 +62,8 @@ def main() -> None:
     with open(options.out / "ratios.csv", "w", newline="") as file:
         csv.writer(file).writerows([Row._fields, *table])
     draw(table, options.out / "ratios.png")
+    if "pairwise" in options.modules:
+        importlib.import_module("benchmarks.pairwise").draw_growth(options.out / "growth.png")
 
 
 if __name__ == "__main__":
