@@ -24,9 +24,12 @@ MODULES = ("pairwise", "binned", "neighbors", "fused")
 def draw(table: list[Row], path: Path) -> None:
     """Draw the ratios as bars on a logarithmic axis, with what is required of them."""
     figure, axes = plt.subplots(figsize=(9, 0.42 * len(table) + 1), layout="constrained")
+    beside = axes.get_yaxis_transform()  # numbers in a column at the right edge
     for place, row in enumerate(reversed(table)):
         axes.barh(place, row.ratio, color=LOWER, height=0.6)
-        axes.text(row.ratio, place, f" {row.ratio:.3g}", va="center", fontsize=8)
+        axes.text(
+            0.99, place, f"{row.ratio:.3g}", ha="right", va="center", fontsize=8, transform=beside
+        )
         if row.required:
             axes.plot(
                 [float(row.required.split()[1])] * 2,
@@ -36,7 +39,9 @@ def draw(table: list[Row], path: Path) -> None:
             )
     axes.set_yticks(range(len(table)), [row.name for row in reversed(table)], fontsize=8)
     axes.set_xscale("log")
-    axes.set_xlabel("ratio of times (bar); required (line)")
+    axes.set_xlim(right=4 * max(row.ratio for row in table))
+    axes.set_ylim(-0.7, len(table) - 0.3)
+    axes.set_xlabel("ratio (bar), required (line; at most, over a floor)")
     figure.savefig(path)
     plt.close(figure)
 

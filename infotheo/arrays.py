@@ -22,7 +22,7 @@ from infotheo.version import package_version
 
 __all__ = ["Array", "FieldNote", "Samples", "is_labelled", "read_samples", "to_numpy", "wrap"]
 
-EXTENT_BLOCK = 2**18  # values whose two passes stay in the cache
+EXTENT_BLOCK = 2**20  # values looked at by one thread at a time
 
 Array = Any  # an array of NumPy or torch (any array-API library); xarray only at the door
 Result = TypeVar("Result", bound=tuple)
