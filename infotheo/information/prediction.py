@@ -82,7 +82,8 @@ def prediction_information(
     -----
     :math:`I(X;\hat Y) = H(\frac1N \sum_k p(\cdot|x_k)) - \frac1N \sum_k H(p(\cdot|x_k))`, and
     :math:`I(Y;\hat Y)` is the plug-in value of the joint
-    :math:`\pi(y, \hat y) = \frac1N \sum_{k: y_k = y} p(\hat y|x_k)`. Source: paper 4, section 2 and
+    :math:`\pi(y, \hat y) = \frac1N \sum_{k: y_k = y} p(\hat y|x_k)`. A standard error for other
+    samples of the same network: :func:`~infotheo.subsample_error`. Source: paper 4, section 2 and
     appendix A; paper 5.
 
     Examples

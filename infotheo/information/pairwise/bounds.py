@@ -111,8 +111,9 @@ def pairwise_information(
     Notes
     -----
     A deterministic network has no finite I(Z;X) (ln N for a sample of N): the noise is part of the
-    question, not of the network. The bounds speak of the sample as it is. Rows resampled with
-    replacement are duplicates and carry less: judge scatter by subsamples or by training seeds.
+    question, not of the network. The bounds speak of the sample as it is, and so have
+    no standard error. Rows resampled with replacement are duplicates and carry less: judge scatter
+    by subsamples or by training seeds.
 
     With divergences :math:`D_{ij}` and weights :math:`c_i`, a bound of I(Z;X) is
     :math:`-\sum_i c_i \ln \sum_j c_j e^{-D_{ij}}`, and a class's share is subtracted for I(Z;Y).
