@@ -14,11 +14,12 @@ __all__ = [
     "evaluation_mode",
     "read_tensor",
     "require_finite",
+    "read_branch",
     "require_module",
     "sample_chunks",
 ]
 
-HOST_CHUNK = 2**17  # numbers: 512 KiB of float32 stays near the cache
+HOST_CHUNK = 2**18  # numbers: 1 MiB of float32 stays near the cache
 DEVICE_CHUNK = 2**23  # 32 MiB fills an accelerator
 
 
@@ -56,6 +57,26 @@ def require_module(module: Any, name: str) -> nn.Module:
     if not isinstance(module, nn.Module):
         raise TypeError(f"{name} is a {type(module).__name__}; expected a torch.nn.Module")
     return module
+
+
+def read_branch(branch: Any) -> nn.Module:
+    """Check that L is a module that, in evaluation mode, treats each sample by itself.
+
+    Raises
+    ------
+    TypeError
+        If it is no module.
+    ValueError
+        If a batch norm has no running statistics.
+    """
+    require_module(branch, "branch")
+    for name, part in branch.named_modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.running_var is None:
+            raise ValueError(
+                f"branch: layer {name or 'itself'!r} ({type(part).__name__}) without running "
+                "statistics mixes the samples of a batch; expected track_running_stats=True"
+            )
+    return branch
 
 
 def read_tensor(x: Any, name: str, *, minimum: int = 1) -> Tensor:
@@ -118,13 +139,15 @@ def branch_output(branch: nn.Module, x: Tensor) -> Tensor:
     return output
 
 
-def sample_chunks(x: Tensor) -> tuple[Tensor, ...]:
+def sample_chunks(x: Tensor, *, least: int = 1) -> tuple[Tensor, ...]:
     """Split a tensor of samples into parts that are worth a pass through a branch of their own.
+
+    At least so many parts as ``least``, to hold but a share of the samples in memory.
 
     Examples
     --------
-    >>> [len(part) for part in sample_chunks(torch.ones(5, 2**16))]
+    >>> [len(part) for part in sample_chunks(torch.ones(5, 2**17))]
     [2, 2, 1]
     """
     chunk = HOST_CHUNK if x.device.type == "cpu" else DEVICE_CHUNK
-    return x.split(max(1, chunk * len(x) // x.numel()))
+    return x.split(max(1, min(chunk * len(x) // x.numel(), len(x) // least)))

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from infotheo.invertibility.evaluation import (
     branch_output,
     evaluation_mode,
+    read_branch,
     read_tensor,
     require_finite,
-    require_module,
     sample_chunks,
 )
 from infotheo.scalars import check_count
@@ -102,7 +102,7 @@ def invert_residual(
     >>> round(float(found.x), 4), bool(found.converged), round(float(found.rate), 2)
     (2.0, True, 0.5)
     """
-    require_module(branch, "branch")
+    read_branch(branch)
     y = read_tensor(y, "y")
     check_count(iterations, "iterations")
     if tolerance is None:
@@ -162,9 +162,13 @@ def _iterate(
     steps = torch.zeros(len(y), dtype=torch.int64, device=y.device)
     history = torch.full((iterations + 1, len(y)), math.nan, dtype=torch.float64, device=y.device)
     history[0] = _lengths(step)
+    travelled = _lengths(x)  # at least |x|, by the triangle inequality
     for count in range(1, iterations + 1):
         residual = history[count - 1, active]
-        going = residual > tolerance * torch.maximum(lengths[active], _lengths(x))
+        travelled[active] += residual
+        going = residual > tolerance * torch.maximum(lengths[active], travelled[active])
+        if not bool(going.all()):  # near the end |x| itself is worth its price
+            going = residual > tolerance * torch.maximum(lengths[active], _lengths(x))
         going &= residual <= BEYOND_HOPE * history[0, active]
         active, x, y, step = _keep(going, active, x, y, step)
         if not len(active):

@@ -365,7 +365,7 @@ def _quantiles(values: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     low, high = ordered[below], ordered[np.ceil(places).astype(int)]
     with np.errstate(invalid="ignore"):
         between = low + share * (high - low)
-    return np.where((share == 0) | (low == high), low, between)
+    return np.where(low == high, low, between)
 
 
 def _device_of(model: nn.Module) -> torch.device:

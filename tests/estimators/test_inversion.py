@@ -313,6 +313,9 @@ def test_what_cannot_be_inverted_is_said_in_a_line():
         invert_residual(layer, y, tolerance=2)
     with pytest.raises(ValueError, match=r"x0 is \(3, 3\) of torch.float64.*expected \(4, 3\)"):
         invert_residual(layer, y, x0=y[:3])
+    mixing = nn.Sequential(layer, nn.BatchNorm1d(3, track_running_stats=False).double())
+    with pytest.raises(ValueError, match="layer '1' .BatchNorm1d. without running statistics"):
+        invert_residual(mixing, y)
     layer.weight.data[0, 0] = math.inf
     with pytest.raises(ValueError, match=r"L\(x\) contains .* in sample 0"):
         invert_residual(layer, y)
