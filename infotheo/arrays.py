@@ -44,6 +44,7 @@ class Samples:
     sample_dim: str = "sample"
     batch_dims: tuple[str, ...] | None = None  # names of the leading dims; None: not xarray
     coords: Mapping[str, Any] = field(default_factory=dict)  # those on leading dims only
+    sample_index: Any = None  # coordinates of the samples, if xarray brought some
 
     @property
     def labelled(self) -> bool:
@@ -100,6 +101,19 @@ class Samples:
             return values if kind is None else self.namespace.astype(values, kind)
         return self.namespace.asarray(to_numpy(values), dtype=kind, device=place)
 
+    def check_beside(self, array: Any, name: str) -> None:
+        """Check that a DataArray has these samples: their dimension, and no other coordinates."""
+        if self.sample_dim not in array.dims:
+            raise ValueError(
+                f"{name} has dimensions {tuple(array.dims)}; expected {self.sample_dim!r}"
+            )
+        own = array.indexes.get(self.sample_dim)
+        if own is not None and self.sample_index is not None and not own.equals(self.sample_index):
+            raise ValueError(
+                f"{name} has other coordinates along {self.sample_dim!r} than the samples; "
+                "expected the same, in the same order"
+            )
+
 
 def is_labelled(array: Any) -> bool:
     """Whether ``array`` is an xarray object, asked without importing xarray."""
@@ -152,6 +166,7 @@ def read_samples(
     """
     batch_dims: tuple[str, ...] | None = None
     coords: dict[str, Any] = {}
+    sample_index = None
     if is_labelled(z):
         if not hasattr(z, "to_dataset") or not hasattr(z, "dims"):
             raise TypeError(
@@ -169,10 +184,11 @@ def read_samples(
         z = z.transpose(..., sample_dim, unit_dim)
         batch_dims = tuple(z.dims[:-2])
         coords = {k: c for k, c in z.coords.items() if set(c.dims) <= set(batch_dims)}
+        sample_index = z.indexes.get(sample_dim)
         z = z.values
     values, namespace = _floating(z, name)
     _check_shape(values.shape, name, minimum)
-    samples = Samples(values, namespace, sample_dim, batch_dims, coords)
+    samples = Samples(values, namespace, sample_dim, batch_dims, coords, sample_index)
     if not all(map(math.isfinite, samples.extent)):
         raise ValueError(f"{name} contains {_first_bad(values)}; expected finite values only")
     return samples
@@ -180,6 +196,8 @@ def read_samples(
 
 def _floating(z: Any, name: str) -> tuple[Array, Any]:
     """Cast to float32 (half precision, bool) or float64 (integers); keep float32 and float64."""
+    if isinstance(z, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; expected all values (drop the masked samples)")
     if not is_torch_array(z):
         z = np.asarray(z)
         if z.dtype.kind not in "fiub":

@@ -64,10 +64,7 @@ def read_classes(labels: Any, samples: Samples, name: str = "labels") -> Classes
     [0, 1, 0]
     """
     if is_labelled(labels):
-        if samples.sample_dim not in labels.dims:
-            raise ValueError(
-                f"{name} has dimensions {tuple(labels.dims)}; expected {samples.sample_dim!r}"
-            )
+        samples.check_beside(labels, name)
         labels = labels.transpose(samples.sample_dim, ...)
     found = to_numpy(labels)
     if found.ndim not in (1, 2) or len(found) != samples.size:
@@ -109,6 +106,8 @@ def read_weights(weights: Any, samples: Samples, name: str = "weights") -> np.nd
     """
     if weights is None:
         return np.full(samples.size, 1.0 / samples.size)
+    if is_labelled(weights):
+        samples.check_beside(weights, name)
     found = to_numpy(weights)
     if found.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {found.dtype}; expected real numbers")
@@ -120,6 +119,8 @@ def read_weights(weights: Any, samples: Samples, name: str = "weights") -> np.nd
     bad = found[~(np.isfinite(found) & (found >= 0))]
     if len(bad):
         raise ValueError(f"{name} contains {bad[0]}; expected finite values >= 0")
+    if found.max(initial=0.0) > 0:
+        found = found / found.max()  # of any scale: their sum cannot overflow
     if found.sum() <= 0:
         raise ValueError(f"{name} sum to {found.sum()}; expected a positive sum")
     return found / found.sum()

@@ -209,6 +209,8 @@ def fano_error_bound(conditional_entropy: Any, classes: int) -> Any:
     0.7325
     """
     classes = check_count(classes, "classes", least=3)
+    if isinstance(conditional_entropy, list | tuple):
+        conditional_entropy = np.asarray(conditional_entropy)
     found = to_numpy(conditional_entropy)
     if found.dtype.kind not in "fiu":
         raise TypeError(f"conditional_entropy has dtype {found.dtype}; expected nats")

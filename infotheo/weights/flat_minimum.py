@@ -156,7 +156,11 @@ def _form(read: Parameters) -> Any:
     restored = read.restore(read.values)
     if isinstance(restored, dict):
         return {key: tuple(part.shape) for key, part in restored.items()}
-    return read.weight_dims or tuple(restored.shape)
+    shape = tuple(restored.shape)
+    if not read.weight_dims:
+        return shape
+    own = shape[-len(read.weight_dims) :]
+    return dict(zip(read.weight_dims, own, strict=True))
 
 
 def _of_matrix(hessian: Any, read: Parameters) -> tuple[Array, Array]:

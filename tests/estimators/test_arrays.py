@@ -68,6 +68,7 @@ BAD_SAMPLES = [
     (np.float64(1), ValueError, r"has shape \(\); expected"),
     (np.array([["a", "b"], ["c", "d"]]), TypeError, "has dtype <U1; expected real numbers"),
     (np.array([[None, 1], [2, 3]]), TypeError, "has dtype object; expected real numbers"),
+    (np.ma.array(Z, mask=Z > 1), TypeError, "is a masked array; expected all values"),
     (np.ones((3, 2)) * 1j, TypeError, "has dtype complex128; expected real numbers"),
     (torch.ones(3, 2) * 1j, TypeError, "has dtype torch.complex64; expected real numbers"),
     (

@@ -63,6 +63,14 @@ def test_agrees_with_counting_tuples(weighted):
         assert about_input.outside == np.mean((Z < -0.9) | (Z > 0.9)) > 0
 
 
+@pytest.mark.parametrize("labels", [None, Y])
+def test_weights_of_tensors(labels):
+    weights = np.arange(60.0)
+    expected = binned_information(Z, labels, bins=5, weights=weights)
+    found = binned_information(torch.tensor(Z), labels, bins=5, weights=torch.tensor(weights))
+    assert float(found.value) == pytest.approx(expected.value, abs=1e-12)
+
+
 def test_out_of_range_values_fall_into_the_end_cells():
     z = np.array([[-5.0], [-1.0], [1.0], [9.0], [0.0], [0.0]])
     found = binned_information(z, bins=3, range=(-1, 1))
@@ -278,6 +286,7 @@ def test_units():
         ({"correction": "miller-madow", "weights": np.ones(60)}, ValueError, "with weights"),
         ({"inputs": np.arange(59)}, ValueError, r"inputs has shape \(59,\); expected \(60,\)"),
         ({"inputs": np.arange(60) / 7}, TypeError, "inputs has dtype float64"),
+        ({"inputs": np.full((60, 1), np.nan)}, ValueError, "inputs contains NaN"),
         ({"units": "bit"}, ValueError, "units is 'bit'; expected one of 'nats', 'bits'"),
     ],
 )

@@ -129,3 +129,13 @@ X, Y = np.random.default_rng(10).normal(size=(2, 20, 1))
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_equal_estimates_in_another_order_of_summation_count_as_equal():
+    """Of two binary variables few values are possible; many shuffles give the very one, rounded."""
+    generator = np.random.default_rng(44)
+    x = generator.integers(0, 2, 20)[:, None].astype(float)
+    y = np.where(generator.random(20) < 0.85, x[:, 0], 1 - x[:, 0])[:, None]
+    found = permutation_test(it.gaussian_information, x, y, seed=0, permutations=999)
+    assert np.sum(found.null > found.value - 1e-9) > np.sum(found.null >= found.value)
+    assert found.p_value == (np.sum(found.null > found.value - 1e-9) + 1) / 1000

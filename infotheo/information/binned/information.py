@@ -209,10 +209,7 @@ def _slices(size: int, step: int) -> list[slice]:
 def _read_inputs(inputs: Any, samples: Samples) -> np.ndarray:
     """Give each distinct input a number; they are integers (sample,) or rows (sample, feature)."""
     if is_labelled(inputs):
-        if samples.sample_dim not in inputs.dims:
-            raise ValueError(
-                f"inputs has dimensions {tuple(inputs.dims)}; expected {samples.sample_dim!r}"
-            )
+        samples.check_beside(inputs, "inputs")
         inputs = inputs.transpose(samples.sample_dim, ...)
     found = to_numpy(inputs)
     if found.ndim not in (1, 2) or len(found) != samples.size:
@@ -222,6 +219,8 @@ def _read_inputs(inputs: Any, samples: Samples) -> np.ndarray:
         )
     if found.dtype.kind not in "fiub" or (found.ndim == 1 and found.dtype.kind == "f"):
         raise TypeError(f"inputs has dtype {found.dtype}; expected integers, or numeric rows")
+    if found.dtype.kind == "f" and np.isnan(found).any():
+        raise ValueError("inputs contains NaN; expected numbers")
     if found.ndim == 1:
         return np.unique(found, return_inverse=True)[1]
     # column by column: ids of prefixes stay small integers, so that nothing can collide

@@ -126,7 +126,7 @@ def symbol_entropies(
         terms = xp.take(xp.asarray(_mass_terms(size), device=device(lengths)), lengths)
     else:
         run = xp.cumulative_sum(xp.astype(fresh, xp.int64)) - 1
-        mass = xp.bincount(run, weights=xp.reshape(xp.take(weights, order), (-1,)))
+        mass = xp.bincount(run, weights=xp.reshape(weights[order], (-1,)))
         terms = mass * xp.log(xp.where(mass > 0, mass, xp.ones_like(mass)))
     ends = xp.searchsorted(starts, row_ends)
     runs = xp.concat([ends[:1], ends[1:] - ends[:-1]])  # (batch,)

@@ -19,6 +19,7 @@ from infotheo.validation import check_choice
 __all__ = ["NoisePer", "NoiseSweep", "read_noise_variance", "unit_dim_among"]
 
 NoisePer = Literal["layer", "unit", "sample"]
+TINY = 1e-300  # the inverse of a smaller variance is not finite
 EXPECTED = {
     "layer": "a number, a sweep (K,), or {batch_sweep}",
     "unit": "({units},), a sweep (K, {units}), or {batch_sweep} (noise_per='unit')",
@@ -110,6 +111,8 @@ def read_noise_variance(
     bad = checked[~(np.isfinite(checked) & (checked > 0))]
     if bad.size:
         raise ValueError(f"{name} contains {bad.flat[0]}; expected positive, finite numbers")
+    if checked.size and float(checked.min()) < TINY:
+        raise ValueError(f"{name} contains {checked.min()}; expected numbers above {TINY}")
     dim, coords = "noise_variance", {}
     if labelled and samples.labelled:
         source = noise_variance if source is None else source
