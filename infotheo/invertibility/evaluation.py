@@ -12,9 +12,9 @@ from torch import Tensor, nn
 __all__ = [
     "branch_output",
     "evaluation_mode",
+    "read_branch",
     "read_tensor",
     "require_finite",
-    "read_branch",
     "require_module",
     "sample_chunks",
 ]
