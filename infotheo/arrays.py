@@ -20,7 +20,17 @@ from array_api_compat import array_namespace, device, is_numpy_array, is_torch_a
 from infotheo.threads import in_threads
 from infotheo.version import package_version
 
-__all__ = ["Array", "FieldNote", "Samples", "is_labelled", "read_samples", "to_numpy", "wrap"]
+__all__ = [
+    "Array",
+    "FieldNote",
+    "Samples",
+    "is_labelled",
+    "provenance",
+    "read_samples",
+    "to_numpy",
+    "with_attrs",
+    "wrap",
+]
 
 EXTENT_BLOCK = 2**20  # values looked at by one thread at a time
 
@@ -273,15 +283,11 @@ def wrap(
     (Mean(value=np.float64(1.0)), 'mean')
     """
     fields: dict[str, Any] = result._asdict()  # type: ignore[attr-defined]
-    provenance = {
-        "estimator": estimator,
-        "settings": json.dumps(dict(settings), sort_keys=True, default=_plain),
-        "infotheo_version": package_version(),
-    }
+    origin = provenance(estimator, settings)
     if not samples.labelled:
         values = (v[()] if isinstance(v, np.ndarray) else v for v in fields.values())
         units = {key: note.units for key, note in notes.items()}
-        return with_attrs(type(result), tuple(values), {**provenance, "units": units})
+        return with_attrs(type(result), tuple(values), {**origin, "units": units})
     import xarray
 
     dims = (*(samples.batch_dims or ()), *extra_dims)
@@ -289,11 +295,26 @@ def wrap(
     for key, value in fields.items():
         if value is None:
             continue
-        attrs = {**notes[key]._asdict(), **provenance}
+        attrs = {**notes[key]._asdict(), **origin}
         data = np.asarray(value)
         variables[key] = (dims[: data.ndim] if data.ndim else (), data, attrs)
     coords = {**samples.coords, **(extra_coords or {})}
-    return xarray.Dataset(variables, coords=coords, attrs=provenance)
+    return xarray.Dataset(variables, coords=coords, attrs=origin)
+
+
+def provenance(estimator: str, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Attributes that say where a result comes from.
+
+    Examples
+    --------
+    >>> provenance("mean", {"k": 3})["settings"]
+    '{"k": 3}'
+    """
+    return {
+        "estimator": estimator,
+        "settings": json.dumps(dict(settings), sort_keys=True, default=_plain),
+        "infotheo_version": package_version(),
+    }
 
 
 def with_attrs(kind: type, values: tuple, attrs: Mapping[str, Any]) -> Any:

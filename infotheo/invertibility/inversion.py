@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from infotheo.arrays import provenance, with_attrs
 from infotheo.invertibility.evaluation import (
     branch_output,
     evaluation_mode,
@@ -116,7 +117,12 @@ def invert_residual(
             _iterate(branch, x, of, iterations, tolerance)
             for x, of in zip(sample_chunks(start), sample_chunks(y), strict=True)
         ]
-    found = Inversion(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
+    settings = {"iterations": iterations, "tolerance": tolerance, "started": x0 is not None}
+    found = with_attrs(
+        Inversion,
+        tuple(torch.cat(fields) for fields in zip(*parts, strict=True)),
+        provenance("invert_residual", settings),
+    )
     failed = int((~found.converged).sum())
     if failed:
         worst = float(found.residual.max())

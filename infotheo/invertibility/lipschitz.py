@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from infotheo.arrays import provenance, with_attrs
 from infotheo.invertibility.blocks import is_residual_block, parts_of, require_sum
 from infotheo.invertibility.evaluation import (
     branch_output,
@@ -142,7 +143,9 @@ def lipschitz_bounds(
     lower, upper_, pairs_, estimate_ = (
         torch.tensor(value, dtype=torch.float64, device=x.device) for value in values
     )
-    return LipschitzBounds(lower, upper_, jacobian, pairs_, estimate_, tuple(walk.layers))
+    settings = {"iterations": iterations, "tolerance": tolerance, "seed": seed}
+    values = (lower, upper_, jacobian, pairs_, estimate_, tuple(walk.layers))
+    return with_attrs(LipschitzBounds, values, provenance("lipschitz_bounds", settings))
 
 
 def _of_jacobian(

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from infotheo.arrays import Array, Samples, read_samples, to_numpy
+from infotheo.arrays import Array, Samples, provenance, read_samples, to_numpy
 from infotheo.information.noise.sweep import unit_dim_among
 from infotheo.information.pair_sums.distances import centred
 from infotheo.validation import check_choice
@@ -139,5 +139,9 @@ def settle_variances(
         dims=(*dims, *swept, *trailing),
         coords=labels,
         name="noise_variance",
-        attrs={"units": "activation^2", "long_name": name.replace("_", " ")},
+        attrs={
+            "units": "activation^2",
+            "long_name": name.replace("_", " "),
+            **provenance(name, coords),
+        },
     )
