@@ -144,8 +144,8 @@ def lipschitz_bounds(
         torch.tensor(value, dtype=torch.float64, device=x.device) for value in values
     )
     settings = {"iterations": iterations, "tolerance": tolerance, "seed": seed}
-    values = (lower, upper_, jacobian, pairs_, estimate_, tuple(walk.layers))
-    return with_attrs(LipschitzBounds, values, provenance("lipschitz_bounds", settings))
+    fields = (lower, upper_, jacobian, pairs_, estimate_, tuple(walk.layers))
+    return with_attrs(LipschitzBounds, fields, provenance("lipschitz_bounds", settings))
 
 
 def _of_jacobian(

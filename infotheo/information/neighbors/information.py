@@ -76,7 +76,8 @@ def neighbor_information(
     standardize
         Divide beforehand by the standard deviation of each side as a whole ("sides") or of each
         unit ("units"). ``None``: the published estimators, which compare distances in x with
-        distances in y, and of units with each other, as they are.
+        distances in y, and of units with each other, as they are: a side a hundred times smaller
+        than the other costs a third of 1.2 nats, without a warning.
     check_trust
         Whether to warn where the estimate cannot be trusted, at a few percent of the cost for large
         samples.
