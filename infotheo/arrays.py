@@ -291,6 +291,7 @@ def wrap(
     import xarray
 
     dims = (*(samples.batch_dims or ()), *extra_dims)
+    _check_names(samples, list(fields), extra_dims)
     variables = {}
     for key, value in fields.items():
         if value is None:
@@ -300,6 +301,17 @@ def wrap(
         variables[key] = (dims[: data.ndim] if data.ndim else (), data, attrs)
     coords = {**samples.coords, **(extra_coords or {})}
     return xarray.Dataset(variables, coords=coords, attrs=origin)
+
+
+def _check_names(samples: Samples, fields: Sequence[str], extra_dims: Sequence[str]) -> None:
+    """Check that what came in does not bear the names of what the result adds."""
+    given = {*(samples.batch_dims or ()), *samples.coords}
+    for name in (*fields, *extra_dims):
+        if name in given:
+            raise ValueError(
+                f"{name!r} names a dimension or coordinate of the samples and a part of the result; "
+                "expected another name (rename it)"
+            )
 
 
 def provenance(estimator: str, settings: Mapping[str, Any]) -> dict[str, str]:

@@ -45,3 +45,14 @@ def test_names_of_weights_are_not_enough():
     weights = xr.DataArray(np.ones((3, 4)), dims=("a", "b"))
     with pytest.raises(ValueError, match="diagonal has"):
         it.flat_minimum_bound(weights, beta=0.1, diagonal=weights[:1, :1])
+
+
+@pytest.mark.parametrize("name", ["noise_variance", "lower"])
+def test_names_of_the_result_are_taken(name):
+    batch = xr.concat([Z, 2 * Z], name)
+    with pytest.raises(
+        ValueError, match=f"'{name}' names a dimension or coordinate of the samples"
+    ):
+        it.pairwise_information(batch, noise_variance=[0.1, 0.2])
+    with pytest.raises(ValueError, match="'value' names a dimension or coordinate"):
+        it.total_correlation(Z.assign_coords(value=3))
