@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, FieldNote, Samples, is_labelled, read_samples, to_numpy, wrap
+from infotheo.arrays import Array, Samples, is_labelled, read_samples, to_numpy
+from infotheo.results import FieldNote, wrap
 from infotheo.scalars import check_count
 
 __all__ = ["PermutationTest", "SubsampleError", "permutation_test", "subsample_error"]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from infotheo.arrays import Array, FieldNote, wrap
+from infotheo.arrays import Array
 from infotheo.critics.bounds import Estimate, PairScores, donsker_varadhan
 from infotheo.critics.critic import Architecture
 from infotheo.critics.fitting import Settings
@@ -16,6 +16,7 @@ from infotheo.critics.held_out import HeldOut, cross_fitted, of_batch, over_batc
 from infotheo.critics.objectives import logistic
 from infotheo.critics.targets import is_one_hot, read_target
 from infotheo.critics.trust import effective_share, warn_if_few_matter
+from infotheo.results import FieldNote, wrap
 from infotheo.scalars import check_count
 from infotheo.validation import Units, nats_per
 

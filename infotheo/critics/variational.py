@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 
-from infotheo.arrays import Array, FieldNote, wrap
+from infotheo.arrays import Array
 from infotheo.critics import bounds
 from infotheo.critics.calibration import Criterion
 from infotheo.critics.critic import Architecture
@@ -17,6 +17,7 @@ from infotheo.critics.held_out import CrossFitted, cross_fitted, of_batch, over_
 from infotheo.critics.objectives import contrastive
 from infotheo.critics.targets import read_target
 from infotheo.critics.trust import effective_share, warn_if_few_matter, warn_if_near
+from infotheo.results import FieldNote, wrap
 from infotheo.scalars import check_count
 from infotheo.validation import Units, check_choice, nats_per
 

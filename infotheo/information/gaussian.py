@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, FieldNote, Samples, to_numpy, wrap
+from infotheo.arrays import Array, Samples, to_numpy
 from infotheo.information.covariance import (
     DependenceWarning,
     centred_columns,
@@ -15,6 +15,7 @@ from infotheo.information.covariance import (
     warn_of_dependence,
 )
 from infotheo.paired import read_paired
+from infotheo.results import FieldNote, wrap
 from infotheo.validation import Units, check_choice, nats_per
 
 __all__ = ["DependenceWarning", "GaussianInformation", "gaussian_information"]

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, FieldNote, Samples, read_samples, to_numpy, wrap
+from infotheo.arrays import Array, Samples, read_samples, to_numpy
 from infotheo.information.shannon import entropy
+from infotheo.results import FieldNote, wrap
 from infotheo.scalars import check_count
 from infotheo.validation import Classes, Units, nats_per, read_classes
 

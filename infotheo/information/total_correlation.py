@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, FieldNote, Samples, read_samples, to_numpy, wrap
+from infotheo.arrays import Array, Samples, read_samples, to_numpy
 from infotheo.information.covariance import (
     centred_columns,
     expected_log_determinant,
@@ -22,6 +22,7 @@ from infotheo.information.neighbors.information import (
 )
 from infotheo.information.neighbors.search import nearest
 from infotheo.information.neighbors.trust import doubts, joint_trial, mostly_repeated
+from infotheo.results import FieldNote, wrap
 from infotheo.validation import Units, check_choice, nats_per
 
 __all__ = ["TotalCorrelation", "total_correlation"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, get_args
 
-from infotheo.arrays import Array, FieldNote, read_samples, wrap
+from infotheo.arrays import Array, read_samples
 from infotheo.information.prediction import read_probabilities
+from infotheo.results import FieldNote, wrap
 from infotheo.validation import check_choice
 
 __all__ = ["PredictionVariance", "prediction_variance"]

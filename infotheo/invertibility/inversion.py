@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from infotheo.arrays import provenance, with_attrs
 from infotheo.invertibility.evaluation import (
     branch_output,
     evaluation_mode,
@@ -18,6 +17,7 @@ from infotheo.invertibility.evaluation import (
     require_finite,
     sample_chunks,
 )
+from infotheo.results import provenance, with_attrs
 from infotheo.scalars import check_count
 from infotheo.validation import check_open_unit
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from infotheo.arrays import provenance, with_attrs
 from infotheo.invertibility.blocks import is_residual_block, parts_of, require_sum
 from infotheo.invertibility.evaluation import (
     branch_output,
@@ -20,6 +19,7 @@ from infotheo.invertibility.evaluation import (
 from infotheo.invertibility.layer_norms import norm_function
 from infotheo.invertibility.pair_quotients import largest_pair_quotient
 from infotheo.invertibility.singular_values import largest_singular_values, linearized
+from infotheo.results import provenance, with_attrs
 from infotheo.scalars import check_count
 from infotheo.validation import check_open_unit
 

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, FieldNote, Samples, is_labelled, read_samples, to_numpy, wrap
+from infotheo.arrays import Array, Samples, is_labelled, read_samples, to_numpy
 from infotheo.paired import check_leading
+from infotheo.results import FieldNote, wrap
 from infotheo.validation import read_classes
 
 __all__ = ["Margins", "margins"]

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, FieldNote, Samples, is_labelled, read_samples, to_numpy, wrap
+from infotheo.arrays import Array, Samples, is_labelled, read_samples, to_numpy
 from infotheo.paired import check_leading
+from infotheo.results import FieldNote, wrap
 from infotheo.validation import Units, nats_per
 from infotheo.weights.logarithm import log_or_minus_infinity
 

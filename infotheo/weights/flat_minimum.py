@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, FieldNote, is_labelled, read_samples, to_numpy, wrap
+from infotheo.arrays import Array, is_labelled, read_samples, to_numpy
+from infotheo.results import FieldNote, wrap
 from infotheo.scalars import check_number
 from infotheo.validation import Units, nats_per
 from infotheo.weights.logarithm import log_or_minus_infinity

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from infotheo.arrays import Array, FieldNote, to_numpy, wrap
+from infotheo.arrays import Array, to_numpy
+from infotheo.results import FieldNote, wrap
 from infotheo.validation import Units, nats_per
 from infotheo.weights.parameters import Parameters, read_parameters
 

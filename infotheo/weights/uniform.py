@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, FieldNote, wrap
+from infotheo.arrays import Array
+from infotheo.results import FieldNote, wrap
 from infotheo.scalars import check_count, check_number
 from infotheo.validation import Units, nats_per
 from infotheo.weights.information import read_alpha

@@ -13,13 +13,14 @@ import torch
 import xarray as xr
 
 import infotheo
-from infotheo.arrays import FieldNote, read_samples, to_numpy, wrap
+from infotheo.arrays import read_samples, to_numpy
 from infotheo.information.binned.information import binned_information
 from infotheo.information.noise.likelihood import likelihood_noise_variance
 from infotheo.information.noise.variance import relative_noise_variance
 from infotheo.information.pairwise.bounds import mixture_entropy, pairwise_information
 from infotheo.information.prediction import prediction_information
 from infotheo.representation.characteristics import characteristics
+from infotheo.results import FieldNote, wrap
 
 pytestmark = pytest.mark.filterwarnings("ignore::infotheo.SaturationWarning")
 

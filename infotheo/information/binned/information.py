@@ -10,10 +10,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from array_api_compat import device, is_numpy_array
 
-from infotheo.arrays import Array, FieldNote, Samples, is_labelled, read_samples, to_numpy, wrap
+from infotheo.arrays import Array, Samples, is_labelled, read_samples, to_numpy
 from infotheo.information.binned.cells import Cells, read_cells
 from infotheo.information.binned.symbols import Symbols, row_encoder, symbol_entropies
 from infotheo.information.shannon import entropy
+from infotheo.results import FieldNote, wrap
 from infotheo.threads import in_threads, worker_count
 from infotheo.validation import Units, check_choice, nats_per, read_classes, read_weights
 

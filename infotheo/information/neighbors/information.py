@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, FieldNote, read_samples, to_numpy, wrap
+from infotheo.arrays import Array, read_samples, to_numpy
 from infotheo.information.neighbors.search import Nearest, count_near, nearest
 from infotheo.information.neighbors.trust import (
     NeighborTrustWarning,
@@ -25,6 +25,7 @@ from infotheo.information.neighbors.trust import (
 )
 from infotheo.information.shannon import entropy
 from infotheo.paired import read_paired
+from infotheo.results import FieldNote, wrap
 from infotheo.validation import Classes, Units, check_choice, nats_per, read_classes
 
 __all__ = [

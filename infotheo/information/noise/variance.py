@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from infotheo.arrays import Array, Samples, provenance, read_samples, to_numpy
+from infotheo.arrays import Array, Samples, read_samples, to_numpy
 from infotheo.information.noise.sweep import unit_dim_among
 from infotheo.information.pair_sums.distances import centred
+from infotheo.results import provenance
 from infotheo.validation import check_choice
 
 __all__ = ["relative_noise_variance", "settle_variances"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from infotheo.arrays import Array, FieldNote, read_samples, wrap
+from infotheo.arrays import Array, read_samples
 from infotheo.information.noise.sweep import NoisePer, read_noise_variance
 from infotheo.information.pairwise.mixture import Mixture
 from infotheo.information.pairwise.per_sample_noise import SampleNoiseMixture
@@ -21,6 +21,7 @@ from infotheo.information.pairwise.result import (
 )
 from infotheo.information.pairwise.unit_noise import UnitNoiseMixture
 from infotheo.information.shannon import entropy
+from infotheo.results import FieldNote, wrap
 from infotheo.validation import Units, check_open_unit, nats_per, read_classes, read_weights
 
 __all__ = [

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, FieldNote, read_samples, wrap
+from infotheo.arrays import Array, read_samples
 from infotheo.information.noise.sweep import NoisePer, NoiseSweep, read_noise_variance
 from infotheo.information.pairwise.sampling import sampled_information
 from infotheo.information.shannon import entropy
+from infotheo.results import FieldNote, wrap
 from infotheo.validation import Units, nats_per, read_classes, read_weights
 
 __all__ = [

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, FieldNote, Samples, to_numpy, wrap
+from infotheo.arrays import Array, Samples, to_numpy
 from infotheo.information.noise.sweep import NoiseSweep
+from infotheo.results import FieldNote, wrap
 from infotheo.validation import Units, nats_per
 
 __all__ = ["PairwiseInformation", "SaturationWarning", "described", "is_saturated"]
