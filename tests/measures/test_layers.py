@@ -1,5 +1,6 @@
 """Measures of a study: names, agreement with the estimators, replicas that diverged."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -10,14 +11,9 @@ from infotheo.information.binned.information import binned_information
 from infotheo.information.noise.variance import relative_noise_variance
 from infotheo.information.pairwise.bounds import SaturationWarning, pairwise_information
 from infotheo.information.prediction import irrelevant_information, prediction_information
-from infotheo.measures import (
-    binned,
-    characteristics,
-    measure_finite,
-    measures,
-    pairwise,
-    prediction,
-)
+from infotheo.measures import measure_finite, measures
+from infotheo.measures.layers import binned, characteristics, pairwise
+from infotheo.measures.predictions import error, prediction
 from infotheo.representation.characteristics import characteristics as of_representation
 
 SEEDS = [4, 7, 9]
@@ -56,7 +52,13 @@ SETTINGS = {
     "binned": {"bins": 2},
     "characteristics": {},
     "prediction": {},
+    "error": {},
 }
+OF_ROWS = [
+    name
+    for name, measure in measures.items()
+    if next(iter(inspect.signature(measure).parameters)) != "network"
+]
 
 
 def test_pairwise_names_dimensions_and_values(activations):
@@ -120,6 +122,7 @@ def test_binned_names_and_values(activations):
         "binned_input_ceiling",
         "binned_label",
         "binned_label_ceiling",
+        "binned_outside",
     }
     assert found["binned_input"].dims == ("seed",)
     assert found["seed"].values.tolist() == SEEDS
@@ -178,9 +181,9 @@ def test_prediction_names_and_values(logits):
     )
 
 
-@pytest.mark.parametrize("name", measures)
+@pytest.mark.parametrize("name", OF_ROWS)
 def test_diverged_replica_has_no_measure_and_leaves_the_others(name, activations, logits):
-    values = logits if name == "prediction" else activations
+    values = logits if name in ("prediction", "error") else activations
     whole = measure_finite(measures[name], values, SETTINGS[name])
     spoiled = values.copy(deep=True)
     spoiled[1, 5, 2] = np.nan
@@ -200,16 +203,16 @@ def test_diverged_replica_has_no_measure_and_leaves_the_others(name, activations
             np.testing.assert_allclose(found[variable], whole[variable])
 
 
-@pytest.mark.parametrize("name", measures)
+@pytest.mark.parametrize("name", OF_ROWS)
 def test_nothing_but_diverged_replicas(name, activations):
     found = measure_finite(measures[name], activations * np.nan, SETTINGS[name])
     assert found["seed"].values.tolist() == SEEDS
     assert not found.data_vars
 
 
-@pytest.mark.parametrize("name", measures)
+@pytest.mark.parametrize("name", OF_ROWS)
 def test_a_replica_is_measured_as_if_it_were_alone(name, activations, logits):
-    values = logits if name == "prediction" else activations
+    values = logits if name in ("prediction", "error") else activations
     whole = measure_finite(measures[name], values, SETTINGS[name])
     alone = measure_finite(measures[name], values.sel(seed=[9]), SETTINGS[name])
     for variable, own in alone.data_vars.items():
@@ -260,3 +263,62 @@ def test_the_order_of_the_chernoff_divergence_is_a_setting(activations):
     np.testing.assert_allclose(found["pairwise_input_lower@noise_variance"], alone["lower"])
     half = pairwise(activations, noise_variance=[0.1])["pairwise_input_lower@noise_variance"]
     assert bool((alone["lower"].values < half.values).all())
+
+
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_leading_dimensions_come_back_as_they_were(name, activations, logits):
+    values = logits if name in ("prediction", "error") else activations
+    later = values * 2
+    later[1] = np.nan  # one network diverged on the way
+    both = xr.concat([values, later], "epoch").assign_coords(
+        epoch=[0.0, 3.0], step=("epoch", [0, 9])
+    )
+    found = measure_finite(measures[name], both.transpose("seed", "epoch", ...), SETTINGS[name])
+    for moment, own in enumerate((values, later)):
+        alone = measure_finite(measures[name], own, SETTINGS[name])
+        for variable in alone.data_vars:
+            together = found[variable]
+            if "seed" in together.dims:
+                assert together.dims[:2] == ("seed", "epoch")
+                together = together.isel(epoch=moment)
+            np.testing.assert_allclose(together, alone[variable], rtol=1e-10, err_msg=variable)
+    assert found["epoch"].values.tolist() == [0, 3]
+    assert found["step"].values.tolist() == [0, 9]
+    assert found["seed"].values.tolist() == SEEDS
+
+
+def test_bins_span_the_range_over_training_where_it_is_known(activations):
+    low = xr.DataArray([-1.0, 0.0, 0.0], dims="seed")
+    high = xr.DataArray([2.0, 40.0, 40.0], dims="seed")
+    known = activations.assign_coords(smallest=low, largest=high)
+    found = binned(known, bins=7)
+    for index in range(3):
+        ends = (float(low[index]), float(high[index]))
+        alone = binned_information(activations.values[index], bins=7, range=ends)
+        np.testing.assert_allclose(found["binned_input"][index], alone.value)
+        np.testing.assert_allclose(found["binned_outside"][index], alone.outside)
+    stated = binned(known, bins=7, range=[-1.0, 2.0])
+    assert float(stated["binned_outside"][2]) > 0
+    assert (stated["binned_input"] != found["binned_input"]).any()
+
+
+def test_edges_of_the_papers_have_a_cell_for_one_itself():
+    values = labelled(np.linspace(-1, 1, 24)[None, :, None] * np.ones((3, 1, 1)))
+    found = binned(values, edges="information-plane")
+    alone = binned_information(values.values[0], edges=[*np.linspace(-1, 1, 30), np.inf])
+    np.testing.assert_allclose(found["binned_input"], alone.value)
+    saturated = labelled(np.where(np.arange(24) % 2, 1.0, 0.97)[None, :, None].repeat(3, 0))
+    apart = binned(saturated, edges="information-plane")["binned_input"]
+    np.testing.assert_allclose(apart, np.log(2))
+    np.testing.assert_allclose(binned(saturated, range=[-1.0, 1.0])["binned_input"], 0, atol=1e-12)
+
+
+def test_error_is_what_torch_says(logits):
+    torch = pytest.importorskip("torch")
+    found = error(logits)
+    for index in range(3):
+        own = torch.tensor(logits.values[index])
+        loss = torch.nn.functional.cross_entropy(own, torch.tensor(LABELS))
+        np.testing.assert_allclose(found["cross_entropy"][index], float(loss), rtol=1e-12)
+        wrong = (own.argmax(-1) != torch.tensor(LABELS)).double().mean()
+        np.testing.assert_allclose(found["error"][index], float(wrong))

@@ -1,14 +1,9 @@
-"""Measures of a study by name: functions of labelled activations, or of logits.
-
-The first parameter says what a measure looks at: ``activations`` (seed, sample, unit) of a layer
-or ``logits`` (seed, sample, unit) of the test samples, both with coordinate ``class``; the others
-are settings. The result has one variable for each quantity, over seed and at most one sweep.
-"""
+"""Measures of a layer's activations (seed, sample, unit) with coordinate ``class``."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,10 +12,12 @@ import xarray as xr
 from infotheo.information.binned.information import binned_information
 from infotheo.information.noise.variance import relative_noise_variance as variance_at_fraction
 from infotheo.information.pairwise.bounds import SaturationWarning, input_and_label_information
-from infotheo.information.prediction import irrelevant_information, prediction_information
 from infotheo.representation.characteristics import (
     characteristics as representation_characteristics,
 )
+
+# 30 edges, hence 29 cells, and one more for values of exactly 1.
+INFORMATION_PLANE_EDGES = (*np.linspace(-1, 1, 30), np.inf)
 
 
 def pairwise(
@@ -65,22 +62,53 @@ def binned(
     activations: xr.DataArray,
     *,
     bins: int = 30,
+    range: Sequence[float] | None = None,
     bin_width: float | None = None,
+    edges: Literal["information-plane"] | None = None,
     correction: Literal["miller-madow"] | None = None,
 ) -> xr.Dataset:
-    """Binned information about input and label, nats; bins span each network's own range."""
+    """Binned information about input and label, nats.
+
+    ``bins`` equal cells span ``range``, or each network's own one: over all of training where
+    that is known, from coordinates ``smallest`` and ``largest`` of ``activations``. Instead of
+    them, cells of ``bin_width``, or the ``edges`` of the information-plane papers' code: 29 cells
+    over [-1, 1] and one for +1 itself.
+    """
+    cells: dict[str, Any] = {"bins": bins}
+    if edges is not None:
+        cells = {"edges": INFORMATION_PLANE_EDGES}
+    elif bin_width is not None:
+        cells = {"bin_width": bin_width}
     truth = {"input": None, "label": activations["class"].values}
-    cells: dict[str, Any] = {"bins": bins} if bin_width is None else {"bin_width": bin_width}
     found: dict[str, xr.DataArray] = {}
     for target, labels in truth.items():
-        # one network at a time: the range of the bins is none of its neighbours' business
+        # the range of the bins is none of another network's business
         networks = [
-            binned_information(network, labels, **cells, correction=correction)
-            for _, network in activations.groupby("seed", squeeze=False)
+            binned_information(own, labels, **cells, **ends, correction=correction)
+            for own, ends in _with_ends(activations, range, own="bins" in cells)
         ]
-        whole = xr.concat(networks, "seed", join="exact", data_vars="minimal")
+        whole = xr.concat(networks, "seed", join="exact", data_vars="minimal", coords="minimal")
+        whole = whole.reindex(seed=activations["seed"].values)
         found |= {f"binned_{target}": whole["value"], f"binned_{target}_ceiling": whole["ceiling"]}
+    found["binned_outside"] = whole["outside"]
     return xr.Dataset(found)
+
+
+def _with_ends(
+    activations: xr.DataArray, ends: Sequence[float] | None, own: bool
+) -> Iterator[tuple[xr.DataArray, dict[str, tuple[float, float]]]]:
+    """Pairs of networks and the range that they are binned over; nothing: their cells say it."""
+    if not own or ends is not None:
+        yield activations, {} if ends is None else {"range": tuple(ends)}
+    elif "smallest" in activations.coords:
+        pairs = np.stack([activations["smallest"].values, activations["largest"].values])
+        for low, high in np.unique(pairs, axis=1).T:
+            chosen = (pairs[0] == low) & (pairs[1] == high)
+            # a layer that is constant all the time has no range: one cell
+            yield activations[chosen], {"range": (low, high)} if low < high else {}
+    else:
+        for _, network in activations.groupby("seed", squeeze=False):
+            yield network, {}
 
 
 def characteristics(activations: xr.DataArray, *, positive_only: bool = True) -> xr.Dataset:
@@ -93,34 +121,3 @@ def characteristics(activations: xr.DataArray, *, positive_only: bool = True) ->
     found = representation_characteristics(activations, labels, positive_only=positive_only)
     variance = activations.astype("float64").var("sample").mean("unit")
     return found.assign(log_variance=np.log(variance.where(variance > 0)))
-
-
-def prediction(logits: xr.DataArray) -> xr.Dataset:
-    """Information of the prediction about input and label, and what is irrelevant, nats."""
-    labels = logits["class"].values
-    return xr.Dataset(
-        {
-            "prediction_input": prediction_information(logits, logits=True)["value"],
-            "prediction_label": prediction_information(logits, labels, logits=True)["value"],
-            "prediction_irrelevant": irrelevant_information(logits, labels, logits=True)["value"],
-        }
-    )
-
-
-measures: dict[str, Callable[..., xr.Dataset]] = {
-    "pairwise": pairwise,
-    "binned": binned,
-    "characteristics": characteristics,
-    "prediction": prediction,
-}
-
-
-def measure_finite(
-    measure: Callable[..., xr.Dataset], values: xr.DataArray, settings: Mapping[str, Any]
-) -> xr.Dataset:
-    """Measure the replicas that are finite; those that diverged get NaN in every variable."""
-    diverged = (~xr.apply_ufunc(np.isfinite, values)).any(["sample", "unit"])
-    if bool(diverged.all()):
-        return xr.Dataset(coords={"seed": values["seed"]})
-    found = measure(values.sel(seed=values["seed"][~diverged]), **settings)
-    return found.reindex(seed=values["seed"].values) if "seed" in found.dims else found
