@@ -2,5 +2,6 @@
 
 from infotheo.data.digits import digits
 from infotheo.data.mnist import mnist
+from infotheo.data.twelve_bit import twelve_bit
 
-datasets = {"digits": digits, "mnist": mnist}
+datasets = {"digits": digits, "mnist": mnist, "twelve_bit": twelve_bit}
