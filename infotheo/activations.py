@@ -11,6 +11,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from infotheo.evaluation import device_of, evaluation_mode, inputs_and_labels
 from infotheo.networks.layers import require_layers
 from infotheo.version import package_version
 
@@ -65,7 +66,7 @@ def dump_activations(
     require_layers(model, layers)
     if not layers:
         raise ValueError("layers: found none, expected at least one name")
-    where = torch.device(device) if device is not None else _device_of(model)
+    where = torch.device(device) if device is not None else device_of(model)
     recorded: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
     current: dict[str, Any] = {}
     hooks = [
@@ -75,12 +76,10 @@ def dump_activations(
         for layer in layers
     ]
     labels: list[np.ndarray] = []
-    modes = [(module, module.training) for module in model.modules()]  # some may be frozen
-    model.eval()
     try:
-        with torch.no_grad():
+        with evaluation_mode(model):
             for batch in batches:
-                inputs, own_labels = _inputs_and_labels(batch)
+                inputs, own_labels = inputs_and_labels(batch, "batches")
                 current.clear()
                 model(inputs.to(where))
                 for layer in layers:
@@ -90,8 +89,6 @@ def dump_activations(
     finally:
         for hook in hooks:
             hook.remove()
-        for module, training in modes:
-            module.training = training
     if not recorded[layers[0]]:
         raise ValueError("batches: found none, expected at least one batch")
     return xr.Dataset(
@@ -106,16 +103,6 @@ def dump_activations(
         {"class": ("sample", np.concatenate(labels))} if labels else None,
         {"infotheo_version": package_version()},
     )
-
-
-def _inputs_and_labels(batch: Any) -> tuple[Any, Any]:
-    if not isinstance(batch, tuple | list):
-        return batch, None
-    if not 1 <= len(batch) <= 2:
-        raise ValueError(
-            f"batches: found a batch of {len(batch)} parts, expected inputs, or inputs and labels"
-        )
-    return batch[0], batch[1] if len(batch) == 2 else None
 
 
 def _copy(output: Any) -> Any:
@@ -133,8 +120,3 @@ def _rows(output: Any, layer: str, samples: int, dtype: str) -> np.ndarray:
     # NumPy has no bfloat16
     held = rows if rows.dtype == torch.float64 else rows.float()
     return held.numpy().astype(dtype, copy=False)
-
-
-def _device_of(model: nn.Module) -> torch.device:
-    first = next(model.parameters(), None)
-    return first.device if first is not None else torch.device("cpu")

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from infotheo.invertibility.evaluation import (
+from infotheo.evaluation import evaluation_mode
+from infotheo.invertibility.inputs import (
     branch_output,
-    evaluation_mode,
     read_branch,
     read_tensor,
     require_finite,

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from infotheo.evaluation import evaluation_mode
 from infotheo.invertibility.blocks import is_residual_block, parts_of, require_sum
-from infotheo.invertibility.evaluation import (
+from infotheo.invertibility.inputs import (
     branch_output,
-    evaluation_mode,
     read_branch,
     read_tensor,
     require_finite,

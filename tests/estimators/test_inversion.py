@@ -246,7 +246,7 @@ def test_cost_is_one_pass_a_step_and_none_for_the_finished(monkeypatch):
     # 0.1^12 and 0.5^40: the first iterate has the residual |L(y)| already
     assert 11 <= int(found.iterations[1]) <= 13
     assert 38 <= int(found.iterations[2]) <= 40
-    monkeypatch.setattr("infotheo.invertibility.evaluation.HOST_CHUNK", 3)
+    monkeypatch.setattr("infotheo.invertibility.inputs.HOST_CHUNK", 3)
     parts = invert_residual(branch, y, iterations=50)
     for of_all, of_parts in zip(found, parts, strict=True):
         torch.testing.assert_close(of_all, of_parts, rtol=1e-12, atol=1e-15, equal_nan=True)

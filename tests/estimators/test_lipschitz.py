@@ -460,7 +460,7 @@ def test_parts_of_the_sample_change_no_value(monkeypatch):
     branch = made(residual_branch)
     x = normal(7, 4, 6, 6)
     whole = lipschitz_bounds(branch, x, iterations=40)
-    monkeypatch.setattr("infotheo.invertibility.evaluation.HOST_CHUNK", 2 * 4 * 6 * 6)
+    monkeypatch.setattr("infotheo.invertibility.inputs.HOST_CHUNK", 2 * 4 * 6 * 6)
     parts = lipschitz_bounds(branch, x, iterations=40)
     assert float(parts.pairs) == pytest.approx(float(whole.pairs), rel=1e-12)
     # other starts: as far as 40 steps in 144 dimensions settle

@@ -1,17 +1,13 @@
-"""What the measures of residual branches run on: tensors of samples, modules in evaluation mode."""
+"""What residual branches are measured on: modules and tensors of samples, checked, in parts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 __all__ = [
     "branch_output",
-    "evaluation_mode",
     "read_branch",
     "read_tensor",
     "require_finite",
@@ -21,29 +17,6 @@ __all__ = [
 
 HOST_CHUNK = 2**18  # numbers: 1 MiB of float32 stays near the cache
 DEVICE_CHUNK = 2**23  # 32 MiB fills an accelerator
-
-
-@contextmanager
-def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Put a module into evaluation mode, without gradients, and leave every part as it was.
-
-    Examples
-    --------
-    >>> layer = nn.Dropout()
-    >>> with evaluation_mode(layer):
-    ...     layer.training
-    False
-    >>> layer.training
-    True
-    """
-    modes = [(part, part.training) for part in module.modules()]  # some may be frozen
-    module.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for part, training in modes:
-            part.training = training
 
 
 def require_module(module: Any, name: str) -> nn.Module:
@@ -146,6 +119,7 @@ def sample_chunks(x: Tensor, *, least: int = 1) -> tuple[Tensor, ...]:
 
     Examples
     --------
+    >>> import torch
     >>> [len(part) for part in sample_chunks(torch.ones(5, 2**17))]
     [2, 2, 1]
     """

@@ -1,0 +1,69 @@
+"""How a torch module is measured: in evaluation mode, on its own device, batch after batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+__all__ = ["device_of", "evaluation_mode", "inputs_and_labels"]
+
+
+@contextmanager
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode, without gradients, and leave every part as it was.
+
+    Examples
+    --------
+    >>> layer = nn.Dropout()
+    >>> with evaluation_mode(layer):
+    ...     layer.training
+    False
+    >>> layer.training
+    True
+    """
+    modes = [(part, part.training) for part in module.modules()]  # some may be frozen
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Where a module's parameters are; the host if it has none.
+
+    Examples
+    --------
+    >>> device_of(nn.ReLU())
+    device(type='cpu')
+    """
+    first = next(module.parameters(), None)
+    return first.device if first is not None else torch.device("cpu")
+
+
+def inputs_and_labels(batch: Any, name: str) -> tuple[Any, Any]:
+    """Split a batch as a data loader gives it: inputs, or inputs and labels (else None).
+
+    Raises
+    ------
+    ValueError
+        If it has more than two parts, or none.
+
+    Examples
+    --------
+    >>> inputs_and_labels(["x", "y"], "batches"), inputs_and_labels("x", "batches")
+    (('x', 'y'), ('x', None))
+    """
+    if not isinstance(batch, tuple | list):
+        return batch, None
+    if not 1 <= len(batch) <= 2:
+        raise ValueError(
+            f"{name}: found a batch of {len(batch)} parts, expected inputs, or inputs and labels"
+        )
+    return batch[0], batch[1] if len(batch) == 2 else None

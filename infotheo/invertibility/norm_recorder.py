@@ -1,0 +1,106 @@
+"""Hooks that keep the norms of what passes through residual blocks, never the activations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from infotheo.invertibility.taps import Reference, Tap
+
+__all__ = ["NormRecorder"]
+
+
+class NormRecorder:
+    """Hooks that keep each sample's norms of x and L(x), never the activations."""
+
+    def __init__(self, taps: Sequence[Tap], reference: Reference) -> None:
+        self.taps = taps
+        self.reference = reference
+        self.same_shape = [True] * len(taps)
+        self._now: dict[tuple[int, str], tuple[Tensor, torch.Size]] = {}
+        self._norms: list[list[np.ndarray]] = [[] for _ in taps]  # (2, sample) for each batch
+        self._hooks: list[Any] = []
+
+    def __enter__(self) -> None:
+        for index, tap in enumerate(self.taps):
+            if tap.shortcut is None:
+                keep = self._keep(index, "x")
+                self._hooks.append(
+                    tap.block.register_forward_pre_hook(
+                        lambda module, arguments, keep=keep: keep(
+                            arguments[0] if arguments else None
+                        )
+                    )
+                )
+            else:
+                self._hooks.append(self._on_output(tap.shortcut, self._keep(index, "x")))
+            self._hooks.append(self._on_output(tap.branch, self._keep(index, "L(x)")))
+
+    def __exit__(self, *exception: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    @staticmethod
+    def _on_output(module: nn.Module, keep: Callable[[Any], None]) -> Any:
+        return module.register_forward_hook(lambda module, arguments, output: keep(output))
+
+    def _keep(self, index: int, what: str) -> Callable[[Any], None]:
+        name = self.taps[index].name
+
+        def keep(value: Any) -> None:
+            # at once: a later layer may work in place
+            if (index, what) in self._now:
+                raise ValueError(
+                    f"block {name!r}: {what} was computed twice in one pass; expected once"
+                )
+            if not isinstance(value, Tensor) or value.ndim < 2:
+                found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+                raise ValueError(f"block {name!r}: expected one tensor as {what}, found {found}")
+            norms = torch.linalg.vector_norm(value.flatten(1), dim=1, dtype=torch.float64)
+            self._now[index, what] = (norms, value.shape)
+
+        return keep
+
+    def settle(self, samples: int) -> None:
+        """Take one batch's norms to the host."""
+        for index, tap in enumerate(self.taps):
+            pair = []
+            for what in ("x", "L(x)"):
+                if (index, what) not in self._now:
+                    raise ValueError(f"block {tap.name!r}: {what} was not computed by the model")
+                norms, shape = self._now[index, what]
+                found = norms.cpu().numpy()
+                if len(found) != samples:
+                    raise ValueError(
+                        f"block {tap.name!r}: expected {what} with {samples} samples first, found "
+                        f"shape {tuple(shape)}"
+                    )
+                if not np.all(np.isfinite(found)):
+                    sample = int(np.argmin(np.isfinite(found)))
+                    raise ValueError(
+                        f"block {tap.name!r}: |{what}| is {found[sample]} in sample {sample}; "
+                        "expected finite weights and activations"
+                    )
+                pair.append(found)
+            shapes = [self._now[index, what][1] for what in ("x", "L(x)")]
+            if shapes[0] != shapes[1]:
+                if self.reference == "shortcut":
+                    raise ValueError(
+                        f"block {tap.name!r}: the shortcut puts out {tuple(shapes[0])}, the branch "
+                        f"{tuple(shapes[1])}; expected the same shape, as they are to be added"
+                    )
+                self.same_shape[index] = False
+            self._norms[index].append(np.stack(pair))
+        self._now.clear()
+
+    def ratios(self) -> np.ndarray:
+        """Return |L(x)| / |x| (block, sample): infinite or NaN where |x| is 0."""
+        if not self._norms[0]:
+            raise ValueError("x: found no batch, expected at least one")
+        norms = np.stack([np.concatenate(parts, axis=1) for parts in self._norms], axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return norms[1] / norms[0]

@@ -1,0 +1,94 @@
+"""Where the norms of a residual block are read: at which modules of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from torch import nn
+
+from infotheo.invertibility.blocks import is_residual_block, parts_of
+
+__all__ = ["Reference", "Tap", "find_taps"]
+
+Reference = Literal["input", "shortcut"]
+
+
+class Tap(NamedTuple):
+    """Where one block's two norms are read."""
+
+    name: str
+    block: nn.Module  # its first input is x, unless there is a shortcut
+    branch: nn.Module  # its output is L(x)
+    shortcut: nn.Module | None  # its output is x
+
+
+def find_taps(
+    model: nn.Module,
+    branches: Sequence[str] | Mapping[str, str] | None,
+    shortcuts: Mapping[str, str] | None,
+    reference: Reference,
+) -> list[Tap]:
+    """Find the blocks that are meant.
+
+    Parameters
+    ----------
+    model, branches, shortcuts, reference
+        As in :func:`~infotheo.residual_norms`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a name is not in the model, or there is no block; the message names the argument.
+    """
+    modules = dict(model.named_modules())
+
+    def named(name: Any, argument: str) -> nn.Module:
+        if name not in modules:
+            raise ValueError(
+                f"{argument}: {name!r} is not in the model; its modules: "
+                f"{', '.join(filter(None, modules))}"
+            )
+        return modules[name]
+
+    def inner(block: str, part: str, argument: str) -> nn.Module:
+        return named(f"{block}.{part}" if block else part, argument)
+
+    def by_itself(name: str, block: nn.Module) -> Tap:
+        parts = parts_of(block)
+        return Tap(name, block, parts.branch, parts.shortcut)
+
+    if isinstance(branches, str):
+        raise TypeError(f"branches is the string {branches!r}; expected a sequence of names")
+    if shortcuts is not None and not isinstance(branches, Mapping):
+        raise ValueError("shortcuts need branches as a mapping of blocks to their branch's end")
+    if branches is None:
+        taps = [by_itself(name, part) for name, part in modules.items() if is_residual_block(part)]
+        if not taps:
+            raise ValueError(
+                "model has no residual block (a module with a module 'branch'); name its branches"
+            )
+    elif isinstance(branches, Mapping):
+        strangers = [name for name in shortcuts or {} if name not in branches]
+        if strangers:
+            raise ValueError(f"shortcuts: {strangers[0]!r} is not among the blocks of branches")
+        taps = [
+            Tap(
+                block,
+                named(block, "branches"),
+                inner(block, end, "branches"),
+                inner(block, shortcuts[block], "shortcuts")
+                if shortcuts and block in shortcuts
+                else None,
+            )
+            for block, end in branches.items()
+        ]
+    else:
+        taps = []
+        for name in branches:
+            part = named(name, "branches")
+            found = is_residual_block(part)
+            taps.append(by_itself(name, part) if found else Tap(name, part, part, None))
+    if not taps:
+        raise ValueError("branches: found none, expected at least one name")
+    return [tap._replace(shortcut=None) for tap in taps] if reference == "input" else taps
