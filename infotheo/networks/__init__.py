@@ -1,7 +1,8 @@
 """Networks by name: a function of the sample's shape and the number of classes."""
 
 from infotheo.networks.mlp import multilayer_perceptron
+from infotheo.networks.resnet import residual_network
 
-networks = {"mlp": multilayer_perceptron}
+networks = {"mlp": multilayer_perceptron, "resnet": residual_network}
 
-__all__ = ["multilayer_perceptron", "networks"]
+__all__ = ["multilayer_perceptron", "networks", "residual_network"]
