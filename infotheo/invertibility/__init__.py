@@ -7,7 +7,8 @@ Lipschitz constant, and an inversion.
 
 from infotheo.invertibility.inversion import Inversion, InversionWarning, invert_residual
 from infotheo.invertibility.layer_norms import layer_norms
-from infotheo.invertibility.lipschitz import LayerBound, LipschitzBounds, lipschitz_bounds
+from infotheo.invertibility.layer_walk import LayerBound
+from infotheo.invertibility.lipschitz import LipschitzBounds, lipschitz_bounds
 from infotheo.invertibility.residual_norms import ZeroNormWarning, residual_norms
 
 __all__ = [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 __all__ = [
     "branch_output",
+    "branch_outputs",
     "read_branch",
     "read_tensor",
     "require_finite",
@@ -112,6 +114,19 @@ def branch_output(branch: nn.Module, x: Tensor) -> Tensor:
     return output
 
 
+def branch_outputs(branch: nn.Module, x: Tensor) -> Tensor:
+    """Run L on all samples, part by part.
+
+    Raises
+    ------
+    ValueError
+        If it does not put out a row for each sample, or a value is not finite.
+    """
+    outputs = torch.cat([branch_output(branch, part) for part in sample_chunks(x)])
+    require_finite(outputs, "L(x)")
+    return outputs
+
+
 def sample_chunks(x: Tensor, *, least: int = 1) -> tuple[Tensor, ...]:
     """Split a tensor of samples into parts that are worth a pass through a branch of their own.
 
@@ -119,7 +134,6 @@ def sample_chunks(x: Tensor, *, least: int = 1) -> tuple[Tensor, ...]:
 
     Examples
     --------
-    >>> import torch
     >>> [len(part) for part in sample_chunks(torch.ones(5, 2**17))]
     [2, 2, 1]
     """

@@ -21,7 +21,7 @@ from infotheo.results import provenance, with_attrs
 from infotheo.scalars import check_count
 from infotheo.validation import check_open_unit
 
-__all__ = ["Inversion", "InversionWarning", "invert_residual"]
+__all__ = ["Inversion", "InversionWarning", "invert_residual", "iterate"]
 
 BEYOND_HOPE = 1e6  # a residual so many times the first one is not waited for
 RATE_STEPS = 5  # the last ones: the first mix all directions
@@ -113,16 +113,9 @@ def invert_residual(
     tolerance = check_open_unit(tolerance, "tolerance")
     start = y if x0 is None else _read_start(x0, y)
     with evaluation_mode(branch):
-        parts = [
-            _iterate(branch, x, of, iterations, tolerance)
-            for x, of in zip(sample_chunks(start), sample_chunks(y), strict=True)
-        ]
+        fields = iterate(branch, start, y, iterations, tolerance)
     settings = {"iterations": iterations, "tolerance": tolerance, "started": x0 is not None}
-    found = with_attrs(
-        Inversion,
-        tuple(torch.cat(fields) for fields in zip(*parts, strict=True)),
-        provenance("invert_residual", settings),
-    )
+    found = with_attrs(Inversion, tuple(fields), provenance("invert_residual", settings))
     failed = int((~found.converged).sum())
     if failed:
         worst = float(found.residual.max())
@@ -154,6 +147,17 @@ def _step(branch: nn.Module, x: Tensor, y: Tensor) -> Tensor:
             f"{tuple(x.shape)}; expected the same, as y = x + L(x) is to be solved"
         )
     return (y - x).sub_(output)
+
+
+def iterate(
+    branch: nn.Module, x: Tensor, y: Tensor, iterations: int, tolerance: float
+) -> Inversion:
+    """Iterate from x, part by part of the samples; for a branch in evaluation mode."""
+    parts = [
+        _iterate(branch, start, of, iterations, tolerance)
+        for start, of in zip(sample_chunks(x), sample_chunks(y), strict=True)
+    ]
+    return Inversion(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
 
 
 def _iterate(

@@ -8,34 +8,23 @@ import torch
 from torch import Tensor, nn
 
 from infotheo.evaluation import evaluation_mode
-from infotheo.invertibility.blocks import is_residual_block, parts_of, require_sum
 from infotheo.invertibility.inputs import (
     branch_output,
+    branch_outputs,
     read_branch,
     read_tensor,
-    require_finite,
     sample_chunks,
 )
-from infotheo.invertibility.layer_norms import norm_function
+from infotheo.invertibility.layer_walk import LayerBound, LayerWalk
 from infotheo.invertibility.pair_quotients import largest_pair_quotient
 from infotheo.invertibility.singular_values import largest_singular_values, linearized
 from infotheo.results import provenance, with_attrs
 from infotheo.scalars import check_count
 from infotheo.validation import check_open_unit
 
-__all__ = ["LayerBound", "LipschitzBounds", "lipschitz_bounds"]
+__all__ = ["LipschitzBounds", "jacobian_norms", "lipschitz_bounds"]
 
 PARTS = 4  # the graph and the iterates of one sample weigh five times its forward pass
-CONVOLUTION_STEPS = 12  # a product with one sample costs a hundredth of one with a batch
-
-
-class LayerBound(NamedTuple):
-    """One layer's share of :func:`lipschitz_bounds`."""
-
-    name: str
-    kind: str
-    upper: float
-    iterated: float
 
 
 class LipschitzBounds(NamedTuple):
@@ -133,11 +122,11 @@ def lipschitz_bounds(
     generator = torch.Generator().manual_seed(check_count(seed, "seed", least=0))
 
     with evaluation_mode(branch):
-        outputs = torch.cat([branch_output(branch, part) for part in sample_chunks(x)])
-        require_finite(outputs, "L(x)")
+        outputs = branch_outputs(branch, x)
         pairs = largest_pair_quotient(x.flatten(1), outputs.flatten(1))
-        jacobian, confirmed = _of_jacobian(branch, x, iterations, generator)
-        walk = _Walk(tolerance, generator)
+        del outputs
+        jacobian, confirmed = jacobian_norms(branch, x, iterations, generator)
+        walk = LayerWalk(tolerance, generator)
         upper, estimate, _ = walk.through(branch, x[:1], "")
     values = (max(pairs, confirmed), upper, pairs, estimate)
     lower, upper_, pairs_, estimate_ = (
@@ -148,7 +137,7 @@ def lipschitz_bounds(
     return with_attrs(LipschitzBounds, fields, provenance("lipschitz_bounds", settings))
 
 
-def _of_jacobian(
+def jacobian_norms(
     branch: nn.Module, x: Tensor, iterations: int, generator: torch.Generator
 ) -> tuple[Tensor, float]:
     """Return each sample's |J v|, and the largest as far as difference quotients confirm it."""
@@ -179,68 +168,3 @@ def _quotient(branch: nn.Module, x: Tensor, direction: Tensor) -> float:
         for of in (points, outputs)
     )
     return float((change[taken > 0] / taken[taken > 0]).amax()) if bool((taken > 0).any()) else 0.0
-
-
-class _Walk:
-    """Follows one sample through the layers and multiplies their norms."""
-
-    def __init__(self, tolerance: float, generator: torch.Generator) -> None:
-        self.tolerance = tolerance
-        self.generator = generator
-        self.layers: list[LayerBound] = []
-
-    def through(self, module: nn.Module, x: Tensor, name: str) -> tuple[float, float, Tensor]:
-        """Return the upper bound, its estimate by iteration, and the module's output."""
-        function = norm_function(module)
-        if function is not None:
-            return self._layer(module, x, name, function(module, x, self.tolerance))
-        if type(module).forward is nn.Sequential.forward:
-            upper = estimate = 1.0
-            for child, layer in module.named_children():
-                above, estimated, x = self.through(layer, x, _path(name, child))
-                upper, estimate = upper * above, estimate * estimated
-            return upper, estimate, x
-        if is_residual_block(module):
-            return self._block(module, x, name)
-        raise ValueError(
-            f"branch: the norm of layer {name or 'itself'!r} ({type(module).__name__}) is not "
-            "known; expected nn.Sequential of known layers, or register "
-            f"infotheo.invertibility.layer_norms[{type(module).__name__}] = lambda layer, x, "
-            "tolerance: its Lipschitz constant"
-        )
-
-    def _layer(
-        self, layer: nn.Module, x: Tensor, name: str, upper: float
-    ) -> tuple[float, float, Tensor]:
-        output = layer(x.clone())
-        if not 0 <= upper < float("inf"):
-            raise ValueError(
-                f"branch: layer {name or 'itself'!r} ({type(layer).__name__}) has norm {upper}; "
-                "expected finite weights"
-            )
-        iterated = upper
-        if isinstance(layer, nn.modules.conv._ConvNd):
-            _, push, pull = linearized(layer, x)
-            start = torch.randn(x.shape, generator=self.generator).to(x)
-            steps = CONVOLUTION_STEPS
-            iterated = float(largest_singular_values(push, pull, start, steps)[0])
-        self.layers.append(LayerBound(name, type(layer).__name__, upper, iterated))
-        return upper, iterated, output
-
-    def _block(self, block: nn.Module, x: Tensor, name: str) -> tuple[float, float, Tensor]:
-        output = require_sum(block, x, name)
-        parts = parts_of(block)
-        upper, estimate, summed = self.through(parts.branch, x, _path(name, "branch"))
-        if parts.shortcut is None:
-            upper, estimate, summed = upper + 1, estimate + 1, summed + x
-        else:
-            above, estimated, skipped = self.through(parts.shortcut, x, _path(name, "shortcut"))
-            upper, estimate, summed = upper + above, estimate + estimated, summed + skipped
-        if parts.activation is not None:
-            above, estimated, _ = self.through(parts.activation, summed, _path(name, "activation"))
-            upper, estimate = upper * above, estimate * estimated
-        return upper, estimate, output
-
-
-def _path(name: str, child: str) -> str:
-    return f"{name}.{child}" if name else child
