@@ -1,8 +1,13 @@
 """Networks by name: a function of the sample's shape and the number of classes."""
 
 from infotheo.networks.mlp import multilayer_perceptron
+from infotheo.networks.plain import plain_network
 from infotheo.networks.resnet import residual_network
 
-networks = {"mlp": multilayer_perceptron, "resnet": residual_network}
+networks = {
+    "mlp": multilayer_perceptron,
+    "plain": plain_network,
+    "resnet": residual_network,
+}
 
-__all__ = ["multilayer_perceptron", "networks", "residual_network"]
+__all__ = ["multilayer_perceptron", "networks", "plain_network", "residual_network"]

@@ -1,4 +1,4 @@
-"""The multilayer perceptron of papers 1 and 2."""
+"""The multilayer perceptron of papers 1, 2 and 5."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from torch import Tensor, nn
 
 from infotheo.registry import lookup
+from infotheo.scalars import check_count
 
 activations: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -17,13 +18,32 @@ activations: dict[str, Callable[[], nn.Module]] = {
     "elu": nn.ELU,
     "softplus": nn.Softplus,
     "linear": nn.Identity,
+    "leaky_relu": nn.LeakyReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "selu": nn.SELU,
+    "celu": nn.CELU,
+    "softsign": nn.Softsign,
+    "relu6": nn.ReLU6,
+    "hardtanh": nn.Hardtanh,
+    "hardsigmoid": nn.Hardsigmoid,
+    "hardswish": nn.Hardswish,
 }
+
+
+def _truncated_normal(weight: Tensor) -> Tensor:
+    """Draw from a normal of deviation 1 / sqrt(fan-in), cut at two deviations."""
+    deviation = weight.shape[1] ** -0.5
+    return nn.init.trunc_normal_(weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+
 
 initializations: dict[str, Callable[[Tensor], Tensor]] = {
     "glorot_uniform": nn.init.xavier_uniform_,
     "glorot_normal": nn.init.xavier_normal_,
     "he_normal": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"),
     "he_uniform": lambda weight: nn.init.kaiming_uniform_(weight, nonlinearity="relu"),
+    "truncated_normal": _truncated_normal,
 }
 
 
@@ -33,6 +53,7 @@ def multilayer_perceptron(
     *,
     width: int = 100,
     hidden_layers: int = 5,
+    widths: Sequence[int] | None = None,
     activation: str = "relu",
     initialization: str = "glorot_uniform",
     dropout: Mapping[str, float] | None = None,
@@ -52,10 +73,17 @@ def multilayer_perceptron(
         Number of outputs (logits).
     width, hidden_layers
         Units of each hidden layer, and how many there are (paper 1: 100 and 5).
+    widths
+        Units of each hidden layer in turn, instead of ``width`` and ``hidden_layers``: the network
+        12-10-7-5-4-3-2 of Shwartz-Ziv and Tishby (2017) is ``[10, 7, 5, 4, 3]``.
     activation
-        One of ``relu``, ``tanh``, ``sigmoid``, ``elu``, ``softplus``, ``linear``.
+        One of ``relu``, ``tanh``, ``sigmoid``, ``elu``, ``softplus``, ``linear``, ``leaky_relu``,
+        ``gelu``, ``silu``, ``mish``, ``selu``, ``celu``, ``softsign``, ``relu6``, ``hardtanh``,
+        ``hardsigmoid``, ``hardswish``, each as torch has it by default.
     initialization
-        One of ``glorot_uniform``, ``glorot_normal``, ``he_normal``, ``he_uniform``; biases are 0.
+        One of ``glorot_uniform``, ``glorot_normal``, ``he_normal``, ``he_uniform`` and, after
+        Shwartz-Ziv and Tishby, ``truncated_normal``: deviation 1 / sqrt(fan-in), drawn again
+        beyond two of them. Biases are 0.
     dropout
         Layer name → probability that a unit is dropped.
     batch_norm
@@ -63,8 +91,8 @@ def multilayer_perceptron(
 
     Raises
     ------
-    ValueError
-        For an unknown activation, initialization or layer name.
+    TypeError, ValueError
+        For an unknown activation, initialization or layer name, or a width that is none.
 
     Examples
     --------
@@ -76,14 +104,18 @@ def multilayer_perceptron(
     initialize = lookup(initialization, initializations, "initialization")
     dropout = dict(dropout or {})
     normalized = set(batch_norm or ())
-    names = [f"hidden{number}" for number in range(1, hidden_layers + 1)]
+    if widths is None:
+        units = [check_count(width, "width")] * check_count(hidden_layers, "hidden_layers", least=0)
+    else:
+        units = [check_count(each, f"widths[{n}]") for n, each in enumerate(_listed(widths))]
+    names = [f"hidden{number}" for number in range(1, len(units) + 1)]
     for name in sorted({*dropout, *normalized} - set(names)):
         raise ValueError(f"layer {name!r} is not in the network; its layers: {', '.join(names)}")
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     if len(input_shape) > 1:
         layers["flatten"] = nn.Flatten()
     inputs = math.prod(input_shape)
-    for name in names:
+    for name, width in zip(names, units, strict=True):
         parts: OrderedDict[str, nn.Module] = OrderedDict(linear=nn.Linear(inputs, width))
         if name in normalized:
             parts["batch_norm"] = nn.BatchNorm1d(width)
@@ -99,3 +131,9 @@ def multilayer_perceptron(
             initialize(module.weight)
             nn.init.zeros_(module.bias)
     return network
+
+
+def _listed(widths: Sequence[int]) -> Sequence[int]:
+    if isinstance(widths, str) or not isinstance(widths, Sequence):
+        raise TypeError(f"widths is {widths!r}; expected a list of whole numbers, one for a layer")
+    return widths

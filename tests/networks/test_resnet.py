@@ -142,7 +142,7 @@ def test_convolutions_start_with_variance_two_over_fan_in():
         if isinstance(part, nn.Conv2d) and part.weight.numel() > 2000:
             expected = 2 / part.weight[0].numel()
             # relative standard error of a variance: sqrt(2 / n) < 0.032; five of them
-            assert float(part.weight.var()) == pytest.approx(expected, rel=0.16), name
+            assert float(part.weight.detach().var()) == pytest.approx(expected, rel=0.16), name
             assert part.bias is None
     assert not network.output.bias.any()
 
