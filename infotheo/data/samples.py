@@ -9,9 +9,11 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["SPLITS", "checked_size", "labelled_samples", "split_of"]
+__all__ = ["PARTS", "SPLITS", "checked_size", "labelled_samples", "split_of"]
 
 SPLITS = ("train", "validation", "test")
+# what may be asked for: one of the splits, or all samples in the order of the data set
+PARTS = {**{name: [code] for code, name in enumerate(SPLITS)}, "all": [*range(len(SPLITS))]}
 _DIMENSIONS = {2: ("sample", "unit"), 4: ("sample", "channel", "row", "column")}
 
 
@@ -71,6 +73,7 @@ def labelled_samples(
     classes: int | None = None,
     index: np.ndarray | None = None,
     scale: float | None = None,
+    middle: int = 0,
 ) -> xr.Dataset:
     """Build a data set in the form that training expects.
 
@@ -91,6 +94,8 @@ def labelled_samples(
     scale
         For inputs of type uint8: what to multiply them by. A netCDF file then stores the whole
         numbers, and what is read from it equals ``input`` exactly.
+    middle
+        With ``scale``: the whole number, at most 255, that is subtracted before and becomes 0.
 
     Returns
     -------
@@ -122,12 +127,15 @@ def labelled_samples(
     positions = _checked_codes("index", positions, samples, None)
     values = inputs.astype(np.float32)
     encoding: dict[str, object] = {"zlib": True, "complevel": 1}
+    if scale is None and middle:
+        raise ValueError(f"middle needs scale, got middle {middle} alone")
     if scale is not None:
         if inputs.dtype != np.uint8:
             raise TypeError(f"inputs must be uint8 where scale is given, got {inputs.dtype}")
+        values -= np.float32(checked_size("middle", middle, 0, 255))
         values *= np.float32(scale)
         # two bytes, because all values of one are taken and xarray wants a mark for missing ones
-        encoding |= {"dtype": np.dtype(np.int16), "_FillValue": np.int16(-1)}
+        encoding |= {"dtype": np.dtype(np.int16), "_FillValue": np.int16(-32768)}
         encoding["scale_factor"] = np.float32(scale)
     dimensions = _DIMENSIONS[inputs.ndim]
     meanings = {
@@ -156,7 +164,7 @@ def split_of(dataset: xr.Dataset, part: str) -> tuple[np.ndarray, np.ndarray]:
     dataset
         As `labelled_samples` builds it.
     part
-        "train", "validation" or "test".
+        "train", "validation", "test" or "all".
 
     Returns
     -------
@@ -176,9 +184,9 @@ def split_of(dataset: xr.Dataset, part: str) -> tuple[np.ndarray, np.ndarray]:
     >>> split_of(data, "test")
     (array([[0., 0., 1.]], dtype=float32), array([1]))
     """
-    if part not in SPLITS:
-        raise ValueError(f"part must be one of {', '.join(SPLITS)}, got {part!r}")
-    chosen = dataset["split"].to_numpy() == SPLITS.index(part)
+    if part not in PARTS:
+        raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
+    chosen = np.isin(dataset["split"].to_numpy(), PARTS[part])
     inputs = dataset["input"].to_numpy()[chosen]
     labels = dataset["label"].to_numpy()[chosen]
     return np.ascontiguousarray(inputs, np.float32), labels.astype(np.int64)

@@ -14,11 +14,12 @@ def pixels(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
-@pytest.mark.parametrize("scale", [1 / 255, 1 / 16])
-def test_round_trip_through_netcdf_is_exact(tmp_path, scale):
+@pytest.mark.parametrize(("scale", "middle"), [(1 / 255, 0), (1 / 16, 0), (1 / 64, 120), (1, 255)])
+def test_round_trip_through_netcdf_is_exact(tmp_path, scale, middle):
     every_byte = np.arange(256, dtype=np.uint8).reshape(4, 64)
-    data = labelled_samples(every_byte, LABELS, SPLIT, name="bytes", scale=scale)
-    np.testing.assert_array_equal(data["input"], every_byte * np.float32(scale))
+    data = labelled_samples(every_byte, LABELS, SPLIT, name="bytes", scale=scale, middle=middle)
+    centred = every_byte.astype(np.float32) - middle
+    np.testing.assert_array_equal(data["input"], centred * np.float32(scale))
     data.to_netcdf(tmp_path / "data.nc", engine="netcdf4")
     with xr.open_dataset(tmp_path / "data.nc", mask_and_scale=False) as raw:
         assert raw["input"].dtype == np.int16
@@ -48,7 +49,10 @@ def test_parts_are_contiguous_copies_in_order():
     values[:] = 0
     assert (data["input"] != 0).all()
     np.testing.assert_array_equal(data["sample"], [9, 5, 7, 1])
-    with pytest.raises(ValueError, match="part must be one of train, validation, test, got 'tset'"):
+    everything = split_of(data, "all")
+    np.testing.assert_array_equal(everything[0], inputs.astype(np.float32))
+    np.testing.assert_array_equal(everything[1], LABELS)
+    with pytest.raises(ValueError, match="one of train, validation, test, all, got 'tset'"):
         split_of(data, "tset")
 
 
@@ -67,6 +71,13 @@ def test_inputs_are_not_modified():
         ({"inputs": np.full((4, 2), np.nan)}, ValueError, "inputs must be finite, got 8 NaN"),
         ({"inputs": np.full((4, 2), "a")}, TypeError, "inputs must be real numbers"),
         ({"inputs": np.ones((4, 2)), "scale": 0.5}, TypeError, "inputs must be uint8"),
+        (
+            {"scale": 0.5, "middle": 256},
+            ValueError,
+            "middle must be from 0 to at most 255, got 256",
+        ),
+        ({"scale": 0.5, "middle": 0.5}, TypeError, "middle must be a whole number, got 0.5"),
+        ({"middle": 3}, ValueError, "middle needs scale, got middle 3 alone"),
         ({"labels": LABELS[:3]}, ValueError, r"labels must have shape \(4,\).* got \(3,\)"),
         ({"labels": LABELS * 1.0}, TypeError, "labels must be integers, got float64"),
         ({"labels": LABELS - 1}, ValueError, r"labels must lie in 0 upwards, got -1\.\.1"),
