@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["device_of", "evaluation_mode", "inputs_and_labels"]
+__all__ = ["device_of", "evaluation_mode", "inputs_and_labels", "require_finite_weights"]
 
 
 @contextmanager
@@ -67,3 +67,27 @@ def inputs_and_labels(batch: Any, name: str) -> tuple[Any, Any]:
             f"{name}: found a batch of {len(batch)} parts, expected inputs, or inputs and labels"
         )
     return batch[0], batch[1] if len(batch) == 2 else None
+
+
+def require_finite_weights(module: nn.Module, name: str) -> None:
+    """Check that no parameter or buffer of a module has a NaN or an infinity.
+
+    Raises
+    ------
+    ValueError
+        For the first that has one.
+
+    Examples
+    --------
+    >>> layer = nn.Linear(1, 1)
+    >>> _ = nn.init.constant_(layer.bias, float("nan"))
+    >>> require_finite_weights(layer, "network")
+    Traceback (most recent call last):
+    ...
+    ValueError: network: 'bias' contains nan; expected finite weights
+    """
+    for key, value in (*module.named_parameters(), *module.named_buffers()):
+        finite = value.detach().isfinite()
+        if not bool(finite.all()):
+            bad = float(value.detach()[~finite].flatten()[0])
+            raise ValueError(f"{name}: {key!r} contains {bad}; expected finite weights")

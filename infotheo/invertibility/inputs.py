@@ -10,6 +10,7 @@ from torch import Tensor, nn
 __all__ = [
     "branch_output",
     "branch_outputs",
+    "evenly_spaced",
     "read_branch",
     "read_tensor",
     "require_finite",
@@ -139,3 +140,16 @@ def sample_chunks(x: Tensor, *, least: int = 1) -> tuple[Tensor, ...]:
     """
     chunk = HOST_CHUNK if x.device.type == "cpu" else DEVICE_CHUNK
     return x.split(max(1, min(chunk * len(x) // x.numel(), len(x) // least)))
+
+
+def evenly_spaced(x: Tensor, count: int) -> Tensor:
+    """Take so many samples, or all: evenly spaced, as they may be in the order of their classes.
+
+    Examples
+    --------
+    >>> evenly_spaced(torch.arange(10.0), 3)
+    tensor([0., 3., 6.])
+    """
+    if count >= len(x):
+        return x
+    return x[torch.arange(count, device=x.device) * len(x) // count]

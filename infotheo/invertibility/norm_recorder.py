@@ -97,10 +97,14 @@ class NormRecorder:
             self._norms[index].append(np.stack(pair))
         self._now.clear()
 
-    def ratios(self) -> np.ndarray:
-        """Return |L(x)| / |x| (block, sample): infinite or NaN where |x| is 0."""
+    def ratios(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return |L(x)| / |x| (block, sample), and that of all samples as one tensor (block).
+
+        Infinite or NaN where |x| is 0.
+        """
         if not self._norms[0]:
             raise ValueError("x: found no batch, expected at least one")
         norms = np.stack([np.concatenate(parts, axis=1) for parts in self._norms], axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return norms[1] / norms[0]
+            pooled = np.linalg.norm(norms, axis=-1)
+            return norms[1] / norms[0], pooled[1] / pooled[0]

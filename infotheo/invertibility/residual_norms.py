@@ -16,7 +16,7 @@ from infotheo import __version__
 from infotheo.evaluation import device_of, evaluation_mode, inputs_and_labels
 from infotheo.invertibility.inputs import read_tensor, require_module
 from infotheo.invertibility.norm_recorder import NormRecorder
-from infotheo.invertibility.taps import Reference, Tap, find_taps
+from infotheo.invertibility.taps import Reference, find_taps
 from infotheo.validation import check_choice
 
 __all__ = ["Reference", "ZeroNormWarning", "residual_norms"]
@@ -71,7 +71,8 @@ def residual_norms(
     -------
     xarray.Dataset
         Over ``block``, named as in the model: ``mean`` and, with dimension ``quantile``,
-        ``quantiles`` of the ratio; the counts ``infinite`` (|x| = 0 but |L(x)| > 0: these take
+        ``quantiles`` of the ratio; ``pooled``, the ratio of the norms of all samples as one tensor,
+        as paper 5 takes a batch; the counts ``infinite`` (|x| = 0 but |L(x)| > 0: these take
         part, so the mean is infinite) and ``undefined`` (both 0: left out); ``same_shape``, whether
         x and L(x) could be added; on request ``ratio`` (block, sample), NaN where undefined.
 
@@ -117,8 +118,7 @@ def residual_norms(
             name = "x" if isinstance(x, Tensor) else f"x: batch {number}"
             model(read_tensor(inputs, name).to(where))
             recorder.settle(len(inputs))
-    ratios = recorder.ratios()  # (block, sample)
-    return _labelled(ratios, taps, recorder, probabilities, reference, per_sample)
+    return _labelled(recorder, probabilities, reference, per_sample)
 
 
 def _batches(x: Any) -> Iterable[Any]:
@@ -138,13 +138,13 @@ def _read_quantiles(quantiles: Sequence[float]) -> np.ndarray:
 
 
 def _labelled(
-    ratios: np.ndarray,
-    taps: Sequence[Tap],
     recorder: NormRecorder,
     probabilities: np.ndarray,
     reference: Reference,
     per_sample: bool,
 ) -> xr.Dataset:
+    ratios, pooled = recorder.ratios()
+    taps = recorder.taps
     undefined = np.isnan(ratios).sum(axis=1)
     infinite = np.isinf(ratios).sum(axis=1)
     if np.any(undefined + infinite):
@@ -169,6 +169,11 @@ def _labelled(
             ("block", "quantile"),
             np.stack([_quantiles(row, probabilities) for row in defined]),
             {"units": "1", "long_name": f"quantiles of {long}"},
+        ),
+        "pooled": (
+            "block",
+            pooled,
+            {"units": "1", "long_name": f"{long} of all samples as one tensor"},
         ),
         "infinite": ("block", infinite, {**counts, "long_name": "samples with |x| = 0 < |L(x)|"}),
         "undefined": ("block", undefined, {**counts, "long_name": "samples with |x| = |L(x)| = 0"}),

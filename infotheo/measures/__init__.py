@@ -15,8 +15,10 @@ flag), not an exception.
 """
 
 from infotheo.measures.finite import measure_finite
+from infotheo.measures.invertibility import invertibility
 from infotheo.measures.layers import binned, characteristics, pairwise
 from infotheo.measures.predictions import error, prediction
+from infotheo.measures.residual import residual
 
 measures = {
     "pairwise": pairwise,
@@ -24,6 +26,8 @@ measures = {
     "characteristics": characteristics,
     "prediction": prediction,
     "error": error,
+    "residual": residual,
+    "invertibility": invertibility,
 }
 
 __all__ = ["measure_finite", "measures"]

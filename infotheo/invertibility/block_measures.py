@@ -1,0 +1,121 @@
+"""All that is measured of one residual block beyond its ratio of norms, with L(x) computed once."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from infotheo.evaluation import evaluation_mode
+from infotheo.invertibility.blocks import parts_of, require_sum
+from infotheo.invertibility.inputs import branch_outputs, evenly_spaced, read_branch
+from infotheo.invertibility.inversion import Inversion, iterate
+from infotheo.invertibility.layer_walk import LayerWalk, UnknownNormError
+from infotheo.invertibility.lipschitz import jacobian_norms
+from infotheo.invertibility.pair_quotients import largest_pair_quotient
+
+__all__ = ["BlockMeasures", "measure_block"]
+
+CHECKED = 2  # samples on which a block must be the sum that its attributes promise
+
+
+class BlockMeasures(NamedTuple):
+    """What :func:`measure_block` found; numbers are NaN where something was left out."""
+
+    lower: float
+    upper: float
+    upper_estimate: float
+    pairs: float
+    jacobian: Tensor  # (sample,)
+    unknown: str  # which layer has no known norm: then `upper` is NaN
+    inversion: Inversion | None
+    error: Tensor  # (sample that was inverted,) |x found - x| / |x|
+    left_out: str  # why there is no inversion
+
+
+def measure_block(
+    block: nn.Module,
+    x: Tensor,
+    *,
+    name: str = "",
+    iterations: int,
+    tolerance: float,
+    inverted_samples: int,
+    jacobian_iterations: int,
+    tolerance_of_norms: float,
+    seed: int,
+) -> BlockMeasures:
+    """Bound the Lipschitz constant of L, and invert x + L(x), before a block's last activation.
+
+    Parameters
+    ----------
+    block
+        A residual block (see :mod:`infotheo.invertibility.blocks`).
+    x
+        What it receives, (sample, …), at least two samples; not modified.
+    name
+        Of the block, for messages.
+    iterations, tolerance
+        Of the inversion, as in :func:`~infotheo.invert_residual`; it starts at y.
+    inverted_samples
+        How many samples, evenly spaced, are inverted.
+    jacobian_iterations, tolerance_of_norms, seed
+        ``iterations``, ``tolerance`` and ``seed`` of :func:`~infotheo.lipschitz_bounds`.
+
+    Raises
+    ------
+    ValueError
+        If the block is not the sum that it promises to be, or mixes samples, or a value is not
+        finite.
+    """
+    branch, shortcut, _ = parts_of(block)
+    read_branch(branch)
+    generator = torch.Generator().manual_seed(seed)
+    with evaluation_mode(block):
+        require_sum(block, x[:CHECKED], name)
+        outputs = branch_outputs(branch, x)
+        pairs = largest_pair_quotient(x.flatten(1), outputs.flatten(1))
+        left_out = _reason(shortcut, x, outputs)
+        true = evenly_spaced(x, inverted_samples)
+        y = true if left_out else true + evenly_spaced(outputs, inverted_samples)
+        del outputs  # the largest of what is held
+        jacobian, confirmed = jacobian_norms(branch, x, jacobian_iterations, generator)
+        bounds, unknown = _upper(branch, x[:1], tolerance_of_norms, generator)
+        inversion = None if left_out else iterate(branch, y, y, iterations, tolerance)
+    error = torch.full((0,), math.nan, dtype=torch.float64)
+    if inversion is not None:
+        error = _relative_error(inversion.x, true)
+    return BlockMeasures(
+        max(pairs, confirmed), *bounds, pairs, jacobian, unknown, inversion, error, left_out
+    )
+
+
+def _upper(
+    branch: nn.Module, x: Tensor, tolerance: float, generator: torch.Generator
+) -> tuple[tuple[float, float], str]:
+    """Return the bound and its estimate, or NaN and which layer's norm is not known."""
+    try:
+        upper, estimate, _ = LayerWalk(tolerance, generator).through(branch, x, "")
+    except UnknownNormError as unknown:
+        return (math.nan, math.nan), str(unknown)
+    return (upper, estimate), ""
+
+
+def _reason(shortcut: nn.Module | None, x: Tensor, outputs: Tensor) -> str:
+    """Say why y = x + L(x) is not what the block solves; empty if it is."""
+    if x.shape != outputs.shape:
+        return f"input {tuple(x.shape[1:])} and output {tuple(outputs.shape[1:])} differ in shape"
+    if shortcut is not None and not isinstance(shortcut, nn.Identity):
+        return f"the shortcut is no identity ({type(shortcut).__name__})"
+    return ""
+
+
+def _relative_error(found: Tensor, true: Tensor) -> Tensor:
+    """|found - true| / |true| of each sample; 0 where they agree, even at 0."""
+    off, length = (
+        torch.linalg.vector_norm(of.flatten(1), dim=1, dtype=torch.float64)
+        for of in (found - true, true)
+    )
+    return torch.where(off > 0, off / length, 0.0)
