@@ -17,9 +17,10 @@ from infotheo.networks import networks
 from infotheo.networks.layers import require_layers
 from infotheo.registry import lookup
 from infotheo.training.device import chosen_device
+from infotheo.training.evaluation import error_of, logits
 from infotheo.training.objective import network_settings, penalises_activations, penalty
 from infotheo.training.selection import choose_loss_weight
-from infotheo.training.trainer import Trained, error_of, logits, train
+from infotheo.training.trainer import Trained, train
 
 
 class Fitted(NamedTuple):
