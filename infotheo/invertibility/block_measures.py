@@ -16,7 +16,7 @@ from infotheo.invertibility.layer_walk import LayerWalk, UnknownNormError
 from infotheo.invertibility.lipschitz import jacobian_norms
 from infotheo.invertibility.pair_quotients import largest_pair_quotient
 
-__all__ = ["BlockMeasures", "measure_block"]
+__all__ = ["BlockMeasures", "measure_block", "relative_error"]
 
 CHECKED = 2  # samples on which a block must be the sum that its attributes promise
 
@@ -86,7 +86,7 @@ def measure_block(
         inversion = None if left_out else iterate(branch, y, y, iterations, tolerance)
     error = torch.full((0,), math.nan, dtype=torch.float64)
     if inversion is not None:
-        error = _relative_error(inversion.x, true)
+        error = relative_error(inversion.x, true)
     return BlockMeasures(
         max(pairs, confirmed), *bounds, pairs, jacobian, unknown, inversion, error, left_out
     )
@@ -112,8 +112,14 @@ def _reason(shortcut: nn.Module | None, x: Tensor, outputs: Tensor) -> str:
     return ""
 
 
-def _relative_error(found: Tensor, true: Tensor) -> Tensor:
-    """|found - true| / |true| of each sample; 0 where they agree, even at 0."""
+def relative_error(found: Tensor, true: Tensor) -> Tensor:
+    """|found - true| / |true| of each sample; 0 where they agree, even at 0.
+
+    Examples
+    --------
+    >>> relative_error(torch.tensor([[3.0], [0.0]]), torch.tensor([[2.0], [0.0]])).tolist()
+    [0.5, 0.0]
+    """
     off, length = (
         torch.linalg.vector_norm(of.flatten(1), dim=1, dtype=torch.float64)
         for of in (found - true, true)

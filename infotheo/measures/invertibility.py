@@ -14,8 +14,9 @@ import numpy as np
 import xarray as xr
 from torch import Tensor, nn
 
+from infotheo.evaluation import evaluation_mode
 from infotheo.invertibility.block_inputs import visit_blocks
-from infotheo.invertibility.block_measures import BlockMeasures, measure_block
+from infotheo.invertibility.block_measures import BlockMeasures, measure_block, relative_error
 from infotheo.measures.blocks import Columns, by_block, chosen_samples, largest, share
 from infotheo.results import provenance
 from infotheo.scalars import check_count
@@ -77,7 +78,8 @@ def invertibility(
         where the shape changes; the attribute ``left_out`` says which. Of the network:
         ``lipschitz_lower_largest`` and ``lipschitz_upper_largest`` over all blocks;
         ``blocks_licensed`` and ``blocks_inverted``, shares of the blocks that could be (an unknown
-        upper bound licenses nothing).
+        upper bound licenses nothing); ``inverse_error``, the largest relative error of
+        ``network.inverse(network.encode(x))`` for networks with both, else NaN.
 
     Raises
     ------
@@ -147,6 +149,10 @@ def invertibility(
             share(inverted[possible] == 1, possible[possible]),
             "share of blocks x + L(x) that fixed-point iteration inverted",
         ),
+        "inverse_error": (
+            _inverse_error(network, x),
+            "largest relative error of network.inverse(network.encode(x))",
+        ),
     }
     settings |= {"samples": len(x), "reconstruction_tolerance": reconstruction_tolerance}
     result = by_block(of_blocks, of_network, names, provenance("invertibility", settings))
@@ -156,6 +162,15 @@ def invertibility(
             f"{name}: {reason}" for name, reason in reasons.items() if reason
         )
     return result
+
+
+def _inverse_error(network: nn.Module, x: Tensor) -> float:
+    """Run a network that has an inverse of its own forwards and back."""
+    encode, inverse = (getattr(network, name, None) for name in ("encode", "inverse"))
+    if not callable(encode) or not callable(inverse):
+        return math.nan
+    with evaluation_mode(network):
+        return float(relative_error(inverse(encode(x)), x).max())
 
 
 def _columns(blocks: Iterable[BlockMeasures], tolerance: float) -> Columns:
