@@ -19,6 +19,7 @@ _HOMES = {
     "binned_information": "infotheo.information.binned.information",
     "characteristics": "infotheo.representation.characteristics",
     "comparable_output_network": "infotheo.networks.identical_output",
+    "component_accuracies": "infotheo.representation.component_accuracies",
     "correlation_table": "infotheo.correlation",
     "density_ratio_information": "infotheo.critics.density_ratio",
     "DependenceWarning": "infotheo.information.gaussian",

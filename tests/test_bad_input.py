@@ -62,6 +62,10 @@ def numbers(*bad):
 BAD = {
     "samples": bad_samples,
     "partner": lambda y: {**bad_samples(y), "other length": np.asarray(y)[:-1]},
+    "tested": lambda y: {
+        **{name: bad for name, bad in bad_samples(y).items() if name != "one sample"},
+        "other units": np.asarray(y)[:, :-1],
+    },
     "labels": lambda y: {
         "other length": np.asarray(y)[:-1],
         "fractions": np.asarray(y) / 2,
@@ -96,6 +100,7 @@ BAD = {
     "function": numbers(None, 3, "estimator"),
     "neighbours": numbers(0, -1, N, N + 5, 2.5, "many"),
     "units": numbers("bit", "Nats", 2, None),
+    "components": numbers([0], [4], [1, 1], [1.5], [], 2, "many"),
     "choice": numbers("neither", 7),
     "switch": numbers(),
     "classes": numbers(2, 0, 2.5, "many"),
@@ -235,6 +240,14 @@ CALLS = {
         "classes": Given(10, "classes"),
     },
     "characteristics": {"z": z(), **LABELLED, "positive_only": Given(True, "switch")},
+    "component_accuracies": {
+        "features": z(),
+        "labels": Given(LABELS, "labels"),
+        "test_features": Given(Z[::2], "tested"),
+        "test_labels": Given(LABELS[::2], "labels"),
+        "components": Given([1, 3], "components"),
+        "penalty": Given(1.0, "positive"),
+    },
     "margins": {
         "features": z(),
         "weights": Given(np.eye(3), "matrix"),

@@ -14,6 +14,7 @@ The other parameters are settings. What fails for one network is a value of the 
 flag), not an exception.
 """
 
+from infotheo.measures.components import components
 from infotheo.measures.finite import measure_finite
 from infotheo.measures.invertibility import invertibility
 from infotheo.measures.layers import binned, characteristics, pairwise
@@ -28,6 +29,7 @@ measures = {
     "error": error,
     "residual": residual,
     "invertibility": invertibility,
+    "components": components,
 }
 
 __all__ = ["measure_finite", "measures"]

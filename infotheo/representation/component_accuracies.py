@@ -1,0 +1,209 @@
+"""How few principal components of a layer classifiers need: linear SVM and nearest neighbour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infotheo.arrays import Array, read_samples, to_numpy
+from infotheo.paired import check_leading
+from infotheo.results import FieldNote, wrap
+from infotheo.scalars import check_number
+from infotheo.validation import read_classes
+
+__all__ = ["ComponentAccuracies", "component_accuracies", "component_numbers"]
+
+_TILE = 2**22  # distances held at a time
+
+
+class ComponentAccuracies(NamedTuple):
+    """Result of :func:`component_accuracies`."""
+
+    svm: Array
+    neighbor: Array
+    explained_variance: Array
+
+
+def component_accuracies(
+    features: Any,
+    labels: Any,
+    test_features: Any,
+    test_labels: Any,
+    *,
+    components: Sequence[int] | None = None,
+    penalty: float = 1.0,
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> Any:
+    r"""Accuracy of a linear SVM and of the nearest neighbour on the leading principal components.
+
+    Parameters
+    ----------
+    features
+        What the classifiers and the components are fitted to, (..., sample, unit); leading
+        dimensions are batch dimensions.
+    labels
+        Their classes (sample,), integers or one-hot rows; two different ones at least.
+    test_features
+        What is classified, (..., sample, unit), of as many units; with the leading dimensions of
+        ``features``, or none.
+    test_labels
+        Their classes. A class that ``labels`` lack is never predicted.
+    components
+        Numbers k of leading components, each at most the units and one less than the samples.
+        None: 1, 2, 3, 5, 10, 20, 30, 50, ... as far as there are, and all.
+    penalty
+        What the SVM pays for a sample's violated margin (C), for features of mean square norm one.
+    sample_dim, unit_dim
+        Names of the dimensions of DataArrays.
+
+    Returns
+    -------
+    ComponentAccuracies or xarray.Dataset
+        Each (*batch, components): ``svm`` and ``neighbor``, the fractions of test samples that are
+        classified rightly; ``explained_variance``, the share of the variance of ``features`` in
+        the first k components, NaN where they are constant.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described; the message names it and what was found.
+
+    Notes
+    -----
+    Paper 5, section 3.5 and figure 7, from J.-H. Jacobsen, A. Smeulders, E. Oyallon, "i-RevNet:
+    deep invertible networks" (2018). Components are those of ``features`` about their mean;
+    directions in which these do not vary add nothing. All are divided by one number, the root of
+    the mean square norm of the centred features, so that scale does not matter. SVM: one class
+    against the rest, squared hinge loss summed over the samples, solved in the primal without
+    randomness (LIBLINEAR). Nearest neighbour: Euclidean; of equally near ones the first. In float64
+    on the host, without gradient.
+
+    Examples
+    --------
+    >>> x = np.array([[-2.0, 0.1], [-2.0, -0.1], [2.0, 0.1], [2.0, -0.1]])
+    >>> found = component_accuracies(x, [0, 0, 1, 1], x + 0.01, [0, 0, 1, 1])
+    >>> found.svm, found.neighbor, found.explained_variance.round(4)
+    (array([1., 1.]), array([1., 1.]), array([0.9975, 1.    ]))
+    """
+    fit = read_samples(features, name="features", sample_dim=sample_dim, unit_dim=unit_dim)
+    test = read_samples(
+        test_features, name="test_features", sample_dim=sample_dim, unit_dim=unit_dim, minimum=1
+    )
+    if test.units != fit.units:
+        raise ValueError(
+            f"test_features has {test.units} units, features has {fit.units}; expected as many"
+        )
+    check_leading(test, fit, ("features", "test_features"))
+    classes = read_classes(labels, fit)
+    if classes.count < 2:
+        raise ValueError(
+            f"labels has one class, {classes.labels[0]}; expected two different ones at least"
+        )
+    truths = read_classes(test_labels, test, "test_labels")
+    counts = _read_components(components, min(fit.units, fit.size - 1))
+    penalty = check_number(penalty, "penalty", positive=True)
+    own, wanted = classes.labels[classes.codes], truths.labels[truths.codes]
+    fitted, tested = to_numpy(fit.flat()), to_numpy(test.flat())
+    tested = np.broadcast_to(tested, (len(fitted), *tested.shape[1:]))
+    rows = [
+        _accuracies(x, own, y, wanted, counts, penalty) for x, y in zip(fitted, tested, strict=True)
+    ]
+    return wrap(
+        ComponentAccuracies(
+            *(fit.unflat(fit.like(np.stack(part))) for part in zip(*rows, strict=True))
+        ),
+        fit,
+        estimator="component_accuracies",
+        settings={"components": counts.tolist(), "penalty": penalty},
+        notes={
+            "svm": FieldNote("1", "accuracy of a linear SVM on the leading components"),
+            "neighbor": FieldNote(
+                "1", "accuracy of the nearest neighbour on the leading components"
+            ),
+            "explained_variance": FieldNote("1", "share of the variance in the leading components"),
+        },
+        extra_dims=("components",),
+        extra_coords={"components": counts},
+    )
+
+
+def component_numbers(most: int) -> list[int]:
+    """Return numbers of components that show a curve up to ``most``.
+
+    Examples
+    --------
+    >>> component_numbers(64)
+    [1, 2, 3, 5, 10, 20, 30, 50, 64]
+    """
+    found, decade = [], 1
+    while decade < most:
+        found += [step * decade for step in (1, 2, 3, 5) if step * decade < most]
+        decade *= 10
+    return [*found, most]
+
+
+def _read_components(components: Sequence[int] | None, most: int) -> NDArray[np.int64]:
+    if components is None:
+        return np.array(component_numbers(most))
+    found = np.asarray(components)
+    if found.ndim != 1 or not found.size or found.dtype.kind not in "iu":
+        raise TypeError(f"components is {components!r}; expected a list of whole numbers")
+    for value in found.tolist():
+        if not 1 <= value <= most:
+            raise ValueError(
+                f"components has {value}; expected from 1 to {most}, the units of features or one "
+                "less than their samples"
+            )
+    if len(np.unique(found)) < len(found):
+        raise ValueError(f"components is {found.tolist()}; expected each number once")
+    return found.astype(np.int64)
+
+
+def _accuracies(
+    x: NDArray, labels: NDArray, y: NDArray, wanted: NDArray, counts: NDArray, penalty: float
+) -> tuple[NDArray, NDArray, NDArray]:
+    """One network: accuracies of both classifiers and the explained variance, each (count,)."""
+    from sklearn.svm import LinearSVC
+
+    mean = x.mean(axis=0)
+    centred = x - mean
+    # against overflow and underflow of squares: the scale cancels below
+    scale = np.abs(centred).max() or 1.0
+    centred = centred / scale
+    _, values, directions = np.linalg.svd(centred, full_matrices=False)
+    values[values <= values[0] * max(x.shape) * np.finfo(np.float64).eps] = 0.0
+    norm = np.sqrt((values**2).sum() / len(x)) or 1.0
+    directions = (directions * (values > 0)[:, None]).T / norm
+    x, y = centred @ directions, (y - mean) / scale @ directions  # (sample, component)
+    share = np.cumsum(values**2) / (values**2).sum() if values[0] else np.full(len(values), np.nan)
+    svm = []
+    for count in counts:
+        model = LinearSVC(C=penalty, dual=False, max_iter=10_000)
+        model.fit(x[:, :count], labels)
+        svm.append(np.mean(model.predict(y[:, :count]) == wanted))
+    return np.array(svm), _nearest(x, labels, y, wanted, counts), share[counts - 1]
+
+
+def _nearest(
+    x: NDArray, labels: NDArray, y: NDArray, wanted: NDArray, counts: NDArray
+) -> NDArray[np.float64]:
+    """Accuracy of the nearest neighbour for each number of components, (count,)."""
+    from scipy.spatial.distance import cdist
+
+    right = np.zeros(len(counts))
+    ascending = np.argsort(counts)
+    rows = max(1, _TILE // len(x))
+    for first in range(0, len(y), rows):
+        part = slice(first, first + rows)
+        distances = np.zeros((len(y[part]), len(x)))
+        before = 0
+        for place in ascending:  # each component is added once
+            added = slice(before, counts[place])
+            distances += cdist(y[part, added], x[:, added], "sqeuclidean")
+            right[place] += np.sum(labels[distances.argmin(axis=1)] == wanted[part])
+            before = counts[place]
+    return right / len(y)
