@@ -1,8 +1,8 @@
 """Figures and tables of a study: functions of its data that return a figure or a data frame.
 
 Positional parameters name the data (``runs``, ``correlations``, ``histories``, ``activations``,
-``reference``: a folder of published numbers), keyword-only ones are settings. Adding one is
-one function and one line.
+``reference``: a folder of published numbers, ``trajectories``: measures over training),
+keyword-only ones are settings. Adding one is one function and one line.
 """
 
 from infotheo.figures.activation_histograms import activation_histograms
@@ -10,6 +10,8 @@ from infotheo.figures.activation_scatter import activation_scatter
 from infotheo.figures.bounds_and_error import bounds_and_error
 from infotheo.figures.correlation_by_noise import correlation_by_noise
 from infotheo.figures.error_and_gap import error_and_gap
+from infotheo.figures.information_over_training import information_over_training
+from infotheo.figures.information_plane import information_plane
 from infotheo.figures.learning_curves import learning_curves
 from infotheo.figures.principal_components import principal_components
 from infotheo.figures.saturation import saturation
@@ -25,6 +27,8 @@ figures = {
     "activation_scatter": activation_scatter,
     "principal_components": principal_components,
     "learning_curves": learning_curves,
+    "information_plane": information_plane,
+    "information_over_training": information_over_training,
 }
 
 tables = {

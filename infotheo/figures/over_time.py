@@ -17,7 +17,7 @@ from infotheo.figures.run_selection import MEASURES
 from infotheo.registry import nearest
 
 __all__ = [
-    "TIMES", "Spread", "draw", "labels_grid", "left_out", "needed", "ordered_colours",
+    "TIMES", "Spread", "draw", "labels_grid", "left_out", "needed", "ordered_colours", "plain",
     "over_seeds", "seed_words", "series", "time_axis", "time_colours", "time_dimension", "times",
 ]  # fmt: skip
 
@@ -217,7 +217,7 @@ def time_axis(axes: Axes, at: NDArray[np.float64], name: str = "epoch") -> None:
         axes.set_xscale("log")
         axes.set_xlim(first / 1.06, last * 1.06)
     axes.xaxis.set_major_locator(FixedLocator(_ticks(at)))
-    axes.xaxis.set_major_formatter(FuncFormatter(_plain))
+    axes.xaxis.set_major_formatter(FuncFormatter(plain))
     axes.xaxis.set_minor_locator(NullLocator())
 
 
@@ -324,7 +324,7 @@ def _ticks(at: NDArray[np.float64]) -> list[float]:
     return zero + decades[:: -(-len(decades) // 6)]
 
 
-def _plain(value: float, _: int | None = None) -> str:
+def plain(value: float, _: int | None = None) -> str:
     """Plain digits up to 10,000, then thousands: 20k."""
     return f"{value / 1000:g}k" if value >= 10_000 else f"{value:g}"
 

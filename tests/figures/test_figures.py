@@ -12,13 +12,14 @@ from small_study import (
     make_histories,
     make_study,
 )
+from small_trajectories import diverged, make_trajectories
 
 from infotheo.figures import figures, tables
 from infotheo.figures.correlation_by_noise import PUBLISHED
 from infotheo.figures.principal_components import component_scores
 from infotheo.figures.style import save
 
-DATA = {"runs", "correlations", "histories", "activations", "reference"}
+DATA = {"runs", "correlations", "histories", "activations", "reference", "trajectories"}
 
 
 def positional(function):
@@ -34,6 +35,7 @@ def draw(name, regularizers=REGULARIZERS, seeds=3, noise_variances=ABSOLUTE, **s
         "correlations": lambda: make_correlations(runs),
         "histories": lambda: make_histories(regularizers, seeds),
         "activations": lambda: make_activations(regularizers, seeds),
+        "trajectories": lambda: make_trajectories(regularizers, layers=3, seeds=seeds),
     }
     return figures[name](*(made[key]() for key in positional(figures[name])), **settings)
 
@@ -256,6 +258,7 @@ def test_diverged_runs_are_drawn_around(name):
         "correlations": make_correlations(runs),
         "histories": histories,
         "activations": activations,
+        "trajectories": diverged(make_trajectories(REGULARIZERS[:3], layers=2)),
     }
     figure = figures[name](*(data[key] for key in positional(figures[name])))
     figure.draw_without_rendering()

@@ -1,0 +1,90 @@
+"""Measures over training made up for the figures: information rises and then falls, or does not.
+
+``EXTRA`` holds functions ``(dataset, draw)`` that add the variables of other measures; a test of
+every figure draws what they add.
+"""
+
+import numpy as np
+import xarray
+
+NOISES = (0.001, 0.1)
+LABELS = ("tanh SGD", "tanh full batch", "ReLU SGD", "ReLU full batch")
+SAMPLES, POSITIVE = 4096, 2118
+INPUT_CEILING = np.log(SAMPLES)
+_P = POSITIVE / SAMPLES
+LABEL_CEILING = -_P * np.log(_P) - (1 - _P) * np.log(1 - _P)
+
+EXTRA = []
+
+
+def schedule(epochs):
+    """Epoch 0, and about thirty epochs in even steps of the logarithm."""
+    return np.unique(np.round(np.append(0, np.geomspace(1, epochs, 30)))).astype(float)
+
+
+def make_trajectories(labels=LABELS, layers=6, seeds=3, epochs=1000, noises=NOISES, time="epoch"):
+    """Trajectories of a study: layers of tanh networks lose information, others keep it."""
+    draw = np.random.default_rng(3)
+    return {label: _dataset(label, layers, seeds, epochs, noises, time, draw) for label in labels}
+
+
+def diverged(trajectories):
+    """The same without the first label's first seed from the fifth time, and its last label."""
+    first, *_, last = trajectories
+    found = dict(trajectories)
+    time = "epoch" if "epoch" in found[first].dims else "step"
+    seeds, times = found[first]["seed"], found[first][time]
+    fine = (seeds > 0) | (times < times[4])
+    for label, kept in ((first, fine), (last, fine & (times < 0))):
+        lost = found[label].copy(deep=True)
+        for name, values in lost.data_vars.items():
+            if "seed" in values.dims:
+                lost[name] = values.where(kept).transpose(*values.dims)
+        found[label] = lost
+    return found
+
+
+def _dataset(label, layers, seeds, epochs, noises, time, draw):
+    at = schedule(epochs)
+    depth = np.arange(layers)[:, None, None] / max(1, layers - 1)  # (layer, 1, 1)
+    jitter = 1 + 0.04 * draw.normal(size=(layers, seeds, 1))
+    noise = 0.005 * draw.normal(size=(layers, seeds, len(at)))
+    rise = 1 - np.exp(-at / (3 + 4 * draw.uniform(size=(1, seeds, 1))))
+    lost = (0.7 * depth if "tanh" in label else 0.0) * np.log1p(at) / np.log1p(epochs)
+    known = np.clip(1 - 0.6 * depth * jitter + 0.3 * depth * rise - lost + noise, 0, 1)
+    told = np.clip((1 - depth + depth * rise) * (1 - 0.01 * jitter) + noise, 0, 1)
+    x, y = INPUT_CEILING * known, LABEL_CEILING * told
+    dims = ("layer", "seed", time)
+    variables = {"binned_input": (dims, x), "binned_label": (dims, y)}
+    power = 1 / (1 + 3 * np.asarray(noises) / max(noises))  # more noise, less information
+    swept = (*dims, "noise_variance")
+    for name, values in {
+        "input_lower": 0.8 * x, "input_upper": x, "label_lower": 0.2 * y, "label_chernoff": 0.8 * y,
+        "label_kl": y, "label_upper": np.minimum(1.5 * y, LABEL_CEILING),
+    }.items():  # fmt: skip
+        variables[f"pairwise_{name}@noise_variance"] = (swept, values[..., None] * power)
+    for subject in ("binned", "pairwise"):
+        variables[f"{subject}_input_ceiling"] = ((), INPUT_CEILING)
+        variables[f"{subject}_label_ceiling"] = ((), LABEL_CEILING)
+    of_output = (("seed", time), y[-1])
+    variables |= {
+        "prediction_input": (("seed", time), np.maximum(x[-1], y[-1])),
+        "prediction_label": of_output,
+        "prediction_irrelevant": (("seed", time), np.maximum(x[-1] - y[-1], 0)),
+        "error": (("seed", time), 0.5 * (1 - told[-1])),
+        "cross_entropy": (("seed", time), np.log(2) * (1 - told[-1])),
+    }  # fmt: skip
+    other = "step" if time == "epoch" else "epoch"
+    dataset = xarray.Dataset(
+        variables,
+        coords={
+            "layer": [f"layer{number}" for number in range(1, layers + 1)],
+            "seed": np.arange(seeds),
+            time: at,
+            other: (time, 16 * at if other == "step" else at / 16),
+            "noise_variance": list(noises),
+        },
+    )
+    for add in EXTRA:
+        dataset = add(dataset, draw)
+    return dataset
