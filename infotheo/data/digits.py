@@ -55,7 +55,11 @@ def _stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
 
 
 def digits(
-    *, train_size: int = 1000, validation_size: int = 297, split_seed: int = 0
+    *,
+    train_size: int = 1000,
+    validation_size: int = 297,
+    split_seed: int = 0,
+    images: bool = False,
 ) -> xr.Dataset:
     """Return scikit-learn's digits: 8 x 8 grey values as 64 inputs in [0, 1], 10 classes.
 
@@ -67,6 +71,8 @@ def digits(
         beginning of a larger one.
     split_seed
         Seed of the division into parts, which keeps the shares of the classes.
+    images
+        Whether inputs are images of one channel, 8 x 8, for convolutional networks.
 
     Returns
     -------
@@ -97,8 +103,9 @@ def digits(
     validation, rest = order[:validation_size], order[validation_size:]
     order = np.concatenate([rest[:train_size], validation, rest[train_size:]])
     table = table[order]
+    pixels = table[:, :-1]
     return labelled_samples(
-        table[:, :-1],
+        pixels.reshape(-1, 1, 8, 8) if images else pixels,
         table[:, -1],
         np.repeat([0, 1, 2], [train_size, validation_size, len(rest) - train_size]),
         name="digits",

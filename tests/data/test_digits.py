@@ -59,3 +59,10 @@ def test_the_registry_imports_nothing_slow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
     assert set(datasets) == {"cifar10", "cifar100", "digits", "mnist", "twelve_bit"}
+
+
+def test_images_are_the_same_pixels():
+    flat, images = digits(train_size=20), digits(train_size=20, images=True)
+    assert images["input"].dims == ("sample", "channel", "row", "column")
+    np.testing.assert_array_equal(images["input"].values.reshape(1797, 64), flat["input"].values)
+    np.testing.assert_array_equal(images["label"], flat["label"])
