@@ -21,6 +21,7 @@ GENERATOR = np.random.default_rng(0)
 Z = GENERATOR.normal(size=(N, 3))
 PARTNER = Z[:, :2] + GENERATOR.normal(size=(N, 2))
 LABELS = np.arange(N) % 3
+SEPARATED = Z + 20 * np.eye(3)[LABELS]
 PROBABILITIES = np.full((N, 3), 0.2) + 0.4 * np.eye(3)[LABELS]
 
 
@@ -253,6 +254,16 @@ CALLS = {
         "weights": Given(np.eye(3), "matrix"),
         "labels": Given(LABELS, "labels"),
         "biases": Given(np.zeros(3), "vector"),
+    },
+    "hard_margin": {
+        "features": z(SEPARATED),
+        "labels": Given(LABELS, "labels"),
+        "bias": Given(True, "choice"),
+        "most_constraints": Given(100, "count"),
+    },
+    "direction_angle": {
+        "weights": Given(np.eye(3), "matrix"),
+        "others": Given(np.eye(3), "matrix"),
     },
     "neighbor_information": {
         "x": z(),

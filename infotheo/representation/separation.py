@@ -1,0 +1,155 @@
+"""The widest separation of classes by linear functions, with bounds from both sides.
+
+The multi-class hard-margin problem, min ½‖V‖² subject to (v_y − v_j)·x + b_y − b_j >= 1 for all
+samples (x, y) and classes j ≠ y, is solved as its dual: the shortest V = Σ α_k a_k that a convex
+combination of the constraints' vectors a_k = x ⊗ (e_y − e_j) reaches, with Σ α_k (e_y − e_j) = 0
+where biases are free. It is 0 if and only if the classes cannot be separated, so that one program
+answers both questions: every α bounds the margin from above, every V whose smallest difference of
+logits is positive bounds it from below. Only a few constraints matter: a working set of them grows
+by those violated until none is.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infotheo.representation.shortest_combination import shortest_combination
+
+__all__ = ["RESOLUTION", "Separation", "separation"]
+
+RESOLUTION = 1e-7  # of the features' scale: margins below cannot be told from none
+ROUNDS = 200  # of the working set; a dozen is usual
+FIRST = 20  # samples of each class to begin with
+
+Array = NDArray[np.float64]
+
+
+class Separation(NamedTuple):
+    """Result of :func:`separation`: weights and biases of smallest logit difference one."""
+
+    lower: float
+    upper: float
+    weights: Array
+    biases: Array
+    support: NDArray[np.bool_]
+    settled: bool
+
+
+def separation(
+    features: Array, classes: NDArray[np.int64], *, bias: bool, most_constraints: int
+) -> Separation:
+    """Bound the largest margin 1 / (√2 ‖V‖) from both sides, and find V.
+
+    Parameters
+    ----------
+    features
+        (sample, unit) float64.
+    classes
+        (sample,) numbers 0..C-1, each of which occurs.
+    bias
+        Whether biases are free, or all zero.
+    most_constraints
+        The largest working set; who would need more is left with the bounds found so far.
+
+    Returns
+    -------
+    Separation
+        ``lower`` and ``upper`` bounds of the margin in units of the features (a lower bound that is
+        not positive: no separation was found, and weights are not scaled), ``weights``
+        (unit, class), ``biases`` (class,), which samples support it, and whether all constraints
+        were looked at.
+
+    Examples
+    --------
+    >>> found = separation(
+    ...     np.array([[-1.0], [3.0]]), np.array([0, 1]), bias=True, most_constraints=10
+    ... )
+    >>> found.weights
+    array([[-0.25,  0.25]])
+    """
+    count = int(classes.max()) + 1
+    centre = features.mean(axis=0) if bias else np.zeros(features.shape[1])
+    x = features - centre
+    scale = float(np.sqrt(np.mean(np.sum(x**2, axis=1)))) or 1.0
+    x = x / scale
+    sample, other = _begin(x, classes, count)
+    support, settled = np.zeros(len(x), bool), False
+    for _ in range(ROUNDS):
+        own = classes[sample]
+        pairs = np.zeros((len(sample), count))
+        pairs[np.arange(len(sample)), own] = 1.0
+        pairs[np.arange(len(sample)), other] = -1.0
+        gram = (x[sample] @ x[sample].T) * (pairs @ pairs.T)
+        # the biases of all classes together matter to no difference: the last is held at 0
+        alpha, multipliers = shortest_combination(gram, pairs[:, :-1] if bias else pairs[:, :0])
+        weights = x[sample].T @ (alpha[:, None] * pairs)
+        biases = np.append(-multipliers, 0.0) if bias else np.zeros(count)
+        upper = float(np.linalg.norm(weights))
+        used = alpha > 1e-9 * alpha.max()
+        support[:] = False
+        support[sample[used]] = True
+        if upper <= RESOLUTION:
+            lower, settled = 0.0, True
+            break
+        ahead = _differences(x @ weights + biases, classes)
+        lower = float(ahead.min()) / upper
+        short = _violated(ahead, upper**2, sample, other, most=max(100, len(sample) // 2))
+        settled = not len(short[0])
+        if settled or np.sum(used) + len(short[0]) > most_constraints:
+            break
+        used[:count] = True  # the ring stays
+        sample = np.append(sample[used], short[0])
+        other = np.append(other[used], short[1])
+    per = np.sqrt(2.0) / scale  # bounds so far are of ‖V‖, for features of scale one
+    if lower > 0:
+        weights, biases = weights / (lower * upper), biases / (lower * upper)
+    weights = weights / scale
+    biases = biases - centre @ weights
+    biases = biases - biases.mean() if bias else biases
+    return Separation(lower / per, upper / per, weights, biases, support, settled)
+
+
+def _begin(x: Array, classes: NDArray, count: int) -> tuple[NDArray, NDArray]:
+    """Take a ring of classes, then the samples of each that lie furthest towards another.
+
+    The ring, one constraint from each class to the next, makes sure that the biases can balance.
+    """
+    means = np.stack([x[classes == label].mean(axis=0) for label in range(count)])
+    towards = x @ means.T - np.sum(means**2, axis=1) / 2
+    rows = np.arange(len(x))
+    towards -= towards[rows, classes][:, None].copy()
+    towards[rows, classes] = -np.inf
+    ring, rest = [], []
+    for own in range(count):
+        members, following = np.flatnonzero(classes == own), (own + 1) % count
+        first = members[np.argmax(towards[members, following])]
+        ring.append((first, following))
+        nearest = towards[members].argmax(axis=1)
+        order = np.argsort(-towards[members, nearest], kind="stable")[:FIRST]
+        found = zip(members[order], nearest[order], strict=True)
+        rest += [pair for pair in found if pair != (first, following)]
+    sample, other = np.array([*ring, *rest]).T
+    return sample, other
+
+
+def _differences(logits: Array, classes: NDArray) -> Array:
+    """Logit of the true class less each other one, infinite at the true class itself."""
+    rows = np.arange(len(logits))
+    ahead = logits[rows, classes][:, None] - logits
+    ahead[rows, classes] = np.inf
+    return ahead
+
+
+def _violated(
+    ahead: Array, reached: float, sample: NDArray, other: NDArray, *, most: int
+) -> tuple[NDArray, NDArray]:
+    """Return the constraints outside the working set that fall short most."""
+    short = ahead.copy()
+    short[sample, other] = np.inf
+    flat = short.ravel()
+    order = np.argsort(flat, kind="stable")[:most]
+    order = order[flat[order] < reached * (1 - 1e-10)]
+    return np.unravel_index(order, ahead.shape)  # type: ignore[return-value]
