@@ -8,6 +8,7 @@ keyword-only ones are settings. Adding one is one function and one line.
 from infotheo.figures.activation_histograms import activation_histograms
 from infotheo.figures.activation_scatter import activation_scatter
 from infotheo.figures.bounds_and_error import bounds_and_error
+from infotheo.figures.component_accuracies import component_accuracies
 from infotheo.figures.correlation_by_noise import correlation_by_noise
 from infotheo.figures.error_and_gap import error_and_gap
 from infotheo.figures.information_over_training import information_over_training
@@ -17,6 +18,7 @@ from infotheo.figures.principal_components import principal_components
 from infotheo.figures.saturation import saturation
 from infotheo.figures.scale import scale_table
 from infotheo.figures.tables import published_correlations, published_table, regularizer_table
+from infotheo.figures.training_phases import phase_table
 
 figures = {
     "error_and_gap": error_and_gap,
@@ -27,6 +29,7 @@ figures = {
     "activation_scatter": activation_scatter,
     "principal_components": principal_components,
     "learning_curves": learning_curves,
+    "component_accuracies": component_accuracies,
     "information_plane": information_plane,
     "information_over_training": information_over_training,
 }
@@ -36,4 +39,5 @@ tables = {
     "published_table": published_table,
     "published_correlations": published_correlations,
     "scale_table": scale_table,
+    "phase_table": phase_table,
 }
