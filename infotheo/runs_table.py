@@ -79,7 +79,8 @@ def _columns(estimate: xr.Dataset, seed: int, suffix: str) -> dict[str, float]:
         if sweep == "noise_variance":
             columns[f"{base}{suffix}"] = float(values[0])
         for setting, value in zip(own[dim].values, values, strict=True):
-            columns[f"{base}{suffix}@{dim}={setting:.15g}"] = float(value)
+            shown = setting if isinstance(setting, str) else f"{setting:.15g}"
+            columns[f"{base}{suffix}@{dim}={shown}"] = float(value)
     return columns
 
 

@@ -13,33 +13,59 @@ from workflows.files import read_dataset, read_table
 REFERENCE = Path(__file__).parent / "reference"
 
 
-def read_needed(inputs: Mapping[str, Iterable[str]], shown: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a figure or table.
+def read_needed(
+    inputs: Iterable[tuple[str, Iterable[str]]], spec: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the arguments of a figure, table or animation.
 
     Parameters
     ----------
     inputs
-        Kind of data → files.
-    shown
-        ``run/chunk`` → its regularizer, the key of histories and activations, and its seeds.
+        Pairs of a kind of data and its files.
+    spec
+        ``shown``: ``run/chunk`` → its regularizer, the key of histories and activations, and its
+        seeds; ``followed``: the same with the key of trajectories; ``reference``: empty where the
+        published numbers are not asked for.
     """
     needed: dict[str, Any] = {}
-    for kind, files in inputs.items():
+    for kind, files in inputs:
         if kind in ("runs", "correlations"):
             (file,) = files
             needed[kind] = read_table(file)
         elif kind in ("histories", "activations"):
-            needed[kind] = _by_regularizer(files, shown, kind)
+            whole = _by_label(files, spec["shown"])
+            if kind == "activations":
+                whole = {label: of["activation"] for label, of in whole.items()}
+            needed[kind] = whole
+        elif kind == "trajectories":
+            needed[kind] = _by_label(files, spec["followed"])
+    if spec["reference"]:
+        needed["reference"] = str(REFERENCE)
     return needed
 
 
-def _by_regularizer(files: Iterable[str], shown: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    chunks: dict[str, list[xr.Dataset]] = {}
+def _by_label(files: Iterable[str], labels: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all that lies in the chunks of one label as one dataset over its seeds."""
+    chunks: dict[str, dict[str, list[xr.Dataset]]] = {}
     for file in files:
         # results/runs/<run>/<chunk>/…
-        label, seeds = next(of for key, of in shown.items() if f"/{key}/" in Path(file).as_posix())
-        chunks.setdefault(label, []).append(read_dataset(file).sel(seed=seeds))
-    whole = {label: xr.concat(parts, "seed", join="exact") for label, parts in chunks.items()}
-    if kind == "histories":
-        return whole
-    return {label: dataset["activation"] for label, dataset in whole.items()}
+        key, (label, seeds) = next(
+            (key, of) for key, of in labels.items() if f"/{key}/" in Path(file).as_posix()
+        )
+        own = read_dataset(file)
+        own = own.sel(seed=seeds) if "seed" in own.dims else own
+        chunks.setdefault(label, {}).setdefault(key, []).append(own)
+    return {
+        label: xr.concat(
+            [
+                xr.merge(parts, join="outer", compat="equals", combine_attrs="drop_conflicts")
+                for parts in of.values()
+            ],
+            "seed",
+            join="exact",
+            data_vars="minimal",
+            coords="minimal",
+            compat="equals",
+        )
+        for label, of in chunks.items()
+    }

@@ -97,6 +97,28 @@ def test_conditions_change_their_own_runs_only(tmp_path):
     assert [run.chunks[0].seeds for run in study.runs] == [(0, 1)] * 3 + [(0, 1, 2)] * 3
 
 
+def test_settings_of_another_function_do_not_carry_over(tmp_path):
+    small = {"name": "resnet", "depth": 8, "width": 4}
+    changes = {
+        "data": {"name": "digits", "train_size": 200, "images": True},
+        "training.optimizer_settings": {"beta1": 0.8},
+        "training.regularized_layer": "features",
+        "layers": ["features"],
+        "network": small,
+        "conditions": {
+            "deep": {"network": {"depth": 14}},
+            "flat": {"network": {"name": "mlp"}, "training": {"optimizer": "sgd"}},
+        },
+        "regularizers": {"baseline": None},
+        "figures": ...,
+    }
+    deep, flat = plan(changes, tmp_path).runs
+    assert deep.spec["network"] == {**small, "depth": 14}
+    assert deep.spec["training"]["optimizer_settings"] == {"beta1": 0.8}
+    assert flat.spec["network"] == {"name": "mlp"}
+    assert "optimizer_settings" not in flat.spec["training"]
+
+
 def test_functions_of_one_name_are_different_measures(tmp_path, monkeypatch):
     for module in ("first_measures", "second_measures"):
         (tmp_path / f"{module}.py").write_text("def norm(activations): ...\n")

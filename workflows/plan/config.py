@@ -17,6 +17,7 @@ from workflows.plan.errors import ConfigError
 from workflows.plan.identity import canonical
 from workflows.plan.sources import registered
 
+_MAPPINGS = ("regularizers", "conditions", "measures", "figures", "tables", "animations")
 _REGULARIZERS = ("weight regularizer", "network regularizer", "regularizer")
 _SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 # YAML 1.1 reads 1e-4 as text; people mean the number.
@@ -36,7 +37,7 @@ def checked(config: Mapping[str, Any], file: str) -> dict[str, Any]:
     errors = sorted(Draft202012Validator(schema).iter_errors(plain), key=lambda e: list(e.path))
     if errors:
         raise ConfigError(f"{file}: {_line(errors[0])}")
-    for section in ("regularizers", "conditions", "measures", "figures", "tables"):
+    for section in _MAPPINGS:
         plain[section] = {name: own or {} for name, own in (plain.get(section) or {}).items()}
     plain["conditions"] = plain["conditions"] or {"default": {}}
     return plain | {

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workflows.plan.chunks import TRAINED, Chunk
 from workflows.plan.runs import Run
 from workflows.plan.sources import Definition, parameters
 
+if TYPE_CHECKING:
+    from workflows.plan.snapshots import Snapshots
+
 OUTPUT = "logits"  # the pseudo-layer of measures that look at predictions
-FIGURE_DATA = ("runs", "correlations", "histories", "activations", "reference")
+FIGURE_DATA = ("runs", "correlations", "histories", "activations", "trajectories", "reference")
+SNAPSHOTS, IN_PLACE = "snapshots", "trajectories"  # files of a training with snapshots
+OF_NETWORK = "network_estimates"  # folder of the measures of whole networks
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,7 @@ class Entry:
     code: Definition
     settings: dict[str, Any]
     layer: str | None = None
+    part: str = "test"
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -31,9 +37,15 @@ class Entry:
         return tuple(name for name in FIGURE_DATA if name in known)
 
     @property
-    def of_logits(self) -> bool:
-        """Whether a measure looks at logits rather than at a layer's activations."""
-        return next(iter(parameters(self.code) or {}), "") == "logits"
+    def of(self) -> str:
+        """What a measure looks at: a layer's ``activations``, ``logits`` or the ``network``."""
+        first = next(iter(parameters(self.code) or {}), "")
+        return first if first in ("logits", "network") else "activations"
+
+    @property
+    def positional(self) -> int:
+        """How many arguments of a measure are no settings."""
+        return 3 if self.of == "network" else 1
 
 
 class Layout:
@@ -47,6 +59,27 @@ class Layout:
     measures: list[Entry]
     figures: dict[str, Entry]
     tables: dict[str, Entry]
+    animations: dict[str, Entry]
+    snapshots: Snapshots | None
+
+    @property
+    def drawn(self) -> dict[str, dict[str, Entry]]:
+        """Figures, tables and animations by their kind."""
+        return {"figure": self.figures, "table": self.tables, "animation": self.animations}
+
+    def label(self, run: Run) -> str:
+        """Return what tells a run from the others of the study, in figures of all of them."""
+        several = [
+            name
+            for name, values in (
+                (run.condition, {each.condition for each in self.runs}),
+                (run.regularizer, {each.regularizer for each in self.runs}),
+            )
+            if len(values) > 1
+        ]
+        return ", ".join(several) or (
+            run.condition if run.condition != "default" else run.regularizer
+        )
 
     def run(self, name: str) -> Run:
         """Return a run by its name."""
@@ -80,12 +113,44 @@ class Layout:
 
     def estimate_files(self) -> list[Path]:
         """Return the estimates of all runs, layers and measures."""
+        places = {
+            "activations": [f"estimates/{layer}" for layer in self.layers],
+            "logits": [f"estimates/{OUTPUT}"],
+            "network": [OF_NETWORK],
+        }
         return [
-            self.folder(run, chunk) / "estimates" / layer / f"{entry.name}.nc"
+            self.folder(run, chunk) / place / f"{entry.name}.nc"
             for run in self.runs
             for chunk in run.chunks
             for entry in self.measures
-            for layer in ([OUTPUT] if entry.of_logits else self.layers)
+            for place in places[entry.of]
+        ]
+
+    def trained_parts(self) -> dict[str, str]:
+        """Return the files of a trained chunk by what they hold."""
+        parts = [*TRAINED]
+        if self.snapshots is not None:
+            parts.append(IN_PLACE if self.snapshots.keep == "measures" else SNAPSHOTS)
+        return {part: f"{part}.nc" for part in parts}
+
+    def trajectory_files(self, run: Run, chunk: Chunk) -> list[Path]:
+        """Return what is measured along a chunk's training."""
+        folder = self.folder(run, chunk)
+        if self.snapshots is None:
+            return []
+        if self.snapshots.keep == "measures":
+            return [folder / f"{IN_PLACE}.nc"]
+        return [folder / IN_PLACE / f"{each.name}.nc" for each in self.snapshots.followed]
+
+    def snapshot_activation_files(self) -> list[Path]:
+        """Return the activations along training, where they are to be kept."""
+        if self.snapshots is None or self.snapshots.keep != "activations":
+            return []
+        return [
+            self.folder(run, chunk) / SNAPSHOTS / f"{layer}.nc"
+            for run in self.runs
+            for chunk in run.chunks
+            for layer in self.snapshots.layers
         ]
 
     def history_files(self) -> list[Path]:
@@ -98,7 +163,7 @@ class Layout:
             self.folder(run, chunk) / f"{part}.nc"
             for run in self.runs
             for chunk in (*([run.selection] if run.selection else []), *run.chunks)
-            for part in TRAINED
+            for part in self.trained_parts()
         ]
 
     def activation_files(self) -> list[Path]:
@@ -112,7 +177,7 @@ class Layout:
 
     def drawn_inputs(self, kind: str, name: str) -> dict[str, list[Path]]:
         """Return the files a figure or table needs, by the kind of data."""
-        entry = (self.figures if kind == "figure" else self.tables)[name]
+        entry = self.drawn[kind][name]
         study = self.results / self.name
         first = next(iter(self.config["conditions"]))  # the one that changes nothing, if there is
         shown = [run for run in self.runs if run.condition == first]
@@ -127,6 +192,12 @@ class Layout:
                 for run in shown
                 for chunk in run.chunks[:1]
             ],
+            "trajectories": [
+                file
+                for run in self.runs
+                for chunk in run.chunks
+                for file in self.trajectory_files(run, chunk)
+            ],
         }
         return {need: files[need] for need in entry.needs if need in files}
 
@@ -139,7 +210,15 @@ class Layout:
             study / "correlations.csv",
             *(study / "figures" / f"{name}.svg" for name in self.figures),
             *(study / "tables" / f"{name}.csv" for name in self.tables),
+            *(study / "animations" / f"{name}.gif" for name in self.animations),
             *self.trained_files(),
             *self.activation_files(),
             *self.estimate_files(),
+            *self.snapshot_activation_files(),
+            *(
+                file
+                for run in self.runs
+                for chunk in run.chunks
+                for file in self.trajectory_files(run, chunk)
+            ),
         ]

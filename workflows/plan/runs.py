@@ -27,6 +27,8 @@ _FILLED_IN_BY_FIT = (
     "label",
     "checkpoint_path",
     "checkpoint_seconds",
+    "snapshots",
+    "at_snapshot",
 )
 
 
@@ -49,8 +51,16 @@ class Run:
         return self.code[:2]
 
 
-def expand(config: Mapping[str, Any], file: str, folder: Path) -> list[Run]:
+def expand(
+    config: Mapping[str, Any],
+    file: str,
+    folder: Path,
+    snapshots: Mapping[str, Any] | None = None,
+    code: Sequence[Definition] = (),
+) -> list[Run]:
     """Return the runs of a study; ``folder`` holds those that exist.
+
+    ``snapshots`` is what each training does besides, ``code`` what it needs for that.
 
     Raises
     ------
@@ -60,7 +70,7 @@ def expand(config: Mapping[str, Any], file: str, folder: Path) -> list[Run]:
     runs = []
     for condition, changes in config["conditions"].items():
         changed = {
-            section: config[section] | changes.get(section, {})
+            section: _merged(config[section], changes.get(section, {}))
             for section in ("data", "network", "training")
         }
         for place in LOCATIONS:
@@ -70,7 +80,8 @@ def expand(config: Mapping[str, Any], file: str, folder: Path) -> list[Run]:
                     "under data only: a folder cannot vary"
                 )
         for label, settings in config["regularizers"].items():
-            runs.append(_run(condition, label, settings, changed, file, folder))
+            besides = (dict(snapshots or {}), tuple(code))
+            runs.append(_run(condition, label, settings, changed, file, folder, besides))
     _check_locations(config, runs, file)
     names: dict[str, Run] = {}
     for run in runs:
@@ -83,6 +94,16 @@ def expand(config: Mapping[str, Any], file: str, folder: Path) -> list[Run]:
     return runs
 
 
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section as a condition changes it; what another function was told does not carry."""
+    kept = dict(base)
+    if changes.get("name", base.get("name")) != base.get("name"):
+        kept = {place: base[place] for place in LOCATIONS if place in base}
+    if changes.get("optimizer", base.get("optimizer")) != base.get("optimizer"):
+        kept.pop("optimizer_settings", None)
+    return kept | dict(changes)
+
+
 def _run(
     condition: str,
     label: str,
@@ -90,6 +111,7 @@ def _run(
     sections: Mapping[str, Any],
     file: str,
     folder: Path,
+    besides: tuple[dict[str, Any], tuple[Definition, ...]],
 ) -> Run:
     data, network, training = (dict(sections[key]) for key in ("data", "network", "training"))
     dataset = found(data["name"], ("data set",), f"{file}: data.name")
@@ -112,6 +134,7 @@ def _run(
     key = f"{file}: training.optimizer_settings"
     if own := minimal(kept.pop("optimizer_settings", {}), optimizer, key, positional=2):
         kept["optimizer_settings"] = own
+    augmentation = _augmentation(kept, file)
     trainer = definition("infotheo.training.trainer", "train")
     assert trainer is not None
     training_spec = minimal(
@@ -120,7 +143,15 @@ def _run(
     _check_batch(data, dataset, training, trainer, file)
     spec = {"data": data_spec, "network": network_spec, "regularizer": regularizer_spec}
     spec["training"] = training_spec
+    snapshots, snapshot_code = besides
+    if snapshots:
+        spec["snapshots"] = snapshots
     weight = regularizer_spec.get("weight")
+    if isinstance(weight, list) and snapshots:
+        raise ConfigError(
+            f"{file}: regularizers.{label}.weight: found a list to choose from, expected a number: "
+            "a study with snapshots follows one training"
+        )
     if isinstance(weight, list):
         seeds = tuple(range(count))
         selection = Chunk("selection" + seed_text(seeds), seeds, seeds)
@@ -134,7 +165,7 @@ def _run(
     wanted = tuple(range(seeds) if isinstance(seeds, int) else seeds)
     chunks = chunks_of(wanted, folder / name, training.get("seeds_per_job", 20))
     data_name = f"{readable(data['name'])}-{digest(data_spec)}"
-    code = (network_code, regularizer_code, optimizer)
+    code = (network_code, regularizer_code, optimizer, *augmentation, *snapshot_code)
     return Run(condition, label, name, data_name, spec, chunks, code, selection)
 
 
@@ -183,6 +214,20 @@ def _regularizer(
     return code, spec
 
 
+def _augmentation(training: dict[str, Any], file: str) -> list[Definition]:
+    """Return the code of the augmentation, and leave what is set of it in ``training``."""
+    key = f"{file}: training.augmentation"
+    settings = training.pop("augmentation_settings", {})
+    if "augmentation" not in training:
+        if settings:
+            raise ConfigError(f"{key}_settings: found settings, but no training.augmentation")
+        return []
+    code = found(training["augmentation"], ("augmentation",), key)
+    if own := minimal(settings, code, f"{key}_settings", positional=2):
+        training["augmentation_settings"] = own
+    return [code]
+
+
 def _is(code: Definition, kind: str) -> bool:
     return code in registered(kind).values()
 
@@ -222,8 +267,12 @@ def _check_batch(
     known, defaults = parameters(dataset) or {}, parameters(trainer) or {}
     size = data.get("train_size", known["train_size"].default if "train_size" in known else None)
     batch = training.get("batch_size", defaults["batch_size"].default)
-    if isinstance(size, int) and 0 < size < batch:
-        raise ConfigError(
-            f"{file}: training.batch_size: found {batch}, expected at most {size}, the number of "
-            "training samples"
-        )
+    batches = {"batch_size": batch}
+    for number, phase in enumerate(training.get("phases", ())):
+        batches[f"phases.{number}.batch_size"] = phase.get("batch_size", "full")
+    for key, found_batch in batches.items():
+        if isinstance(size, int) and found_batch != "full" and 0 < size < found_batch:
+            raise ConfigError(
+                f"{file}: training.{key}: found {found_batch}, expected at most {size}, the number "
+                "of training samples"
+            )

@@ -23,9 +23,11 @@ REGISTRIES = {
     "weight regularizer": "infotheo.penalties.weights:weight_regularizers",
     "network regularizer": "infotheo.training.objective:network_regularizers",
     "optimizer": "infotheo.training.optimizers:optimizers",
+    "augmentation": "infotheo.data.augmentation:augmentations",
     "measure": "infotheo.measures:measures",
     "figure": "infotheo.figures:figures",
     "table": "infotheo.figures:tables",
+    "animation": "infotheo.figures:animations",
 }
 REQUIRED = object()
 

@@ -15,6 +15,7 @@ from workflows.plan.identity import digest, readable
 from workflows.plan.layout import FIGURE_DATA, OUTPUT, Entry, Layout
 from workflows.plan.runs import LOCATIONS, expand
 from workflows.plan.settings import found, minimal
+from workflows.plan.snapshots import read_snapshots
 from workflows.plan.sources import definition, summary
 
 _SCRIPTS = "workflows.scripts"
@@ -50,27 +51,39 @@ class Study(Layout):
                 "always kept; expected other layers"
             )
         self.results = Path(results)
-        self.runs = expand(self.config, file, self.results / "runs")
         self.measures = [
             self._measure(name, settings, file)
             for name, settings in self.config["measures"].items()
         ]
-        self.figures = {
-            name: self._drawn("figure", name, settings, file)
-            for name, settings in self.config["figures"].items()
-        }
-        self.tables = {
-            name: self._drawn("table", name, settings, file)
-            for name, settings in self.config["tables"].items()
-        }
+        self.snapshots = read_snapshots(self.config, self.measures, self.layers, file)
+        of_training, code = {}, []
+        if self.snapshots is not None:
+            of_training, code = self.snapshots.of_training, self.snapshots.code_of_training
+        self.runs = expand(self.config, file, self.results / "runs", of_training, code)
+        self.figures, self.tables, self.animations = (
+            {
+                name: self._drawn(kind, name, settings, file)
+                for name, settings in self.config[f"{kind}s"].items()
+            }
+            for kind in ("figure", "table", "animation")
+        )
 
     def _measure(self, name: str, settings: Mapping[str, Any], file: str) -> Entry:
         key = f"{file}: measures.{name}"
         code = found(name, ("measure",), key)
-        kept = minimal(settings, code, key, positional=1)
+        entry = Entry(name, name, code, {})
+        part = settings.get("part", "test")
+        if "part" in settings and entry.of != "network":
+            raise ConfigError(
+                f"{key}.part: found {part!r}, but {name} looks at {entry.of} of the test samples"
+            )
+        own = {k: v for k, v in settings.items() if k != "part"}
+        kept = minimal(own, code, key, positional=entry.positional)
         # functions of one name in two modules are two measures
-        identity = [name, kept] if ":" in name else kept
-        return Entry(f"{readable(name)}-{digest(identity, 6)}", name, code, kept)
+        identity: Any = [name, kept] if ":" in name else kept
+        if part != "test":
+            identity = [identity, part]
+        return Entry(f"{readable(name)}-{digest(identity, 6)}", name, code, kept, part=part)
 
     def _drawn(self, kind: str, name: str, settings: Mapping[str, Any], file: str) -> Entry:
         key = f"{file}: {kind}s.{name}"
@@ -78,7 +91,10 @@ class Study(Layout):
         code = found(source, (kind,), key)
         own = {k: v for k, v in settings.items() if k not in (kind, "layer")}
         kept = minimal(own, code, key, positional=0, given=FIGURE_DATA)
-        return Entry(name, source, code, kept, settings.get("layer", self.layers[0]))
+        entry = Entry(name, source, code, kept, settings.get("layer", self.layers[0]))
+        if "trajectories" in entry.needs and self.snapshots is None:
+            raise ConfigError(f"{key}: needs a study that has snapshots; found no key 'snapshots'")
+        return entry
 
     def check_writable(self) -> None:
         """Check that results can be written, before anything is trained for them.
@@ -107,7 +123,9 @@ class Study(Layout):
             self.train_params(run.name, run.chunks[0].name)
         for entry in self.measures:
             self.estimate_params(entry.name)
-        for kind, entries in {"figure": self.figures, "table": self.tables}.items():
+        for followed in self.snapshots.followed if self.snapshots else ():
+            self.trajectory_params(self.runs[0].name, followed.name)
+        for kind, entries in self.drawn.items():
             for name in entries:
                 self.drawn_params(kind, name)
 
@@ -140,6 +158,37 @@ class Study(Layout):
         code = fingerprint([f"{_SCRIPTS}.estimate", entry.code])
         return {"code": code, "measure": entry.kind, "settings": entry.settings}
 
+    def network_estimate_params(self, run: str, estimate: str) -> dict[str, Any]:
+        """Return which measure of which whole network, on which samples."""
+        of = self.run(run)
+        entry = next(entry for entry in self.measures if entry.name == estimate)
+        roots = [f"{_SCRIPTS}.follow", entry.code, *of.network_code]
+        own = {key: of.spec[key] for key in ("network", "regularizer")}
+        return {
+            "code": fingerprint(roots),
+            "measure": entry.kind,
+            "settings": entry.settings,
+            "part": entry.part,
+            **own,
+        }
+
+    def trajectory_params(self, run: str, estimate: str) -> dict[str, Any]:
+        """Return what is measured along a run's training."""
+        assert self.snapshots is not None
+        of = self.run(run)
+        followed = next(each for each in self.snapshots.followed if each.name == estimate)
+        roots = [f"{_SCRIPTS}.follow", followed.code, *of.network_code]
+        own = {key: of.spec[key] for key in ("network", "regularizer")}
+        return {"code": fingerprint(roots), **followed.spec, **own}
+
+    def snapshot_activation_params(self, run: str, layer: str) -> dict[str, Any]:
+        """Return which layer is recorded along a run's training, on which samples."""
+        assert self.snapshots is not None
+        of = self.run(run)
+        code = fingerprint([f"{_SCRIPTS}.record_snapshots", *of.network_code])
+        own = {key: of.spec[key] for key in ("network", "regularizer")}
+        return {"code": code, "layer": layer, **self.snapshots.shown, **own}
+
     def collect_params(self) -> dict[str, Any]:
         """Return which runs, in which order, and which of their seeds."""
         rows = [
@@ -165,10 +214,10 @@ class Study(Layout):
 
     def drawn_params(self, kind: str, name: str) -> dict[str, Any]:
         """Return the settings of a figure or a table."""
-        entry = (self.figures if kind == "figure" else self.tables)[name]
-        script = "draw_figure" if kind == "figure" else "make_table"
+        entry = self.drawn[kind][name]
+        script = {"figure": "draw_figure", "table": "make_table", "animation": "draw_animation"}
         return {
-            "code": fingerprint([f"{_SCRIPTS}.{script}", entry.code]),
+            "code": fingerprint([f"{_SCRIPTS}.{script[kind]}", entry.code]),
             kind: entry.kind,
             # run and chunk → what it is called, and which of its seeds this study asks for
             "shown": {
@@ -176,8 +225,21 @@ class Study(Layout):
                 for run in (self.runs if {"histories", "activations"} & set(entry.needs) else ())
                 for chunk in run.chunks
             },
+            **self._followed_params(entry),
             "reference": published() if "reference" in entry.needs else "",
             "settings": entry.settings,
+        }
+
+    def _followed_params(self, entry: Entry) -> dict[str, Any]:
+        """Return run and chunk → label and seeds; nothing for what does not look at training."""
+        if "trajectories" not in entry.needs:
+            return {}
+        return {
+            "followed": {
+                f"{run.name}/{chunk.name}": [self.label(run), list(chunk.wanted)]
+                for run in self.runs
+                for chunk in run.chunks
+            }
         }
 
     def resolved(self) -> dict[str, Any]:
@@ -188,7 +250,7 @@ class Study(Layout):
 
     def captions(self) -> dict[str, str]:
         """Return one sentence for each figure and table: how its function describes itself."""
-        drawn = {**self.figures, **self.tables}
+        drawn = {**self.figures, **self.tables, **self.animations}
         return {name: summary(entry.code) for name, entry in drawn.items()}
 
 

@@ -14,6 +14,44 @@ rule estimate:
         "../scripts/estimate.py"
 
 
+rule estimate_network:
+    input:
+        data=lambda wildcards: study.data_file(wildcards.run),
+        networks="results/runs/{run}/{chunk}/weights.nc",
+    output:
+        "results/runs/{run}/{chunk}/network_estimates/{estimate}.nc",
+    log:
+        "results/logs/estimate/{run}/{chunk}/network/{estimate}.log",
+    threads: 1
+    resources:
+        gpu=study.gpu,
+    params:
+        spec=lambda wildcards: study.network_estimate_params(wildcards.run, wildcards.estimate),
+    message:
+        "{wildcards.estimate} of {wildcards.run} {wildcards.chunk}"
+    script:
+        "../scripts/follow.py"
+
+
+rule follow:
+    input:
+        data=lambda wildcards: study.data_file(wildcards.run),
+        networks="results/runs/{run}/{chunk}/snapshots.nc",
+    output:
+        "results/runs/{run}/{chunk}/trajectories/{estimate}.nc",
+    log:
+        "results/logs/follow/{run}/{chunk}/{estimate}.log",
+    threads: 1
+    resources:
+        gpu=study.gpu,
+    params:
+        spec=lambda wildcards: study.trajectory_params(wildcards.run, wildcards.estimate),
+    message:
+        "{wildcards.estimate} along training, {wildcards.run} {wildcards.chunk}"
+    script:
+        "../scripts/follow.py"
+
+
 rule collect:
     input:
         histories=study.history_files(),

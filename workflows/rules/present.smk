@@ -19,6 +19,26 @@ rule figure:
         "../scripts/draw_figure.py"
 
 
+rule animation:
+    input:
+        unpack(lambda wildcards: study.drawn_inputs("animation", wildcards.name)),
+    output:
+        report(
+            f"results/{study.name}/animations/{{name}}.gif",
+            caption="../captions/drawn.rst",
+            category="Animations",
+            labels={"animation": "{name}"},
+        ),
+    log:
+        f"results/logs/{study.name}/animations/{{name}}.log",
+    params:
+        spec=lambda wildcards: study.drawn_params("animation", wildcards.name),
+    message:
+        "animation {wildcards.name}"
+    script:
+        "../scripts/draw_animation.py"
+
+
 rule table:
     input:
         unpack(lambda wildcards: study.drawn_inputs("table", wildcards.name)),

@@ -16,9 +16,10 @@ rule train:
         data=lambda wildcards: study.data_file(wildcards.run),
         selection=lambda wildcards: study.selection_files(wildcards.run, wildcards.chunk),
     output:
-        weights="results/runs/{run}/{chunk}/weights.nc",
-        history="results/runs/{run}/{chunk}/history.nc",
-        predictions="results/runs/{run}/{chunk}/predictions.nc",
+        **{
+            part: f"results/runs/{{run}}/{{chunk}}/{file}"
+            for part, file in study.trained_parts().items()
+        },
     log:
         "results/logs/train/{run}/{chunk}.log",
     threads: 1
@@ -49,3 +50,22 @@ rule activations:
         "activations of {wildcards.layer}, {wildcards.run} {wildcards.chunk}"
     script:
         "../scripts/record_activations.py"
+
+
+rule snapshot_activations:
+    input:
+        data=lambda wildcards: study.data_file(wildcards.run),
+        snapshots="results/runs/{run}/{chunk}/snapshots.nc",
+    output:
+        "results/runs/{run}/{chunk}/snapshots/{layer}.nc",
+    log:
+        "results/logs/snapshots/{run}/{chunk}/{layer}.log",
+    threads: 1
+    resources:
+        gpu=study.gpu,
+    params:
+        spec=lambda wildcards: study.snapshot_activation_params(wildcards.run, wildcards.layer),
+    message:
+        "activations of {wildcards.layer} along training, {wildcards.run} {wildcards.chunk}"
+    script:
+        "../scripts/record_snapshots.py"

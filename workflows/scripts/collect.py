@@ -9,7 +9,7 @@ with job(snakemake):
     from infotheo.runs_table import run_rows, runs_table
 
     spec = snakemake.params.spec
-    plain = (spec["layers"][0], "logits")
+    plain = (spec["layers"][0], "logits", "network_estimates")
     rows = []
     for condition, regularizer, run, chunk, seeds in spec["rows"]:
         folder = Path("results", "runs", run, chunk)

@@ -1,7 +1,7 @@
 """Draw a figure of the study."""
 
 from workflows.job import job
-from workflows.study_data import REFERENCE, read_needed
+from workflows.study_data import read_needed
 
 with job(snakemake):
     from infotheo.figures import figures
@@ -9,8 +9,6 @@ with job(snakemake):
     from infotheo.registry import lookup
 
     spec = snakemake.params.spec
-    needed = read_needed({kind: files for kind, files in snakemake.input.items()}, spec["shown"])
-    if spec["reference"]:
-        needed["reference"] = str(REFERENCE)
+    needed = read_needed(snakemake.input.items(), spec)
     function = lookup(spec["figure"], figures, "figure")
     save(function(**needed, **spec["settings"]), snakemake.output.svg)

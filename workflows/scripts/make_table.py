@@ -2,15 +2,13 @@
 
 from workflows.files import write_table
 from workflows.job import job
-from workflows.study_data import REFERENCE, read_needed
+from workflows.study_data import read_needed
 
 with job(snakemake):
     from infotheo.figures import tables
     from infotheo.registry import lookup
 
     spec = snakemake.params.spec
-    needed = read_needed({kind: files for kind, files in snakemake.input.items()}, spec["shown"])
-    if spec["reference"]:
-        needed["reference"] = str(REFERENCE)
+    needed = read_needed(snakemake.input.items(), spec)
     function = lookup(spec["table"], tables, "table")
     write_table(snakemake.output[0], function(**needed, **spec["settings"]))

@@ -8,7 +8,9 @@ from workflows.job import job
 with job(snakemake):
     import torch
 
+    from infotheo.training.checkpoint import discard
     from infotheo.training.fit import Fitted, check_layers, fit, fit_at_chosen_weight
+    from infotheo.training.following import measuring_in_place
 
     torch.set_num_threads(snakemake.threads)
     spec = dict(snakemake.params.spec)
@@ -16,7 +18,16 @@ with job(snakemake):
     check_layers(samples, spec["network"], spec["regularizer"], snakemake.config["layers"])
     weight = spec["regularizer"].get("weight")
     settings = {key: spec[key] for key in ("network", "training", "regularizer", "seeds")}
+    if "snapshots" in spec:
+        settings["snapshots"] = spec["snapshots"] | LIMIT
     settings |= {"device": snakemake.config.get("device", "auto"), "label": snakemake.wildcards.run}
+    if "snapshots" in spec:
+        limit = {k: v for k, v in snakemake.config["snapshots"].items() if k == "gigabytes"}
+        schedule = dict(spec["snapshots"])
+        if wanted := schedule.pop("measures", None):
+            of = {key: spec[key] for key in ("network", "regularizer")}
+            settings["at_snapshot"] = measuring_in_place(samples, wanted=wanted, **of)
+        settings["snapshots"] = schedule | limit
     # Named by the code as well: another version does not go on from where this one stood.
     checkpoint = f"{snakemake.wildcards.run}-{snakemake.wildcards.chunk}-{spec['code']}.npz"
     settings["checkpoint_path"] = Path("results", "checkpoints", checkpoint)
@@ -27,6 +38,7 @@ with job(snakemake):
         fitted = fit_at_chosen_weight(samples, selection, **settings)
     else:
         fitted = fit(samples, loss_weights=[] if weight is None else [weight], **settings)
-    for file, dataset in zip(snakemake.output, fitted, strict=True):
+    datasets = [dataset for dataset in fitted if dataset is not None]
+    for file, dataset in zip(snakemake.output, datasets, strict=True):
         write_dataset(file, dataset, spec=spec)
-    settings["checkpoint_path"].unlink(missing_ok=True)
+    discard(settings["checkpoint_path"])

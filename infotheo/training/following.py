@@ -1,0 +1,207 @@
+"""Follow networks along their training: what they are measured and recorded at each snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from infotheo.measures import measures
+from infotheo.networks.layers import require_layers
+from infotheo.registry import lookup
+from infotheo.training.fit import build_network
+from infotheo.training.looked_at import looked_at
+from infotheo.training.measuring import measure_moments
+from infotheo.training.progress import progress
+from infotheo.training.rebuild import replicas_over_time
+from infotheo.training.replicas import Replicas
+
+__all__ = ["follow", "measuring_in_place", "record_along", "time_dimension"]
+
+
+def follow(
+    samples: xr.Dataset,
+    snapshots: xr.Dataset,
+    *,
+    network: Mapping[str, Any],
+    regularizer: Mapping[str, Any],
+    measure: str,
+    settings: Mapping[str, Any],
+    layers: Sequence[str] = (),
+    part: str = "test",
+    count: int | None = None,
+    device: torch.device | str = "cpu",
+    label: str = "measure",
+) -> xr.Dataset:
+    """Measure every network at every moment.
+
+    Parameters
+    ----------
+    samples, network, regularizer
+        As :func:`infotheo.training.fit.fit` was given.
+    snapshots
+        Weights over (seed, epoch) or (seed, step); over (seed) alone, the result has no time.
+    measure, settings
+        A name in :data:`infotheo.measures.measures` or a dotted path, and its keywords.
+    layers
+        For a measure of activations: which ones. The result has a dimension ``layer``.
+    part, count
+        Which samples: "train", "validation", "test" or "all"; the first so many of them.
+    device
+        Where the networks run.
+    label
+        What the progress is called.
+
+    Returns
+    -------
+    xarray.Dataset
+        The measure's variables over ([layer,] seed[, epoch]) and what it adds; NaN where a network
+        diverged. ``epoch`` and ``step`` are both there, one of them the dimension.
+
+    Raises
+    ------
+    ValueError
+        If there are no such samples, layers or measure, or the measure cannot be taken.
+    """
+    build = partial(build_network, samples, network, regularizer)
+    require_layers(build(), layers)
+
+    def moments() -> Iterator[tuple[int, Replicas]]:
+        networks = replicas_over_time(
+            samples, snapshots, network=network, regularizer=regularizer, device=device
+        )
+        steps = progress(0, _moments(snapshots), label, "moment")
+        for (number, replicas), _ in zip(networks, steps, strict=True):
+            yield number, replicas
+
+    found = measure_moments(
+        lookup(measure, measures, "measure"),
+        settings,
+        moments,
+        looked_at(samples, part, count),
+        seeds=snapshots["seed"].values.tolist(),
+        layers=layers,
+        build=build,
+    )
+    return _timed(found, snapshots)
+
+
+def measuring_in_place(
+    samples: xr.Dataset,
+    *,
+    network: Mapping[str, Any],
+    regularizer: Mapping[str, Any],
+    wanted: Sequence[Mapping[str, Any]],
+) -> Callable[[Any, Replicas], xr.Dataset]:
+    """Return what measures networks while they are trained, where their weights are not kept.
+
+    Parameters
+    ----------
+    samples, network, regularizer
+        As for :func:`follow`.
+    wanted
+        For each measure: ``measure``, ``settings``, ``part``, ``samples`` (how many) and, for one
+        of activations, ``layers``. Bins of no stated range span that of the moment.
+
+    Raises
+    ------
+    ValueError
+        If there are no such samples, layers or measure.
+    """
+    build = partial(build_network, samples, network, regularizer)
+    for each in wanted:
+        require_layers(build(), each.get("layers", ()))
+    chosen = [
+        (
+            lookup(each["measure"], measures, "measure"),
+            each["settings"],
+            looked_at(samples, each["part"], each["samples"]),
+            each.get("layers", ()),
+        )
+        for each in wanted
+    ]
+
+    def measured(moment: Any, replicas: Replicas) -> xr.Dataset:
+        found = [
+            measure_moments(
+                measure,
+                settings,
+                lambda: [(0, replicas)],
+                of,
+                seeds=range(len(replicas)),
+                layers=layers,
+                build=build,
+            ).squeeze("moment", drop=True)
+            for measure, settings, of, layers in chosen
+        ]
+        return xr.merge(found, compat="equals", join="outer", combine_attrs="drop_conflicts")
+
+    return measured
+
+
+def record_along(
+    samples: xr.Dataset,
+    snapshots: xr.Dataset,
+    *,
+    network: Mapping[str, Any],
+    regularizer: Mapping[str, Any],
+    layer: str,
+    part: str = "test",
+    count: int | None = None,
+    device: torch.device | str = "cpu",
+) -> xr.Dataset:
+    """Return ``activation`` (seed, epoch or step, sample, unit) of a layer, all along training.
+
+    Parameters are those of :func:`follow`.
+
+    Raises
+    ------
+    ValueError
+        If there are no such samples or there is no such layer.
+    """
+    require_layers(build_network(samples, network, regularizer), [layer])
+    of = looked_at(samples, part, count)
+    networks = replicas_over_time(
+        samples, snapshots, network=network, regularizer=regularizer, device=device
+    )
+    values = [replicas.outputs_of([layer], of.inputs)[layer] for _, replicas in networks]
+    rows = of.rows(torch.stack(values, 1)).assign_coords(
+        seed=snapshots["seed"].values, moment=np.arange(len(values))
+    )
+    rows = rows.assign_attrs(long_name=f"activation of {layer}", units="1", layer=layer)
+    return _timed(rows.to_dataset(name="activation"), snapshots)
+
+
+def time_dimension(snapshots: xr.Dataset) -> str | None:
+    """Return ``epoch`` or ``step``, the dimension of time; ``None`` if there is none.
+
+    Examples
+    --------
+    >>> time_dimension(xr.Dataset(coords={"step": [0, 10]}))
+    'step'
+    """
+    return next((dim for dim in ("epoch", "step") if dim in snapshots.dims), None)
+
+
+def _moments(snapshots: xr.Dataset) -> int:
+    dimension = time_dimension(snapshots)
+    return 1 if dimension is None else snapshots.sizes[dimension]
+
+
+def _timed(found: xr.Dataset, snapshots: xr.Dataset) -> xr.Dataset:
+    """Put epochs and steps in the place of the snapshots' numbers."""
+    dimension = time_dimension(snapshots)
+    if dimension is None:
+        return found.squeeze("moment", drop=True)
+    times = {
+        name: ("moment", snapshots[name].values, snapshots[name].attrs)
+        for name in ("epoch", "step")
+        if name in snapshots.coords
+    }
+    # by number: a chunk in which every network diverged left nothing
+    found = found.reindex(moment=np.arange(_moments(snapshots))).assign_coords(times)
+    return found.swap_dims(moment=dimension).drop_vars("moment")

@@ -1,0 +1,14 @@
+"""Draw an animation of the study."""
+
+from workflows.job import job
+from workflows.study_data import read_needed
+
+with job(snakemake):
+    from infotheo.figures import animations
+    from infotheo.figures.style import save_animation
+    from infotheo.registry import lookup
+
+    spec = snakemake.params.spec
+    function = lookup(spec["animation"], animations, "animation")
+    animation = function(**read_needed(snakemake.input.items(), spec), **spec["settings"])
+    save_animation(animation, snakemake.output[0])
