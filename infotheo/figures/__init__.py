@@ -1,4 +1,4 @@
-"""Figures and tables of a study: functions of its data that return a figure or a data frame.
+"""Figures, animations and tables of a study: functions of its data that return one.
 
 Positional parameters name the data (``runs``, ``correlations``, ``histories``, ``activations``,
 ``reference``: a folder of published numbers, ``trajectories``: measures over training),
@@ -13,6 +13,7 @@ from infotheo.figures.correlation_by_noise import correlation_by_noise
 from infotheo.figures.error_and_gap import error_and_gap
 from infotheo.figures.information_over_training import information_over_training
 from infotheo.figures.information_plane import information_plane
+from infotheo.figures.information_plane_animation import information_plane_animation
 from infotheo.figures.learning_curves import learning_curves
 from infotheo.figures.principal_components import principal_components
 from infotheo.figures.saturation import saturation
@@ -41,3 +42,5 @@ tables = {
     "scale_table": scale_table,
     "phase_table": phase_table,
 }
+
+animations = {"information_plane": information_plane_animation}

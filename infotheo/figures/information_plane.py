@@ -174,7 +174,7 @@ def show_layers(
     widest = max(len(str(handle.get_label())) for handle in handles)
     rows = -(-len(handles) // max(1, 120 // (widest + 6)))
     legend = figure.legend(
-        handles=handles, loc="outside lower left", title=f"Layers. {said}".strip(),
+        handles=handles, loc="outside lower left", title=f"Layers. {said}" if said else "Layers",
         alignment="left", handletextpad=0.1, columnspacing=1.4, ncols=-(-len(handles) // rows),
         title_fontsize=8,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import os
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib.style
 import numpy as np
@@ -21,6 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 Parameters = ParamSpec("Parameters")
+Drawn = TypeVar("Drawn")  # a figure or an animation
 
 WIDTH = 10.0  # inches
 LOWER, UPPER = "#00707a", "#b8447a"
@@ -73,11 +74,11 @@ CLASSES = (
 )  # fmt: skip
 
 
-def styled(draw: Callable[Parameters, Figure]) -> Callable[Parameters, Figure]:
+def styled(draw: Callable[Parameters, Drawn]) -> Callable[Parameters, Drawn]:
     """Let a function draw with these settings whatever the user's own ones are."""
 
     @functools.wraps(draw)
-    def drawn(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Figure:
+    def drawn(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Drawn:
         with matplotlib.style.context(["default", SETTINGS]):
             return draw(*args, **kwargs)
 
