@@ -65,23 +65,37 @@ def test_neighbors_agree_with_another_program(seed):
 
 
 def test_svm_minimises_its_loss():
-    # the squared-hinge primal of two classes, solved by another method
+    # the squared-hinge primal of two classes, solved by another method; where the penalty is
+    # small the regularised intercept decides, so that its size and the scale matter
     from scipy.optimize import minimize
 
     x, labels, y, wanted = halves(*blobs(7, classes=2))
-    found = it.component_accuracies(x, labels, y, wanted, components=[6], penalty=0.05)
-    centred = (x - x.mean(0)) / np.sqrt(np.mean(np.sum((x - x.mean(0)) ** 2, axis=1)))
+    norm = np.sqrt(np.mean(np.sum((x - x.mean(0)) ** 2, axis=1)))
+    x_scaled, y_scaled = (x - x.mean(0)) / norm, (y - x.mean(0)) / norm
     signs = 2.0 * labels - 1
+    accuracies = set()
+    for penalty in np.geomspace(1e-3, 10, 25):
 
-    def loss(theta):
-        violation = np.maximum(0, 1 - signs * (centred @ theta[:6] + theta[6]))
-        return 0.5 * theta @ theta + 0.05 * (violation**2).sum()
+        def loss(theta, penalty=penalty):
+            violation = np.maximum(0, 1 - signs * (x_scaled @ theta[:6] + theta[6]))
+            return 0.5 * theta @ theta + penalty * (violation**2).sum()
 
-    best = minimize(loss, np.zeros(7), tol=1e-12).x
-    scaled = (y - x.mean(0)) / np.sqrt(np.mean(np.sum((x - x.mean(0)) ** 2, axis=1)))
-    score = scaled @ best[:6] + best[6]
-    assert np.abs(score).min() > 1e-3  # no decision hangs on the solvers' tolerance
-    assert found.svm[0] == np.mean((score > 0) == (wanted == 1))
+        best = minimize(loss, np.zeros(7), tol=1e-10).x
+        score = y_scaled @ best[:6] + best[6]
+        found = it.component_accuracies(x, labels, y, wanted, components=[6], penalty=penalty)
+        right = (score > 0) == (wanted == 1)
+        close = np.abs(score) < 1e-3 * np.abs(score).max()  # left to the solvers' tolerance
+        assert abs(found.svm[0] - right.mean()) <= close.mean()
+        accuracies.add(float(found.svm[0]))
+    assert len(accuracies) > 3
+
+
+def test_distances_in_parts_change_nothing(monkeypatch):
+    parts = halves(*blobs(8))
+    whole = it.component_accuracies(*parts)
+    module = "infotheo.representation.component_accuracies._TILE"
+    monkeypatch.setattr(module, 60 * 7)  # seven test samples at a time, of 60
+    np.testing.assert_array_equal(it.component_accuracies(*parts).neighbor, whole.neighbor)
 
 
 def test_scale_shift_and_rotation_change_nothing():
@@ -139,8 +153,10 @@ def test_equal_distances_go_to_the_first_sample():
 
 def test_dead_units_add_nothing():
     x, labels, y, wanted = halves(*blobs(4))
-    dead = [np.column_stack([part, np.full(len(part), 7.0)]) for part in (x, y)]
-    dead[1][:, -1] = 1000.0  # alive in the test samples only: the fitted ones know nothing of it
+    dead = [np.column_stack([part, np.full(len(part), 0.1)]) for part in (x, y)]
+    assert dead[0][:, -1].mean() != 0.1  # rounding makes it vary by one constant digit
+    # alive in the test samples only, where its square would swallow all distances
+    dead[1][:, -1] = 1e12
     found = it.component_accuracies(x, labels, y, wanted, components=[6])
     again = it.component_accuracies(dead[0], labels, dead[1], wanted, components=[6, 7])
     np.testing.assert_array_equal(again.svm, np.repeat(found.svm, 2))
