@@ -15,9 +15,11 @@ flag), not an exception.
 """
 
 from infotheo.measures.components import components
+from infotheo.measures.diagnostics import diagnostics
 from infotheo.measures.finite import measure_finite
 from infotheo.measures.invertibility import invertibility
 from infotheo.measures.layers import binned, characteristics, pairwise
+from infotheo.measures.margins import margins
 from infotheo.measures.predictions import error, prediction
 from infotheo.measures.residual import residual
 
@@ -30,6 +32,8 @@ measures = {
     "residual": residual,
     "invertibility": invertibility,
     "components": components,
+    "margins": margins,
+    "diagnostics": diagnostics,
 }
 
 __all__ = ["measure_finite", "measures"]
