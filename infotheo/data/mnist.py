@@ -83,6 +83,8 @@ def mnist(
     data_dir: str | os.PathLike[str] | None = None,
     train_size: int = 50_000,
     validation_size: int = 10_000,
+    signed: bool = False,
+    images: bool = False,
 ) -> xr.Dataset:
     """Return MNIST: 28 x 28 grey values as 784 inputs in [0, 1], 10 classes.
 
@@ -95,13 +97,18 @@ def mnist(
         The first so many of the first 50,000 training samples.
     validation_size
         The first so many of the last 10,000 training samples.
+    signed
+        Whether inputs are in [-1, 1] instead, twice as far and black at -1, as A. Saxe et al.
+        (2018) had them.
+    images
+        Whether inputs are images of one channel, 28 x 28, for convolutional networks.
 
     Returns
     -------
     xarray.Dataset
         As `infotheo.data.samples.labelled_samples` describes, the 10,000 test samples last.
         ``sample`` counts through the training files (0..59,999), then the test files. ``input``
-        is exactly the stored byte times ``float32(1 / 255)``.
+        is exactly the stored byte (or twice it less 255) times ``float32(1 / 255)``.
 
     Raises
     ------
@@ -129,19 +136,17 @@ def mnist(
     for name, checksums in _FILES.items():
         path = _downloaded(name) if data_dir is None else _on_disk(name, Path(data_dir))
         arrays.append(read_idx(path, md5=checksums.content))
-    images, labels, test_images, test_labels = arrays
+    training, labels, test, test_labels = arrays
     validation_end = _TRAINING_PART + validation_size
-    first_test = len(images)
-    kept = np.r_[
-        :train_size, _TRAINING_PART:validation_end, first_test : first_test + len(test_images)
-    ]
-    pixels = np.concatenate(
-        [images[:train_size], images[_TRAINING_PART:validation_end], test_images]
-    )
+    first_test = len(training)
+    kept = np.r_[:train_size, _TRAINING_PART:validation_end, first_test : first_test + len(test)]
+    pixels = np.concatenate([training[:train_size], training[_TRAINING_PART:validation_end], test])
+    if signed:
+        pixels = 2 * pixels.astype(np.int16) - 255
     return labelled_samples(
-        pixels.reshape(len(pixels), -1),
+        pixels[:, np.newaxis] if images else pixels.reshape(len(pixels), -1),
         np.concatenate([labels, test_labels])[kept],
-        np.repeat([0, 1, 2], [train_size, validation_size, len(test_images)]),
+        np.repeat([0, 1, 2], [train_size, validation_size, len(test)]),
         name="mnist",
         classes=10,
         index=kept,

@@ -14,6 +14,7 @@ __all__ = ["PARTS", "SPLITS", "checked_size", "labelled_samples", "split_of"]
 SPLITS = ("train", "validation", "test")
 # what may be asked for: one of the splits, or all samples in the order of the data set
 PARTS = {**{name: [code] for code, name in enumerate(SPLITS)}, "all": [*range(len(SPLITS))]}
+_MISSING = -(2**15)
 _DIMENSIONS = {2: ("sample", "unit"), 4: ("sample", "channel", "row", "column")}
 
 
@@ -92,8 +93,8 @@ def labelled_samples(
     index
         Position of each sample in the source; None: 0, 1, 2, ...
     scale
-        For inputs of type uint8: what to multiply them by. A netCDF file then stores the whole
-        numbers, and what is read from it equals ``input`` exactly.
+        For inputs of type uint8 or int16: what to multiply them by. A netCDF file then stores the
+        whole numbers, and what is read from it equals ``input`` exactly.
     middle
         With ``scale``: the whole number, at most 255, that is subtracted before and becomes 0.
 
@@ -130,12 +131,16 @@ def labelled_samples(
     if scale is None and middle:
         raise ValueError(f"middle needs scale, got middle {middle} alone")
     if scale is not None:
-        if inputs.dtype != np.uint8:
-            raise TypeError(f"inputs must be uint8 where scale is given, got {inputs.dtype}")
+        if inputs.dtype not in (np.uint8, np.int16):
+            raise TypeError(
+                f"inputs must be uint8 or int16 where scale is given, got {inputs.dtype}"
+            )
         values -= np.float32(checked_size("middle", middle, 0, 255))
+        if (low := values.min()) <= _MISSING:
+            raise ValueError(f"inputs less middle must be above {_MISSING}, got {low:.0f}")
         values *= np.float32(scale)
         # two bytes, because all values of one are taken and xarray wants a mark for missing ones
-        encoding |= {"dtype": np.dtype(np.int16), "_FillValue": np.int16(-32768)}
+        encoding |= {"dtype": np.dtype(np.int16), "_FillValue": np.int16(_MISSING)}
         encoding["scale_factor"] = np.float32(scale)
     dimensions = _DIMENSIONS[inputs.ndim]
     meanings = {

@@ -81,6 +81,21 @@ def test_takes_the_first_of_each_part(tmp_path, small, folder, packed):
     assert data.attrs == {"name": "mnist", "classes": 10}
 
 
+def test_signed_inputs_and_images(tmp_path, small):
+    put(small, tmp_path, packed=False)
+    settings = {"data_dir": tmp_path, "train_size": 3, "validation_size": 2}
+    plain, signed = mnist(**settings), mnist(**settings, signed=True, images=True)
+    assert signed["input"].dims == ("sample", "channel", "row", "column")
+    assert signed["input"].shape == (10, 1, 28, 28)
+    # one rounding of float32 each
+    flat = signed["input"].values.reshape(10, 784)
+    np.testing.assert_allclose(flat, 2 * plain["input"] - 1, rtol=0, atol=2e-7)
+    images = np.frombuffer(small["train-images-idx3-ubyte"][16:], np.uint8).reshape(-1, 28, 28)
+    expected = (2.0 * images[:3] - 255) * np.float32(1 / 255)
+    np.testing.assert_array_equal(signed["input"][:3, 0], expected.astype(np.float32))
+    assert signed["label"].equals(plain["label"])
+
+
 def test_other_content_is_refused(tmp_path, small):
     put(small, tmp_path, packed=True)
     changed = bytearray(small["t10k-labels-idx1-ubyte"])

@@ -31,6 +31,16 @@ def test_round_trip_through_netcdf_is_exact(tmp_path, scale, middle):
         assert opened["split"].attrs["flag_meanings"].split() == ["train", "validation", "test"]
 
 
+def test_signed_whole_numbers_round_trip_too(tmp_path):
+    numbers = (2 * np.arange(256, dtype=np.int16) - 255).reshape(4, 64)
+    data = labelled_samples(numbers, LABELS, SPLIT, name="signed", scale=1 / 255)
+    np.testing.assert_array_equal(data["input"], numbers * np.float32(1 / 255))
+    assert data["input"].min() == -data["input"].max()
+    data.to_netcdf(tmp_path / "data.nc", engine="netcdf4")
+    with xr.open_dataset(tmp_path / "data.nc") as opened:
+        xr.testing.assert_identical(opened.load(), data)
+
+
 def test_images_keep_their_dimensions():
     data = labelled_samples(pixels(4, 3, 5, 6), LABELS, SPLIT, name="images")
     assert data["input"].dims == ("sample", "channel", "row", "column")
@@ -70,7 +80,12 @@ def test_inputs_are_not_modified():
         ({"inputs": np.ones((0, 3))}, ValueError, "none empty"),
         ({"inputs": np.full((4, 2), np.nan)}, ValueError, "inputs must be finite, got 8 NaN"),
         ({"inputs": np.full((4, 2), "a")}, TypeError, "inputs must be real numbers"),
-        ({"inputs": np.ones((4, 2)), "scale": 0.5}, TypeError, "inputs must be uint8"),
+        ({"inputs": np.ones((4, 2)), "scale": 0.5}, TypeError, "inputs must be uint8 or int16"),
+        (
+            {"inputs": np.full((4, 2), -32768, np.int16), "scale": 0.5},
+            ValueError,
+            "inputs less middle must be above -32768, got -32768",
+        ),
         (
             {"scale": 0.5, "middle": 256},
             ValueError,
