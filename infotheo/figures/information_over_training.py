@@ -102,7 +102,7 @@ def information_over_training(
     for axes in grid.ravel():
         if not axes.has_data():
             axes.set_axis_off()
-    remark = " ".join([*_key(planes), left_out(trajectories, planes)]).strip()
+    remark = " ".join([*_key(planes), left_out(planes)]).strip()
     _legend(figure, [n for n, _ in layer_markers(planes)], colours, remark)
     seeds = over_time.seed_words(trajectories)
     figure.suptitle(f"Information over training ({seeds})", x=0.01, ha="left")

@@ -82,7 +82,7 @@ def information_plane(
     )  # fmt: skip
     bar.set_ticks(ticks, labels=[over_time.plain(tick) for tick in ticks])
     bar.minorticks_off()
-    show_layers(figure, planes, said=" ".join([*_key(planes), left_out(trajectories, planes)]))
+    show_layers(figure, planes, said=" ".join([*_key(planes), left_out(planes)]))
     seeds = over_time.seed_words(trajectories).replace("mean and range", "mean")
     figure.suptitle(f"Information plane over training ({seeds})", x=0.01, ha="left")
     return figure
@@ -181,16 +181,14 @@ def show_layers(
     legend.get_title().set_color("#555555")
 
 
-def left_out(trajectories: Mapping[str, xarray.Dataset], planes: Planes) -> str:
-    """Say which seeds diverged, judged by the variables that are drawn."""
-    drawn = [
-        name
-        for kind in planes
-        for name in next(iter(trajectories.values())).data_vars
-        if str(name).startswith((f"{kind}_input", f"{kind}_label"))
-        and "seed" in next(iter(trajectories.values()))[name].dims
-    ]
-    return over_time.left_out(trajectories, map(str, drawn))
+def left_out(planes: Planes) -> str:
+    """Say which seeds diverged, judged by what is drawn."""
+    finite: dict[str, NDArray[np.bool_]] = {}
+    for of_label in planes.values():
+        for label, paths in of_label.items():
+            kept = np.isfinite(paths.input + paths.label).all(axis=(0, 1, 3))
+            finite[label] = kept & finite.get(label, kept)
+    return over_time.left_out_words(finite)
 
 
 def _paths(axes: Axes, paths: Paths, norm: Normalize, scale: Colormap) -> None:

@@ -17,8 +17,9 @@ from infotheo.figures.run_selection import MEASURES
 from infotheo.registry import nearest
 
 __all__ = [
-    "TIMES", "Spread", "draw", "labels_grid", "left_out", "needed", "ordered_colours", "plain",
-    "over_seeds", "seed_words", "series", "time_axis", "time_colours", "time_dimension", "times",
+    "TIMES", "Spread", "draw", "labels_grid", "left_out", "left_out_words", "needed",
+    "ordered_colours", "over_seeds", "plain", "seed_words", "series", "time_axis", "time_colours",
+    "time_dimension", "times",
 ]  # fmt: skip
 
 TIMES = ("epoch", "step")
@@ -283,14 +284,28 @@ def left_out(trajectories: Trajectories, variables: Iterable[str]) -> str:
     'Left out where they diverged: 1 of 2 seeds of ReLU.'
     """
     variables = list(variables)
-    lost = []
+    finite = {}
     for label, dataset in trajectories.items():
-        broken = np.zeros(dataset.sizes["seed"], dtype=bool)
+        finite[label] = np.ones(dataset.sizes["seed"], dtype=bool)
         for variable in variables:
             values = dataset[variable].transpose("seed", ...).to_numpy()
-            broken |= ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
-        if broken.any():
-            lost.append(f"{broken.sum()} of {len(broken)} seeds of {label}")
+            finite[label] &= np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    return left_out_words(finite)
+
+
+def left_out_words(finite: Mapping[str, NDArray[np.bool_]]) -> str:
+    """Say how many seeds of each label are not finite throughout; empty if none.
+
+    Examples
+    --------
+    >>> left_out_words({"tanh": np.array([True, True]), "ReLU": np.array([True, False])})
+    'Left out where they diverged: 1 of 2 seeds of ReLU.'
+    """
+    lost = [
+        f"{np.count_nonzero(~seeds)} of {len(seeds)} seeds of {label}"
+        for label, seeds in finite.items()
+        if not seeds.all()
+    ]
     return f"Left out where they diverged: {', '.join(lost)}." if lost else ""
 
 
@@ -325,7 +340,13 @@ def _ticks(at: NDArray[np.float64]) -> list[float]:
 
 
 def plain(value: float, _: int | None = None) -> str:
-    """Plain digits up to 10,000, then thousands: 20k."""
+    """Write a time in plain digits below 10,000, and then in thousands.
+
+    Examples
+    --------
+    >>> plain(0), plain(1000), plain(20_000)
+    ('0', '1000', '20k')
+    """
     return f"{value / 1000:g}k" if value >= 10_000 else f"{value:g}"
 
 
