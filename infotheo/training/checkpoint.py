@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+
+
+def snapshot_folder(path: Path) -> Path:
+    """Return where the snapshots of a training lie whose checkpoint is at this path."""
+    return path.with_name(path.name + ".snapshots")
+
+
+def discard(path: Path) -> None:
+    """Remove a checkpoint and the snapshots beside it, once their results are safe."""
+    path.unlink(missing_ok=True)
+    if snapshot_folder(path).is_dir():
+        shutil.rmtree(snapshot_folder(path))
 
 
 def save(path: Path, tensors: Mapping[str, Tensor]) -> None:

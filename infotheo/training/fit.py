@@ -18,17 +18,22 @@ from infotheo.networks.layers import require_layers
 from infotheo.registry import lookup
 from infotheo.training.device import chosen_device
 from infotheo.training.evaluation import error_of, logits
+from infotheo.training.keeping import AtSnapshot
 from infotheo.training.objective import network_settings, penalises_activations, penalty
 from infotheo.training.selection import choose_loss_weight
 from infotheo.training.trainer import Trained, train
 
 
 class Fitted(NamedTuple):
-    """Datasets whose leading dimensions are (seed) or, for a grid, (loss_weight, seed)."""
+    """Datasets whose leading dimensions are (seed) or, for a grid, (loss_weight, seed).
+
+    ``snapshots`` is over (seed, epoch) or (seed, step), or ``None`` where none were asked for.
+    """
 
     weights: xr.Dataset
     history: xr.Dataset
     predictions: xr.Dataset
+    snapshots: xr.Dataset | None = None
 
 
 def build_network(
@@ -74,6 +79,8 @@ def fit(
     seeds: Sequence[int],
     loss_weights: Sequence[float] = (),
     grid: bool = False,
+    snapshots: Mapping[str, Any] | None = None,
+    at_snapshot: AtSnapshot | None = None,
     device: str = "auto",
     label: str = "training",
     checkpoint_path: Path | None = None,
@@ -92,6 +99,9 @@ def fit(
         ``name``, ``layer`` and the settings of the penalty.
     seeds, loss_weights
         Replicas are all pairs of them; without ``grid`` there is at most one loss weight.
+    snapshots, at_snapshot
+        When to keep the weights during training, and what to keep in their place; see
+        :func:`infotheo.training.trainer.train`. Not for a grid.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     label, checkpoint_path
@@ -103,7 +113,8 @@ def fit(
         ``weights``: every parameter and buffer by its name. ``history``: per epoch
         ``train_loss``, ``penalty`` and ``validation_error``, and at the end ``train_error``,
         ``test_error`` and whether the replica ``diverged``. ``predictions``: ``logits`` of the
-        test samples.
+        test samples. ``snapshots``: every parameter and buffer at each moment, with both ``epoch``
+        and ``step`` as coordinates, or what ``at_snapshot`` found.
 
     Raises
     ------
@@ -115,6 +126,8 @@ def fit(
         raise ValueError(
             "weight: found a list to choose from, but the data set has no validation samples"
         )
+    if grid and snapshots is not None:
+        raise ValueError("snapshots: found a schedule, but a grid of loss weights takes none")
     weights = list(loss_weights) or [0.0]
     replica_seeds = [seed for _ in weights for seed in seeds]
     replica_weights = [weight for weight in weights for _ in seeds]
@@ -129,6 +142,8 @@ def fit(
         loss_weights=replica_weights,
         penalty=penalty(name, layer, _own_settings(regularizer), classes),
         penalized_layer=layer if penalises_activations(name) else None,
+        snapshots=snapshots,
+        at_snapshot=at_snapshot,
         device=where,
         label=label,
         checkpoint_path=checkpoint_path,
@@ -137,7 +152,7 @@ def fit(
     leading: dict[str, Sequence[float]] = {"seed": list(seeds)}
     if grid:
         leading = {"loss_weight": weights, "seed": list(seeds)}
-    fitted = _labelled(trained, samples, parts, leading)
+    fitted = _labelled(trained, samples, parts, leading)._replace(snapshots=trained.snapshots)
     if loss_weights and not grid:
         history = fitted.history.assign_coords(loss_weight=float(loss_weights[0]))
         fitted = fitted._replace(history=history)
@@ -152,7 +167,8 @@ def fit_at_chosen_weight(
     Parameters
     ----------
     samples, seeds, settings
-        As for :func:`fit`, without ``loss_weights`` and ``grid``.
+        As for :func:`fit`, without ``loss_weights`` and ``grid``. With ``snapshots`` every seed
+        is trained, for the grid kept none of its networks' way.
     selection
         What :func:`fit` returned for the grid.
 
@@ -166,12 +182,14 @@ def fit_at_chosen_weight(
         selection.history["loss_weight"].values.tolist(),
         errors.transpose("loss_weight", "seed").values,
     )
-    at_weight = [dataset.sel(loss_weight=weight) for dataset in selection]
+    if settings.get("snapshots") is not None:
+        return fit(samples, seeds=seeds, loss_weights=[weight], **settings)
+    at_weight = [dataset.sel(loss_weight=weight) for dataset in selection[:3]]
     known = [seed for seed in seeds if seed in selection.history["seed"]]
     missing = [seed for seed in seeds if seed not in known]
     parts = [[dataset.sel(seed=known) for dataset in at_weight]] if known else []
     if missing:
-        parts.append(list(fit(samples, seeds=missing, loss_weights=[weight], **settings)))
+        parts.append(list(fit(samples, seeds=missing, loss_weights=[weight], **settings)[:3]))
     joined = [
         xr.concat(
             [dataset.drop_vars("loss_weight", errors="ignore") for dataset in datasets],

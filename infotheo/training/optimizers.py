@@ -1,4 +1,8 @@
-"""Optimisers by name; all work element by element, so replicas never mix."""
+"""Optimisers by name; all work element by element, so replicas never mix.
+
+``weight_decay`` adds ``weight_decay`` × parameter to every parameter's gradient, biases and the
+scales and shifts of batch normalization included, as torch does.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from infotheo.scalars import check_number
 
 Optimizer = torch.optim.Optimizer
 
@@ -18,10 +24,16 @@ def adam(
     beta1: float = 0.9,
     beta2: float = 0.999,
     epsilon: float = 1e-8,
+    weight_decay: float = 0.0,
 ) -> Optimizer:
-    """Adam (Kingma & Ba 2015)."""
+    """Adam (Kingma & Ba 2015); the weight decay is part of the gradient, not decoupled."""
     return torch.optim.Adam(
-        parameters, lr=learning_rate, betas=(beta1, beta2), eps=epsilon, fused=True
+        parameters,
+        lr=learning_rate,
+        betas=(beta1, beta2),
+        eps=epsilon,
+        weight_decay=check_number(weight_decay, "weight_decay"),
+        fused=True,
     )
 
 
@@ -31,16 +43,29 @@ def momentum(
     *,
     momentum: float = 0.9,
     nesterov: bool = False,
+    weight_decay: float = 0.0,
 ) -> Optimizer:
     """Stochastic gradient descent with momentum."""
     return torch.optim.SGD(
-        parameters, lr=learning_rate, momentum=momentum, nesterov=nesterov, fused=True
+        parameters,
+        lr=learning_rate,
+        momentum=momentum,
+        nesterov=nesterov,
+        weight_decay=check_number(weight_decay, "weight_decay"),
+        fused=True,
     )
 
 
-def sgd(parameters: Iterable[Tensor], learning_rate: float = 0.01) -> Optimizer:
+def sgd(
+    parameters: Iterable[Tensor], learning_rate: float = 0.01, *, weight_decay: float = 0.0
+) -> Optimizer:
     """Plain stochastic gradient descent."""
-    return torch.optim.SGD(parameters, lr=learning_rate, fused=True)
+    return torch.optim.SGD(
+        parameters,
+        lr=learning_rate,
+        weight_decay=check_number(weight_decay, "weight_decay"),
+        fused=True,
+    )
 
 
 def rmsprop(

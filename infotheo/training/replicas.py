@@ -1,135 +1,39 @@
 """Many networks of one architecture as one: every parameter carries a leading replica dimension.
 
-A network made of known layers in sequence is evaluated by batched matrix products; any other
-module goes through ``torch.vmap``, which is slower but needs nothing of its author.
+There are three ways to evaluate them. A network made of known layers in sequence takes batched
+matrix products. Any other module goes through ``torch.vmap``, which needs nothing of its author;
+but a vmap of convolutions is a grouped convolution, which a CPU computes slowly: there they run
+one after another, as a single replica always does, and so each replica's graph is gone before the
+next one's is built.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
+from torch.nn.modules.conv import _ConvNd
 
 from infotheo.networks.layers import require_layers
+from infotheo.training.replica_layers import MaskedDropout, in_sequence, replace_layers
 from infotheo.training.streams import Masks, generator
 
+__all__ = ["Replicas"]
 
-class _LinearFunction(torch.autograd.Function):
-    """Batched x Wᵀ + b; its weight gradient comes out in the weight's own memory layout."""
-
-    @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        # (replica, sample, in), (replica, out, in), (replica, out) -> (replica, sample, out)
-        ctx.save_for_backward(inputs, weight)
-        return torch.baddbmm(bias.unsqueeze(1), inputs, weight.mT)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-        inputs, weight = ctx.saved_tensors
-        to_inputs = torch.bmm(gradient, weight) if ctx.needs_input_grad[0] else None
-        return to_inputs, torch.bmm(gradient.mT, inputs), gradient.sum(1)
+Way = Literal["products", "vmap", "one by one"]
 
 
-class _Linear(nn.Linear):
-    """Linear layer whose weight is (replica, out, in)."""
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        if self.bias is None:
-            return torch.bmm(inputs, self.weight.mT)
-        return _LinearFunction.apply(inputs, self.weight, self.bias)
-
-
-class _BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation of (replica, sample, unit), statistics per replica."""
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        if self.training:
-            if inputs.shape[1] < 2:
-                raise ValueError("batch normalization needs batches of two samples, found one")
-            variance, mean = torch.var_mean(inputs, dim=1, correction=0)
-            if self.running_mean is not None and self.running_var is not None:
-                samples = inputs.shape[1]
-                with torch.no_grad():
-                    self.running_mean.lerp_(mean, self.momentum)  # type: ignore[arg-type]
-                    self.running_var.lerp_(
-                        variance * (samples / (samples - 1)),
-                        self.momentum,  # type: ignore[arg-type]
-                    )
-        else:
-            mean, variance = self.running_mean, self.running_var  # type: ignore[assignment]
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return torch.addcmul((self.bias - mean * scale).unsqueeze(1), inputs, scale.unsqueeze(1))
-
-
-class _MaskedDropout(nn.Module):
-    """Dropout by a mask that the trainer draws from each replica's own stream."""
-
-    def __init__(self, rate: float):
-        super().__init__()
-        self.rate = rate
-        self.shape: tuple[int, ...] | None = None  # of the inputs, learned in a trial run
-        self.register_buffer("mask", torch.ones(()), persistent=False)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        if self.shape is None:
-            self.shape = tuple(inputs.shape)
-        return inputs * self.mask if self.training else inputs  # type: ignore[operator]
-
-
-_ELEMENTWISE = (
-    nn.ReLU,
-    nn.Tanh,
-    nn.Sigmoid,
-    nn.ELU,
-    nn.Softplus,
-    nn.Identity,
-    nn.LeakyReLU,
-    nn.GELU,
-)
-
-
-_OTHER_DROPOUTS = (
-    nn.Dropout1d,
-    nn.Dropout2d,
-    nn.Dropout3d,
-    nn.AlphaDropout,
-    nn.FeatureAlphaDropout,
-)
-
-
-def _in_sequence(module: nn.Module) -> bool:
-    """Whether every part is known, so that no ``forward`` of a user's runs on stacked tensors."""
-    if type(module) is nn.Sequential:
-        return all(_in_sequence(child) for child in module)
-    if type(module) is nn.BatchNorm1d:
-        return module.affine and module.track_running_stats and module.momentum is not None
-    return type(module) in (nn.Linear, nn.Dropout, *_ELEMENTWISE)
-
-
-def _replace(module: nn.Module, in_sequence: bool) -> nn.Module:
-    """Swap the layers that need to know of replicas, in place; keeps every name."""
-    if getattr(module, "inplace", False):
-        # a captured output must stay what its layer put out
-        setattr(module, "inplace", False)  # noqa: B010
-    for name, child in module.named_children():
-        if isinstance(child, _OTHER_DROPOUTS):
-            raise ValueError(
-                f"layer {name!r} is {type(child).__name__}, whose masks a replica cannot draw from "
-                "its own stream; expected Dropout"
-            )
-        if isinstance(child, nn.Dropout):
-            setattr(module, name, _MaskedDropout(child.p))
-        elif in_sequence and type(child) is nn.Linear:
-            child.__class__ = _Linear
-        elif in_sequence and type(child) is nn.BatchNorm1d:
-            child.__class__ = _BatchNorm
-        else:
-            _replace(child, in_sequence)
-    return module
+def _way(network: nn.Module, replicas: int, device: torch.device) -> Way:
+    """Choose by what was measured: ``python benchmarks/training.py --ways``."""
+    if type(network) is nn.Sequential and in_sequence(network):
+        return "products"
+    convolves = any(isinstance(module, _ConvNd) for module in network.modules())
+    return "one by one" if replicas == 1 or (convolves and device.type == "cpu") else "vmap"
 
 
 class Replicas:
@@ -145,6 +49,9 @@ class Replicas:
         Where the parameters live.
     layer
         Name of a module whose output is returned beside the logits, or ``None``.
+    way
+        How to evaluate them: "vmap" or "one by one" for any module, "products" for known layers
+        in sequence; ``None`` chooses the quickest.
 
     Attributes
     ----------
@@ -163,12 +70,15 @@ class Replicas:
         seeds: Sequence[int],
         device: torch.device,
         layer: str | None = None,
+        *,
+        way: Way | None = None,
     ):
         self.seeds = list(seeds)
         self.device = device
         modules = [_initialized(build, seed) for seed in self.seeds]
-        self._in_sequence = type(modules[0]) is nn.Sequential and _in_sequence(modules[0])
-        self._template = _replace(copy.deepcopy(modules[0]), self._in_sequence).to(device)
+        self._way = way or _way(modules[0], len(self.seeds), device)
+        self._template = replace_layers(copy.deepcopy(modules[0]), self._way == "products")
+        self._template.to(device)
         parameters, buffers = stack_module_state(modules)
         frozen = {name for name, value in modules[0].named_parameters() if not value.requires_grad}
         self.parameters = {
@@ -178,24 +88,37 @@ class Replicas:
         }
         constant = {name: parameters[name].detach() for name in frozen}
         self.buffers = {name: value.to(device) for name, value in (constant | buffers).items()}
+        self._modules = dict(self._template.named_modules())
         self._dropouts = {
             name: module
-            for name, module in self._template.named_modules()
-            if isinstance(module, _MaskedDropout)
+            for name, module in self._modules.items()
+            if isinstance(module, MaskedDropout)
         }
-        self._captured: list[Tensor] = []
-        self._captures = layer is not None
-        if layer is not None:
-            require_layers(modules[0], [layer])
-            dict(self._template.named_modules())[layer].register_forward_hook(
-                lambda module, arguments, output: self._captured.append(output)
-            )
+        self._layers = [] if layer is None else [layer]
+        require_layers(modules[0], self._layers)
 
     def __len__(self) -> int:
         return len(self.seeds)
 
-    def _state(self) -> dict[str, Tensor]:
-        return {**self.parameters, **self.buffers}
+    def parts(self) -> list[tuple[slice, Replicas]]:
+        """Return what to differentiate at a time: a place among the replicas and those there.
+
+        Either all of them or each by itself, whose parameters share memory with the whole.
+        """
+        if self._way != "one by one" or len(self) == 1:
+            return [(slice(None), self)]
+        parts = []
+        for index, seed in enumerate(self.seeds):
+            place = slice(index, index + 1)
+            part = copy.copy(self)
+            part.seeds = [seed]
+            part.parameters = {
+                name: value.detach()[place].requires_grad_()
+                for name, value in self.parameters.items()
+            }
+            part.buffers = {name: value[place] for name, value in self.buffers.items()}
+            parts.append((place, part))
+        return parts
 
     def __call__(self, inputs: Tensor, masks: Masks | None = None) -> tuple[Tensor, Tensor | None]:
         """Return logits (replica, sample, class) and the captured layer's output, if any.
@@ -204,36 +127,105 @@ class Replicas:
         (dropout, batch statistics), without in evaluation mode.
         """
         self._template.train(masks is not None)
-        state = self._state()
+        state = {**self.parameters, **self.buffers}
         if masks is not None:
             for name, module in self._dropouts.items():
                 shape = (inputs.shape[1], *self._unit_shape(module, inputs))
                 state[f"{name}.mask"] = masks.draw(shape, module.rate)
-        return self._apply(state, inputs)
+        logits, *captured = self._apply(state, inputs, self._layers)
+        return logits, captured[0] if captured else None
 
-    def _apply(self, state: dict[str, Tensor], inputs: Tensor) -> tuple[Tensor, Tensor | None]:
-        self._captured.clear()
-        if self._in_sequence:
+    @torch.no_grad()
+    def outputs_of(
+        self, layers: Sequence[str], inputs: Tensor, *, chunk: int = 1000
+    ) -> dict[str, Tensor]:
+        """Return what layers put out in evaluation mode for inputs that all replicas share.
+
+        Parameters
+        ----------
+        layers
+            Names of modules.
+        inputs
+            (sample, …).
+        chunk
+            How many samples at a time.
+
+        Returns
+        -------
+        dict
+            Layer → (replica, sample, unit) on the CPU; further dimensions are flattened.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer.
+        """
+        require_layers(self._template, layers)
+        self._template.eval()
+        state = {**self.parameters, **self.buffers}
+        parts = []
+        for part in inputs.split(chunk):
+            shared = part.to(self.device).expand(len(self), *part.shape)
+            captured = self._apply(state, shared, layers)[1:]
+            parts.append([output.reshape(*output.shape[:2], -1).cpu() for output in captured])
+        return {
+            layer: torch.cat(outputs, dim=1)
+            for layer, outputs in zip(layers, zip(*parts, strict=True), strict=True)
+        }
+
+    def _apply(
+        self, state: dict[str, Tensor], inputs: Tensor, layers: Sequence[str]
+    ) -> tuple[Tensor, ...]:
+        """Return the logits and the layers' outputs, each with a leading replica dimension."""
+        if self._way == "products":
+            return self._single(state, inputs, layers)
+        if self._way == "vmap":
+            return vmap(lambda own, own_inputs: self._single(own, own_inputs, layers))(
+                state, inputs
+            )
+        if len(inputs) == 1:  # views, whose gradients need no memory of their own
+            own = {name: value.squeeze(0) for name, value in state.items()}
+            return tuple(out.unsqueeze(0) for out in self._single(own, inputs[0], layers))
+        each = [
+            self._single({name: value[index] for name, value in state.items()}, own, layers)
+            for index, own in enumerate(inputs)
+        ]
+        return tuple(torch.stack(outputs) for outputs in zip(*each, strict=True))
+
+    def _single(
+        self, state: dict[str, Tensor], inputs: Tensor, layers: Sequence[str]
+    ) -> tuple[Tensor, ...]:
+        with self._capturing(layers) as captured:
             logits = functional_call(self._template, state, (inputs,))
-            return logits, self._captured[-1] if self._captures else None
+        for layer in layers:
+            if layer not in captured:
+                raise ValueError(f"layer {layer!r} took no part in the network's output")
+        return (logits, *(captured[layer] for layer in layers))
 
-        def single(own_state: dict[str, Tensor], own_inputs: Tensor) -> tuple[Tensor, ...]:
-            logits = functional_call(self._template, own_state, (own_inputs,))
-            return (logits, self._captured[-1]) if self._captures else (logits,)
+    @contextmanager
+    def _capturing(self, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+        captured: dict[str, Tensor] = {}
+        hooks = [
+            self._modules[layer].register_forward_hook(
+                lambda module, arguments, output, layer=layer: captured.update({layer: output})
+            )
+            for layer in layers
+        ]
+        try:
+            yield captured
+        finally:
+            for hook in hooks:
+                hook.remove()
 
-        outputs = vmap(single)(state, inputs)
-        self._captured.clear()
-        return outputs[0], outputs[1] if self._captures else None
-
-    def _unit_shape(self, module: _MaskedDropout, inputs: Tensor) -> tuple[int, ...]:
+    def _unit_shape(self, module: MaskedDropout, inputs: Tensor) -> tuple[int, ...]:
         """Shape of one sample where this dropout stands, from a trial run the first time."""
         if module.shape is None:
             with torch.no_grad():
                 self(inputs)
             self._template.train()
         assert module.shape is not None
-        # (replica, sample, unit) in sequence, (sample, unit) as seen from inside vmap
-        return module.shape[2:] if self._in_sequence else module.shape[1:]
+        # (replica, sample, unit) in stacked layers, (sample, unit) as a single network sees it
+        return module.shape[2:] if self._way == "products" else module.shape[1:]
 
 
 def _initialized(build: Callable[[], nn.Module], seed: int) -> nn.Module:

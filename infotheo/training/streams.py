@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 # One number for each purpose: a stream never overlaps another of the same seed.
-_PURPOSES = {"initialization": 0, "order": 1, "masks": 2}
+_PURPOSES = {"initialization": 0, "order": 1, "masks": 2, "augmentation": 3}
 
 
 def generator(
@@ -35,12 +36,25 @@ def orders(seeds: Sequence[int], epoch: int, samples: int) -> torch.Tensor:
     )
 
 
+def generators(
+    seeds: Sequence[int], purpose: str, epoch: int, device: torch.device | str = "cpu"
+) -> list[torch.Generator]:
+    """Return each replica's generator for one purpose and one epoch."""
+    return [generator(seed, purpose, epoch, device) for seed in seeds]
+
+
 class Masks:
     """Dropout masks of one epoch: each replica draws its own, in the order of the steps."""
 
     def __init__(self, seeds: Sequence[int], epoch: int, device: torch.device):
-        self._generators = [generator(seed, "masks", epoch, device) for seed in seeds]
+        self._generators = generators(seeds, "masks", epoch, device)
         self._device = device
+
+    def __getitem__(self, place: slice) -> Masks:
+        """Return the masks of the replicas at this place; they go on from where these stand."""
+        own = copy.copy(self)
+        own._generators = self._generators[place]
+        return own
 
     def draw(self, shape: Sequence[int], rate: float) -> torch.Tensor:
         """Return (replica, *shape): 0 with probability ``rate``, else 1 / (1 − rate)."""

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+import xarray as xr
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
+from infotheo.data.augmentation import augmentations
 from infotheo.registry import lookup
 from infotheo.training import checkpoint
+from infotheo.training.evaluation import error, logits
+from infotheo.training.gradients import Draws, Task
+from infotheo.training.keeping import AtSnapshot, Keeper, keeper
 from infotheo.training.objective import Penalty
-from infotheo.training.optimizers import optimizers, restore, state_arrays
+from infotheo.training.optimizers import optimizers
+from infotheo.training.phases import Timeline, timeline
 from infotheo.training.progress import progress
 from infotheo.training.replicas import Replicas
-from infotheo.training.streams import Masks, orders
+from infotheo.training.resumption import State
+from infotheo.training.snapshots import read_schedule
+from infotheo.training.streams import orders
+
+__all__ = ["Trained", "logits", "train"]
 
 Split = tuple[Tensor, Tensor]  # inputs (sample, …) float32 and labels (sample,) int64
 
@@ -30,10 +39,12 @@ class Trained:
 
     ``train_loss`` is the mean cross-entropy of the epoch's mini-batches without the penalty,
     ``penalty`` the mean of the unweighted penalty, ``validation_error`` a fraction.
+    ``snapshots`` is over (seed, epoch) or (seed, step), ``None`` if none were asked for.
     """
 
     replicas: Replicas
     history: dict[str, Tensor] = field(default_factory=dict)
+    snapshots: xr.Dataset | None = None
 
 
 def train(
@@ -48,8 +59,13 @@ def train(
     optimizer: str = "adam",
     optimizer_settings: Mapping[str, Any] | None = None,
     learning_rate: float = 1e-4,
-    batch_size: int = 100,
+    batch_size: int | Literal["full"] = 100,
     epochs: int = 50,
+    phases: Sequence[Mapping[str, Any]] = (),
+    augmentation: str | None = None,
+    augmentation_settings: Mapping[str, Any] | None = None,
+    snapshots: Mapping[str, Any] | None = None,
+    at_snapshot: AtSnapshot | None = None,
     device: torch.device | str = "cpu",
     label: str = "training",
     checkpoint_path: Path | None = None,
@@ -57,9 +73,9 @@ def train(
 ) -> Trained:
     """Minimise cross-entropy plus loss weight × penalty for all replicas at once.
 
-    A replica's initial weights, order of samples and dropout masks come from its own seed, and no
-    operation mixes replicas: the result agrees with training it alone to rounding, and a replica
-    that diverges (NaN) leaves the others as they are.
+    A replica's initial weights, order of samples, dropout masks and augmentation come from its own
+    seed, and no operation mixes replicas: the result agrees with training it alone to rounding,
+    and a replica that diverges (NaN) leaves the others as they are.
 
     Parameters
     ----------
@@ -75,174 +91,110 @@ def train(
     optimizer, optimizer_settings, learning_rate
         Name in :data:`infotheo.training.optimizers.optimizers`, or a dotted path, and its keywords.
     batch_size, epochs
-        Samples of each step; passes over the samples. A last batch may be smaller.
+        Samples of each step, or ``"full"`` for all of them; passes over the samples. A last batch
+        may be smaller.
+    phases
+        From which epoch or step on the learning rate and the batch size are others, see
+        :func:`infotheo.training.phases.timeline`.
+    augmentation, augmentation_settings
+        Name in :data:`infotheo.data.augmentation.augmentations`, or a dotted path, and its
+        keywords: how the inputs of each mini-batch are changed at random.
+    snapshots
+        When to keep all weights, see :func:`infotheo.training.snapshots.read_schedule`; ``{}``:
+        before each epoch and at the end.
+    at_snapshot
+        Function (moment, replicas) → dataset over ``seed``, whose results are kept in place of
+        the weights. It must leave the replicas as they are.
     device
         Where to train.
     label
         What the progress is called.
     checkpoint_path, checkpoint_seconds
         File that holds the state at the end of an epoch, written at most this often; training goes
-        on from there with the same result to the bit.
+        on from there with the same result to the bit. Snapshots lie in a folder beside it, which
+        :func:`infotheo.training.checkpoint.discard` removes.
 
     Raises
     ------
     ValueError
-        If there are no seeds, lengths differ, or the batch is larger than the data.
+        If there are no seeds, lengths differ, the batch is larger than the data, a phase or the
+        schedule of snapshots is not as it should be, or the augmentation does not suit the inputs.
     """
     inputs, labels = samples
     if not seeds:
         raise ValueError("seeds: found none, expected at least one")
-    if not 1 <= batch_size <= len(labels):
-        raise ValueError(
-            f"batch_size: found {batch_size}, expected 1 to {len(labels)}, the number of samples"
-        )
+    steps = timeline(len(labels), epochs, learning_rate, batch_size, phases)
     if penalty is not None and len(loss_weights or ()) != len(seeds):
         raise ValueError(
             f"loss_weights: found {len(loss_weights or ())}, expected one for each of the "
             f"{len(seeds)} replicas"
         )
+    change = None
+    if augmentation is not None:
+        function = lookup(augmentation, augmentations, "augmentation")
+        change = partial(function, **(augmentation_settings or {}))
     device = torch.device(device)
     replicas = Replicas(build, seeds, device, penalized_layer)
     optimise = lookup(optimizer, optimizers, "optimizer")(
         list(replicas.parameters.values()), learning_rate, **(optimizer_settings or {})
     )
     weights = torch.tensor(list(loss_weights or ()), dtype=torch.float32, device=device)
-    inputs, labels = inputs.to(device), labels.to(device)
-    state = _State(replicas, optimise, epochs, (inputs, labels, weights, *validation))
-    first = state.load(checkpoint_path)
+    task = Task(inputs.to(device), labels.to(device), weights, penalty, change)
+    keep = None
+    if snapshots is not None:
+        folder = checkpoint.snapshot_folder(checkpoint_path) if checkpoint_path else None
+        keep = keeper(read_schedule(snapshots, steps), replicas, at_snapshot, folder)
+    elif at_snapshot is not None:
+        raise ValueError("at_snapshot: found without snapshots, expected a schedule for it")
+    state = State(
+        replicas,
+        optimise,
+        epochs,
+        (task.inputs, task.labels, weights, *validation),
+        besides=keep.identity if keep else "",
+    )
+    first = _resume(state, keep, steps, checkpoint_path)
     saved = time.monotonic()
+    parts, rate = replicas.parts(), learning_rate
     for epoch in progress(first, epochs, label, "epoch"):
-        losses, penalties = _epoch(
-            replicas, optimise, inputs, labels, epoch, batch_size, penalty, weights
-        )
-        state.history["train_loss"][epoch] = losses
-        state.history["penalty"][epoch] = penalties
+        order = orders(replicas.seeds, epoch, len(labels)).to(device)
+        draws = Draws(replicas.seeds, epoch, device)
+        loss_sum, penalty_sum = torch.zeros(2, len(replicas), device=device)
+        for step in steps.steps(epoch):
+            if step.learning_rate != rate:
+                rate = _set_learning_rate(optimise, step.learning_rate)
+            if keep:
+                keep.look(step.number, replicas)
+            chosen = order[:, step.start : step.stop]  # (replica, sample)
+            losses, penalties = task.differentiate(replicas, parts, chosen, draws)
+            optimise.step()
+            loss_sum += losses
+            penalty_sum += penalties
+        state.history["train_loss"][epoch] = loss_sum / len(labels)
+        state.history["penalty"][epoch] = penalty_sum / len(labels)
         state.history["validation_error"][epoch] = error(replicas, validation)
         if checkpoint_path and time.monotonic() - saved >= checkpoint_seconds:
             state.save(checkpoint_path, epoch + 1)
             saved = time.monotonic()
-    return Trained(replicas, state.history)
+    if not keep:
+        return Trained(replicas, state.history)
+    keep.look(steps.total, replicas)
+    return Trained(replicas, state.history, keep.dataset(replicas.seeds))
 
 
-def _epoch(
-    replicas: Replicas,
-    optimise: torch.optim.Optimizer,
-    inputs: Tensor,
-    labels: Tensor,
-    epoch: int,
-    batch_size: int,
-    penalty: Penalty | None,
-    weights: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """One pass; returns each replica's mean loss and mean penalty, (replica,)."""
-    count = len(replicas)
-    order = orders(replicas.seeds, epoch, len(labels)).to(inputs.device)
-    masks = Masks(replicas.seeds, epoch, inputs.device)
-    parameters = list(replicas.parameters.values())
-    loss_sum = torch.zeros(count, device=inputs.device)
-    penalty_sum = torch.zeros(count, device=inputs.device)
-    for start in range(0, len(labels), batch_size):
-        chosen = order[:, start : start + batch_size]  # (replica, sample)
-        size = chosen.shape[1]
-        flat = chosen.reshape(-1)
-        batch = inputs.index_select(0, flat).view(count, size, *inputs.shape[1:])
-        truth = labels.index_select(0, flat)
-        logits, activations = replicas(batch, masks)
-        each = cross_entropy(logits.flatten(0, 1), truth, reduction="none").view(count, size)
-        loss = each.mean(1)  # (replica,)
-        total = loss.sum()  # gradients of different replicas never meet
-        if penalty is not None:
-            term = penalty(replicas.parameters, activations, truth.view(count, size))
-            total = total + (weights * term).sum()
-            penalty_sum += term.detach() * size
-        loss_sum += loss.detach() * size
-        # a module of the user's own may have parameters that this loss does not reach
-        gradients = torch.autograd.grad(total, parameters, allow_unused=True)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            # a fused optimiser takes the gradient to lie in memory as its parameter does
-            parameter.grad = gradient if gradient is None else gradient.contiguous()
-        optimise.step()
-    return loss_sum / len(labels), penalty_sum / len(labels)
+def _resume(state: State, keep: Keeper[Any] | None, steps: Timeline, path: Path | None) -> int:
+    """Return the epoch to go on with: of the checkpoint, if the snapshots before it are there."""
+    if keep is None:
+        return state.load(path)
+    starts = [*steps.first_steps, steps.total]
+    first = state.load(path, lambda epoch: keep.has_all_before(starts[epoch]))
+    keep.start_at(starts[first])
+    if path and not first:
+        path.unlink(missing_ok=True)  # of a training whose snapshots are gone now
+    return first
 
 
-@torch.no_grad()
-def logits(replicas: Replicas, inputs: Tensor, chunk: int = 1000) -> Tensor:
-    """Return logits (replica, sample, class) in evaluation mode, a chunk of samples at a time."""
-    parts = []
-    for part in inputs.split(chunk):
-        shared = part.to(replicas.device).expand(len(replicas), *part.shape)
-        parts.append(replicas(shared)[0])
-    return torch.cat(parts, dim=1)
-
-
-def error(replicas: Replicas, split: Split) -> Tensor:
-    """Return each replica's fraction of wrong predictions, (replica,); NaN where it diverged."""
-    inputs, labels = split
-    if not len(labels):
-        return torch.full((len(replicas),), torch.nan)
-    return error_of(logits(replicas, inputs).cpu(), labels)
-
-
-def error_of(predicted: Tensor, labels: Tensor) -> Tensor:
-    """Fraction of samples whose largest logit is not the label's, (replica,)."""
-    wrong = (predicted.argmax(-1) != labels).float().mean(-1)
-    return torch.where(predicted.isfinite().all(-1).all(-1), wrong, torch.nan)
-
-
-class _State:
-    """All that training needs to go on after an epoch, and what it is the training of."""
-
-    def __init__(
-        self,
-        replicas: Replicas,
-        optimise: torch.optim.Optimizer,
-        epochs: int,
-        given: Sequence[Tensor],
-    ):
-        self.replicas, self.optimise, self.given = replicas, optimise, given
-        names = ("train_loss", "penalty", "validation_error")
-        self.history = {name: torch.full((epochs, len(replicas)), torch.nan) for name in names}
-
-    def save(self, path: Path, epoch: int) -> None:
-        groups = {
-            "parameters": self.replicas.parameters,
-            "buffers": self.replicas.buffers,
-            "optimizer": state_arrays(self.optimise),
-            "history": self.history,
-        }
-        tensors = {
-            f"{group}:{name}": t for group, each in groups.items() for name, t in each.items()
-        }
-        checkpoint.save(
-            path, {"epoch": torch.tensor(epoch), "training": self._identity(), **tensors}
-        )
-
-    def _identity(self) -> Tensor:
-        """Digest of samples, weights and seeds: the state of another training is no use."""
-        digest = hashlib.blake2b(repr(self.replicas.seeds).encode(), digest_size=16)
-        for tensor in self.given:
-            digest.update(tensor.detach().cpu().contiguous().numpy().data)
-        for name, value in self.replicas.parameters.items():
-            digest.update(f"{name}{tuple(value.shape)}".encode())
-        return torch.frombuffer(bytearray(digest.digest()), dtype=torch.uint8)
-
-    @torch.no_grad()
-    def load(self, path: Path | None) -> int:
-        """Restore what was saved and return the epoch to go on with, or 0."""
-        tensors = checkpoint.load(path) if path else None
-        if tensors is None or not torch.equal(tensors.pop("training"), self._identity()):
-            return 0
-        optimizer_state = {}
-        for name, value in tensors.items():
-            group, _, key = name.partition(":")
-            if group == "optimizer":
-                optimizer_state[key] = value
-            elif group != "epoch":
-                target = {
-                    "parameters": self.replicas.parameters,
-                    "buffers": self.replicas.buffers,
-                    "history": self.history,
-                }[group][key]
-                target.copy_(value)
-        restore(self.optimise, optimizer_state)
-        return int(tensors["epoch"])
+def _set_learning_rate(optimise: torch.optim.Optimizer, rate: float) -> float:
+    for group in optimise.param_groups:
+        group["lr"] = rate
+    return rate

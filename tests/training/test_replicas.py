@@ -23,9 +23,10 @@ from plain_training import (
 from torch import nn
 
 from infotheo.networks import multilayer_perceptron
+from infotheo.training.evaluation import logits
 from infotheo.training.objective import network_settings, penalises_activations, penalty
 from infotheo.training.replicas import Replicas
-from infotheo.training.trainer import logits, train
+from infotheo.training.trainer import train
 
 # Powers of two, the same number in both precisions; each changes what is learned.
 LOSS_WEIGHTS = {

@@ -1,0 +1,88 @@
+"""All that training needs to go on after an epoch, and what it is the training of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from infotheo.training import checkpoint
+from infotheo.training.optimizers import restore, state_arrays
+from infotheo.training.replicas import Replicas
+
+__all__ = ["State"]
+
+
+class State:
+    """What a checkpoint holds: parameters, buffers, the optimiser's state and the histories.
+
+    ``given`` and ``besides`` tell one training from another: a checkpoint of another is no use.
+    """
+
+    def __init__(
+        self,
+        replicas: Replicas,
+        optimise: torch.optim.Optimizer,
+        epochs: int,
+        given: Sequence[Tensor],
+        besides: str = "",
+    ):
+        self.replicas, self.optimise = replicas, optimise
+        self.given, self.besides = given, besides
+        names = ("train_loss", "penalty", "validation_error")
+        self.history = {name: torch.full((epochs, len(replicas)), torch.nan) for name in names}
+
+    def save(self, path: Path, epoch: int) -> None:
+        """Write the state after so many epochs."""
+        groups = {
+            "parameters": self.replicas.parameters,
+            "buffers": self.replicas.buffers,
+            "optimizer": state_arrays(self.optimise),
+            "history": self.history,
+        }
+        tensors = {
+            f"{group}:{name}": t for group, each in groups.items() for name, t in each.items()
+        }
+        checkpoint.save(
+            path, {"epoch": torch.tensor(epoch), "training": self._identity(), **tensors}
+        )
+
+    def _identity(self) -> Tensor:
+        """Digest of samples, weights and seeds: the state of another training is no use."""
+        digest = hashlib.blake2b(repr(self.replicas.seeds).encode(), digest_size=16)
+        for tensor in self.given:
+            digest.update(tensor.detach().cpu().contiguous().numpy().data)
+        for name, value in self.replicas.parameters.items():
+            digest.update(f"{name}{tuple(value.shape)}".encode())
+        digest.update(self.besides.encode())
+        return torch.frombuffer(bytearray(digest.digest()), dtype=torch.uint8)
+
+    @torch.no_grad()
+    def load(self, path: Path | None, usable: Callable[[int], bool] = lambda epoch: True) -> int:
+        """Restore what was saved and return the epoch to go on with, or 0.
+
+        ``usable`` is asked whether all else is there that training needs to go on at an epoch.
+        """
+        tensors = checkpoint.load(path) if path else None
+        if tensors is None or not torch.equal(tensors.pop("training"), self._identity()):
+            return 0
+        epoch = int(tensors.pop("epoch"))
+        if not usable(epoch):
+            return 0
+        optimizer_state = {}
+        for name, value in tensors.items():
+            group, _, key = name.partition(":")
+            if group == "optimizer":
+                optimizer_state[key] = value
+            else:
+                target = {
+                    "parameters": self.replicas.parameters,
+                    "buffers": self.replicas.buffers,
+                    "history": self.history,
+                }[group][key]
+                target.copy_(value)
+        restore(self.optimise, optimizer_state)
+        return epoch
