@@ -124,11 +124,22 @@ def test_factors_in_common_are_computed_once():
     factors, index = distinct_factors(rates, 0.25)
     assert factors.shape == (1, 6)
     np.testing.assert_array_equal(factors[0][index], [[-2, -0.5, -0.25, -0.125], rates[0]])
-    assert [chain.first for chain in chains_of(factors)] == [0]
+    assert [chain.first for chain in chains_of(factors)] == [0, 5]  # 4 doublings, a new chain
     batch = np.array([[-1.0, -4.0], [-1.0, -5.0]])  # in common for one element only
     factors, index = distinct_factors(batch, 0.25)
     np.testing.assert_array_equal(factors[:, index[1]], batch)
     assert len(chains_of(factors)) == 2
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_long_sweeps_by_powers_of_two_keep_their_precision(dtype):
+    """All distances are alike: roundings of their exponentials do not average out."""
+    z = (np.arange(100) % 2)[:, None].astype(dtype)
+    variances = 2.0 ** np.arange(-4, 24)
+    found = pairwise_information(z, noise_variance=variances)
+    for bound, scale in ((found.lower, 8), (found.upper, 2)):
+        exact = -np.log((1 + np.exp(-1 / (scale * variances))) / 2)
+        np.testing.assert_allclose(bound, exact, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("smallest", [1e-3, 1e-30, 1e-300])

@@ -16,7 +16,7 @@ from infotheo.arrays import Array
 __all__ = ["Chain", "Exponents", "buffers", "chains_of"]
 
 FEWEST = {4: -104.0, 8: -746.0}  # by bytes: exp of less is 0
-SQUARINGS = 4  # at most, between exponentials of a chain: each doubles a relative error of 1e-7
+SQUARINGS = 4  # at most, in a chain: each doubles a relative error of 1e-7
 SAME = 1e-12  # relative difference of factors that counts as none
 
 
@@ -45,14 +45,14 @@ def chains_of(factors: np.ndarray) -> list[Chain]:
     chains = []
     while left:
         last = first = left.pop(0)
-        steps = [(first, 0)]
+        steps, spent = [(first, 0)], 0
         for other in list(left):
             doublings = np.log2(factors[:, other] / factors[:, last])
             squarings = round(float(doublings[0]))
-            if np.all(np.abs(doublings - squarings) < SAME) and 1 <= squarings <= SQUARINGS:
+            if np.all(np.abs(doublings - squarings) < SAME) and 1 <= squarings <= SQUARINGS - spent:
                 steps.append((other, squarings))
                 left.remove(other)
-                last = other
+                last, spent = other, spent + squarings
         chains.append(Chain(first, tuple(steps)))
     return chains
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_torch_array
 
-from infotheo.arrays import Array
+from infotheo.arrays import Array, to_numpy
+from infotheo.information.pair_sums.compiled import compiled_row_sums, compiled_serves
 from infotheo.information.pair_sums.tiles import tile_sums
 from infotheo.threads import worker_count
 
@@ -51,7 +52,8 @@ def row_sums(
     single
         Exponentials in float32 (relative error 1e-5 at most), the product in whichever dtype.
     exact
-        Squared distances from differences, not from a Gram product: d times the work.
+        Squared distances from differences, not from a Gram product: d times the work, unless
+        :func:`~infotheo.information.pair_sums.compiled.compiled_serves`.
 
     Returns
     -------
@@ -72,6 +74,11 @@ def row_sums(
     >>> bool(np.allclose(total[1, 0, 0], 1 + np.exp(-0.5)))
     True
     """
+    if exact and compiled_serves(x, rates, weights):
+        factors, index = distinct_factors(to_numpy(rates), order)
+        whole, own = compiled_row_sums(x, factors, starts)
+        whole = _placed(xp.asarray(whole), index, xp)
+        return whole, None if own is None else _placed(xp.asarray(own), index, xp)
     if single and not exact and getattr(x, "is_cuda", False):
         from infotheo.information.pair_sums.fused import fused_available, fused_row_sums
 
@@ -102,8 +109,12 @@ def plain_row_sums(
     total, within = tile_sums(
         x, factors, weights, starts, xp, single=single, exact=exact, workers=workers
     )
-    total = xp.permute_dims(total[index], (0, 2, 1, 3))
-    return total, None if within is None else xp.permute_dims(within[index], (0, 2, 1, 3))
+    return _placed(total, index, xp), None if within is None else _placed(within, index, xp)
+
+
+def _placed(sums: Array, index: np.ndarray, xp: Any) -> Array:
+    """Give each divergence and variance its own of the sums (factor, batch, sample)."""
+    return xp.permute_dims(sums[index], (0, 2, 1, 3))
 
 
 def distinct_factors(rates: np.ndarray, order: float) -> tuple[np.ndarray, np.ndarray]:

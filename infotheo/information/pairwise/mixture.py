@@ -11,6 +11,7 @@ import numpy as np
 
 from infotheo.arrays import Array, Samples, to_numpy
 from infotheo.information.noise.sweep import NoiseSweep
+from infotheo.information.pair_sums.compiled import compiled_serves
 from infotheo.information.pair_sums.distances import centred
 from infotheo.information.pair_sums.precision import (
     PRODUCTS,
@@ -43,7 +44,6 @@ class Mixture:
         self.xp, self.samples = samples.namespace, samples
         # exp and its sums in float32 cost at most about 1e-5 nats, whatever the distances
         self.single = samples.values.dtype == self.xp.float32
-        self.x = centred(samples.flat(None), self.xp)  # (batch, sample, unit) float64
         self.rates = -0.5 / noise.values  # (batch or 1, sweep)
         self.order = alpha * (1 - alpha)
 
@@ -58,13 +58,20 @@ class Mixture:
         if classes is not None:  # class by class: a class's columns are then one slice
             kept = kept[np.argsort(classes.codes[kept], kind="stable")]
             codes = classes.codes[kept]
-        x = self.x
+        x = self.samples.flat(None)
+        products: tuple[Product, ...] = PRODUCTS
         if len(kept) < len(shares) or (codes is not None and np.any(np.diff(kept) < 0)):
             x = xp.take(x, self.samples.like(kept, "int64"), axis=1)
         components = _Components(self, shares[kept], codes)
+        if compiled_serves(x, self.rates, components.unequal):
+            # differences of what came in, in its own precision: nothing to centre or certify
+            kind = "float32" if x.dtype == xp.float32 else "float64"
+            products = (Product(kind, exact=True, rounding=0.0, tolerance=0.0),)
+        else:
+            x = centred(x, xp)  # float64
         left = np.arange(x.shape[0])
         found, order = [], []
-        for product in PRODUCTS:
+        for product in products:
             worth = components.promising(_elements(x, left, xp), left, product)
             tried = left[worth]
             if not len(tried):
@@ -93,6 +100,7 @@ class _Components:
         self.equal = bool(np.ptp(shares) == 0)
         self.shares = shares / shares.sum()
         self.weights = like(self.shares)
+        self.unequal = None if self.equal else self.weights
         self.own = like(np.ones(len(shares)) if self.equal else self.shares)  # the term j = i
         self.whole = float(len(shares)) if self.equal else 1.0  # sum of the weights
         self.starts = self.parts = None
@@ -111,7 +119,7 @@ class _Components:
             xp.astype(x, getattr(xp, product.dtype), copy=False),
             rates,
             self.mixture.order,
-            None if self.equal else self.weights,
+            self.unequal,
             self.starts,
             xp,
             single=self.mixture.single,
