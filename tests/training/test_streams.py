@@ -46,9 +46,9 @@ def test_purposes_never_share_a_stream():
     seeds = {
         generator(seed, purpose, epoch).initial_seed()
         for seed in range(30)
-        for purpose in ("initialization", "order", "masks")
+        for purpose in ("initialization", "order", "masks", "augmentation")
         for epoch in range(30)
     }
-    assert len(seeds) == 30 * 3 * 30
+    assert len(seeds) == 30 * 4 * 30
     # what torch's generator on the CPU uses of a seed
     assert len({seed % 2**32 for seed in seeds}) == len(seeds)
