@@ -153,4 +153,4 @@ def _values(snapshots: xr.Dataset, shapes: Mapping[str, tuple[int, ...]]) -> dic
 @torch.no_grad()
 def _set(state: Mapping[str, Tensor], values: Mapping[str, np.ndarray]) -> None:
     for name, target in state.items():
-        target.copy_(torch.from_numpy(np.ascontiguousarray(values[name])))
+        target.copy_(torch.from_numpy(np.array(values[name])))
