@@ -15,6 +15,9 @@ from infotheo.figures.information_over_training import information_over_training
 from infotheo.figures.information_plane import information_plane
 from infotheo.figures.information_plane_animation import information_plane_animation
 from infotheo.figures.learning_curves import learning_curves
+from infotheo.figures.margin_and_information import margin_and_information
+from infotheo.figures.margin_distribution import margin_distribution
+from infotheo.figures.margins_over_training import margins_over_training
 from infotheo.figures.principal_components import principal_components
 from infotheo.figures.saturation import saturation
 from infotheo.figures.scale import scale_table
@@ -33,6 +36,8 @@ figures = {
     "component_accuracies": component_accuracies,
     "information_plane": information_plane,
     "information_over_training": information_over_training,
+    "margins_over_training": margins_over_training,
+    "margin_distribution": margin_distribution,
 }
 
 tables = {
@@ -41,6 +46,7 @@ tables = {
     "published_correlations": published_correlations,
     "scale_table": scale_table,
     "phase_table": phase_table,
+    "margin_and_information": margin_and_information,
 }
 
 animations = {"information_plane": information_plane_animation}

@@ -38,6 +38,35 @@ def _components(dataset, draw):
 EXTRA.append(_components)
 
 
+def _margins(dataset, draw):
+    """Add what ``measures: margins`` and ``diagnostics`` make: margins that widen with training."""
+    time = "epoch" if "epoch" in dataset.dims else "step"
+    shape = (dataset.sizes["seed"], dataset.sizes[time])
+    done = np.linspace(0, 1, shape[1]) * np.ones((shape[0], 1))
+    quantiles = np.round(np.linspace(0, 1, 21), 2)
+    middle = 0.3 * done + 0.005 * draw.normal(size=shape)
+    spread = middle[..., None] + (0.25 - 0.1 * done[..., None]) * (quantiles - 0.5)
+    dims = ("seed", time)
+    dataset["margin_distribution"] = ((*dims, "quantile"), spread)
+    for name in ("q05", "q25", "q50", "q75", "q95"):
+        place = int(np.argmin(np.abs(quantiles - int(name[1:]) / 100)))
+        dataset[f"margin_relative_{name}"] = (dims, spread[..., place])
+    for kind in ("relative", "normalized"):
+        dataset[f"margin_{kind}_mean"] = (dims, spread.mean(axis=-1))
+    separable = done > 0.3
+    dataset["margin_separable"] = (dims, separable.astype(float))
+    widest = np.where(separable, 0.2 * done, np.nan)
+    dataset["hard_margin_relative"] = (dims, widest)
+    angle = (1.4 - done) * (1 + 0.03 * draw.normal(size=shape))
+    dataset["margin_angle"] = (dims, np.where(separable, angle, np.nan))
+    dataset["fano_bound"] = (dims, 0.7 * dataset["error"].transpose(*dims).values)
+    dataset["prediction_variance_diagnostic"] = (dims, 0.4 * done * (1 - done))
+    return dataset.assign_coords(quantile=quantiles)
+
+
+EXTRA.append(_margins)
+
+
 def schedule(epochs):
     """Epoch 0, and about thirty epochs in even steps of the logarithm."""
     return np.unique(np.round(np.append(0, np.geomspace(1, epochs, 30)))).astype(float)
