@@ -7,6 +7,7 @@ on samples whose x is known ("inverted").
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 from infotheo.evaluation import evaluation_mode
 from infotheo.invertibility.block_inputs import visit_blocks
 from infotheo.invertibility.block_measures import BlockMeasures, measure_block, relative_error
+from infotheo.invertibility.inputs import evenly_spaced
+from infotheo.invertibility.inversion import InversionWarning
 from infotheo.measures.blocks import Columns, by_block, chosen_samples, largest, share
 from infotheo.results import provenance
 from infotheo.scalars import check_count
@@ -71,15 +74,17 @@ def invertibility(
             Medians over the samples.
         ``reconstruction_error``, ``reconstruction_error_median``
             Largest and median relative error of the block's own input, which is known.
+        ``inversion_succeeded``
+            Share of samples that converged and were reconstructed.
         ``licensed``, ``inverted``
-            1 if the upper bound is below 1; 1 if all samples converged and were reconstructed.
+            1 if the upper bound is below 1; 1 if all samples were inverted with success.
 
         The inversion's and ``licensed`` are NaN for blocks whose shortcut is not the identity, as
         where the shape changes; the attribute ``left_out`` says which. Of the network:
         ``lipschitz_lower_largest`` and ``lipschitz_upper_largest`` over all blocks;
         ``blocks_licensed`` and ``blocks_inverted``, shares of the blocks that could be (an unknown
         upper bound licenses nothing); ``inverse_error``, the largest relative error of
-        ``network.inverse(network.encode(x))`` for networks with both, else NaN.
+        ``network.inverse(network.encode(x))``, on as many samples, for networks with both.
 
     Raises
     ------
@@ -150,7 +155,7 @@ def invertibility(
             "share of blocks x + L(x) that fixed-point iteration inverted",
         ),
         "inverse_error": (
-            _inverse_error(network, x),
+            _inverse_error(network, evenly_spaced(x, inverted_samples)),
             "largest relative error of network.inverse(network.encode(x))",
         ),
     }
@@ -169,7 +174,8 @@ def _inverse_error(network: nn.Module, x: Tensor) -> float:
     encode, inverse = (getattr(network, name, None) for name in ("encode", "inverse"))
     if not callable(encode) or not callable(inverse):
         return math.nan
-    with evaluation_mode(network):
+    with evaluation_mode(network), warnings.catch_warnings():
+        warnings.simplefilter("ignore", InversionWarning)  # the error is the finding
         return float(relative_error(inverse(encode(x)), x).max())
 
 
@@ -185,12 +191,12 @@ def _columns(blocks: Iterable[BlockMeasures], tolerance: float) -> Columns:
 def _row(block: BlockMeasures, tolerance: float) -> Columns:
     jacobian = block.jacobian
     tried = block.inversion
-    converged = residual = rate = steps = inverted = math.nan
+    converged = residual = rate = steps = succeeded = math.nan
     if tried is not None:
         converged = float(tried.converged.double().mean())
         residual = float(tried.residual.max())
         rate, steps = float(tried.rate.nanmedian()), float(tried.iterations.double().median())
-        inverted = float(converged == 1 and float(block.error.max()) <= tolerance)
+        succeeded = float((tried.converged & (block.error <= tolerance)).double().mean())
     known = not (block.left_out or block.unknown)
     errors = block.error if len(block.error) else jacobian.new_full((1,), math.nan)
     of = "the Lipschitz constant of L"
@@ -202,11 +208,18 @@ def _row(block: BlockMeasures, tolerance: float) -> Columns:
         "lipschitz_jacobian": (float(jacobian.max()), "largest norm found of a Jacobian"),
         "lipschitz_jacobian_median": (float(jacobian.median()), "median norm found of Jacobians"),
         "inversion_converged": (converged, "share of samples whose inversion converged"),
+        "inversion_succeeded": (
+            succeeded,
+            "share that converged and was reconstructed",
+        ),
         "inversion_residual": (residual, "largest relative residual of the inversion"),
         "inversion_rate": (rate, "median factor of the residual in one step"),
         "inversion_iterations": (steps, "median number of steps"),
         "reconstruction_error": (float(errors.max()), "largest relative error of x"),
         "reconstruction_error_median": (float(errors.median()), "median relative error of x"),
         "licensed": (float(block.upper < 1) if known else math.nan, "whether upper bound < 1"),
-        "inverted": (inverted, "whether all samples converged and were reconstructed"),
+        "inverted": (
+            math.nan if tried is None else float(succeeded == 1),
+            "whether the inversion of all samples succeeded",
+        ),
     }
