@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from infotheo.figures import over_time, style
 from infotheo.figures.information_paths import Paths
-from infotheo.figures.information_plane import Planes, layer_markers, left_out, read_planes
+from infotheo.figures.information_plane import Planes, layer_markers, left_out, read_planes, remark
 from infotheo.validation import Units
 
 __all__ = ["information_over_training"]
@@ -102,8 +102,8 @@ def information_over_training(
     for axes in grid.ravel():
         if not axes.has_data():
             axes.set_axis_off()
-    remark = " ".join([*_key(planes), left_out(planes)]).strip()
-    _legend(figure, [n for n, _ in layer_markers(planes)], colours, remark)
+    said = remark([*_key(planes), left_out(planes)])
+    _legend(figure, [n for n, _ in layer_markers(planes)], colours, said)
     seeds = over_time.seed_words(trajectories)
     figure.suptitle(f"Information over training ({seeds})", x=0.01, ha="left")
     return figure
@@ -169,14 +169,14 @@ def _key(planes: Planes) -> list[str]:
     ]
 
 
-def _legend(figure: Figure, names: list[str], colours: list[str], remark: str) -> None:
+def _legend(figure: Figure, names: list[str], colours: list[str], said: str) -> None:
     handles = [
         Line2D([], [], color=colour, label=name, linewidth=2)
         for name, colour in zip(names, colours, strict=True)
     ]
     rows = -(-len(names) // max(1, 110 // (max(map(len, names)) + 8)))
     legend = figure.legend(
-        handles=handles, loc="outside lower left", title=f"Layers. {remark}".strip(),
+        handles=handles, loc="outside lower left", title=f"Layers. {said}" if said else "Layers",
         alignment="left", ncols=-(-len(names) // rows), title_fontsize=8,
     )  # fmt: skip
     legend.get_title().set_color("#555555")

@@ -114,15 +114,15 @@ def noise_of(
 
 
 def noise_text(noise: Noise) -> str:
-    """State a noise variance.
+    """State a noise variance; a relative one is a fraction of the mean variance of the units.
 
     Examples
     --------
     >>> noise_text(("noise_variance", 0.1)), noise_text(("relative_noise_variance", 0.1))
-    ('σ² = 0.1', 'σ² = 0.1 of the mean variance of the units')
+    ('σ² = 0.1', 'σ² = 0.1 × variance')
     """
     name, value = noise
-    rest = " of the mean variance of the units" if name == "relative_noise_variance" else ""
+    rest = " × variance" if name == "relative_noise_variance" else ""
     return f"σ² = {value:g}{rest}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -20,7 +21,15 @@ from infotheo.figures import information_paths, over_time, style
 from infotheo.figures.information_paths import Estimator, Paths
 from infotheo.validation import Units
 
-__all__ = ["Planes", "information_plane", "lay_out", "layer_markers", "read_planes", "show_layers"]
+__all__ = [
+    "Planes",
+    "information_plane",
+    "lay_out",
+    "layer_markers",
+    "read_planes",
+    "remark",
+    "show_layers",
+]
 
 MARKERS = "osD^vPX*<>phH8d"
 
@@ -78,11 +87,11 @@ def information_plane(
     any_paths = next(iter(next(iter(planes.values())).values()))
     bar = figure.colorbar(
         ScalarMappable(norm, scale), ax=list(panels.values()), label=any_paths.time_name,
-        aspect=35, shrink=0.8, pad=0.015,
+        aspect=35, shrink=0.8 if len(panels) <= 8 else 0.45, pad=0.015,
     )  # fmt: skip
     bar.set_ticks(ticks, labels=[over_time.plain(tick) for tick in ticks])
     bar.minorticks_off()
-    show_layers(figure, planes, said=" ".join([*_key(planes), left_out(planes)]))
+    show_layers(figure, planes, said=remark([*_key(planes), left_out(planes)]))
     seeds = over_time.seed_words(trajectories).replace("mean and range", "mean")
     figure.suptitle(f"Information plane over training ({seeds})", x=0.01, ha="left")
     return figure
@@ -186,8 +195,8 @@ def left_out(planes: Planes) -> str:
     finite: dict[str, NDArray[np.bool_]] = {}
     for of_label in planes.values():
         for label, paths in of_label.items():
-            kept = np.isfinite(paths.input + paths.label).all(axis=(0, 1, 3))
-            finite[label] = kept & finite.get(label, kept)
+            kept = np.asarray(np.isfinite(paths.input + paths.label).all(axis=(0, 1, 3)))
+            finite[label] = np.logical_and(kept, finite.get(label, kept))
     return over_time.left_out_words(finite)
 
 
@@ -199,7 +208,14 @@ def _paths(axes: Axes, paths: Paths, norm: Normalize, scale: Colormap) -> None:
         if x.shape[1] > 1:
             seeds = np.stack([x[index], y[index]], axis=-1)  # (seed, time, 2)
             axes.add_collection(
-                LineCollection(list(seeds), colors="#9a9a9a", linewidths=0.4, alpha=0.45, zorder=1)
+                LineCollection(
+                    list(seeds),
+                    colors="#9a9a9a",
+                    linewidths=0.4,
+                    alpha=0.45,
+                    zorder=1,
+                    rasterized=True,  # 20 seeds of 6 layers are megabytes of lines
+                )
             )
         strokes = np.stack(
             [_means(paths.input[:, index]), _means(paths.label[:, index])], axis=-1
@@ -214,9 +230,11 @@ def _paths(axes: Axes, paths: Paths, norm: Normalize, scale: Colormap) -> None:
             )  # fmt: skip
         axes.plot(*middle.T, color="#777777", linewidth=0.5, zorder=3, label=f"mean of {layer}")
         marker = MARKERS[index % len(MARKERS)]
+        edge = 0.3 if len(middle) <= 50 else 0.0  # edges of many would cover the colours
         axes.scatter(
-            middle[:, 0], middle[:, 1], c=paths.time, norm=norm, cmap=scale, marker=marker, s=15,
-            edgecolors="white", linewidths=0.3, zorder=4, label=layer,
+            middle[:, 0], middle[:, 1], c=paths.time, norm=norm, cmap=scale, marker=marker,
+            s=15 if edge else 11, edgecolors="white" if edge else "none", linewidths=edge,
+            zorder=4, label=layer,
         )  # fmt: skip
         finite = np.flatnonzero(np.isfinite(middle).all(axis=1))
         if finite.size:
@@ -228,24 +246,52 @@ def _number(axes: Axes, ends: Mapping[int, NDArray[np.float64]]) -> None:
     """Write the layers' numbers at the ends of their paths, one text where they would touch."""
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
-    reach = np.array([0.075 * (right - left), 0.11 * (top - bottom)])
+    corner, size = np.array([left, bottom]), np.array([right - left, top - bottom])
+    inches = _panel_inches(axes)
+    shares = {number: (place - corner) / size * inches for number, place in ends.items()}
     groups: list[list[int]] = []
-    for number, place in ends.items():
-        near = [
-            group for group in groups
-            if any((np.abs(place - ends[other]) < reach).all() for other in group)
-        ]  # fmt: skip
-        groups = [group for group in groups if group not in near]
-        groups.append([other for group in near for other in group] + [number])
+    for number in sorted(shares, key=lambda one: tuple(-shares[one])):
+        for group in groups:
+            if all((np.abs(shares[number] - shares[one]) < [0.14, 0.2]).all() for one in group):
+                group.append(number)
+                break
+        else:
+            groups.append([number])
+    written: list[NDArray[np.float64]] = []
     for group in groups:
-        place = np.mean([ends[number] for number in group], axis=0)
-        below = place[1] > bottom + 0.2 * (top - bottom)
+        place = np.mean([shares[number] for number in group], axis=0)
+        upwards = 1 if place[1] < 0.4 else -1
+        at = place + np.array([0.0, 0.08 * upwards])
+        while any((np.abs(at - other) < [0.25, 0.14]).all() for other in written):
+            at = at + np.array([0.0, 0.16 * upwards])  # the next row is free, or the one after
+        written.append(at)
         axes.annotate(
-            _listed(group), place, (0, -8 if below else 8), textcoords="offset points",
-            ha="center", va="top" if below else "bottom", fontsize=7.5, zorder=6,
+            _listed(group), place / inches, at / inches,
+            xycoords="axes fraction", textcoords="axes fraction",
+            ha="center", va="bottom" if upwards > 0 else "top", fontsize=7.5, zorder=6,
             fontweight="bold",
             bbox={"boxstyle": "round,pad=0.12", "fc": "white", "ec": "#999999", "lw": 0.4},
+            arrowprops={"arrowstyle": "-", "color": "#999999", "lw": 0.5, "shrinkA": 0},
         )  # fmt: skip
+
+
+def _panel_inches(axes: Axes) -> NDArray[np.float64]:
+    """About how wide and high a panel will be."""
+    grid, figure = axes.get_gridspec(), axes.get_figure(root=True)
+    width, height = figure.get_size_inches() if figure else (style.WIDTH, style.WIDTH)
+    rows, columns = (grid.nrows, grid.ncols) if grid else (1, 1)
+    return np.array([0.84 * width / columns, 0.68 * height / rows])
+
+
+def remark(sentences: Sequence[str]) -> str:
+    """Join sentences, in lines that a figure has room for.
+
+    Examples
+    --------
+    >>> remark(["Grey: single seeds.", ""])
+    'Grey: single seeds.'
+    """
+    return textwrap.fill(" ".join(filter(None, sentences)), 145)
 
 
 def _key(planes: Planes) -> list[str]:

@@ -20,6 +20,7 @@ from infotheo.figures.information_plane import (
     layer_markers,
     left_out,
     read_planes,
+    remark,
     show_layers,
 )
 from infotheo.scalars import check_count
@@ -75,7 +76,7 @@ def information_plane_animation(
     shown = known[np.unique(places)]
     colours = list(over_time.ordered_colours([one for one, _ in layer_markers(planes)]).values())
     figure, panels = lay_out(planes, titles, units)
-    show_layers(figure, planes, colours=colours, said=left_out(planes))
+    show_layers(figure, planes, colours=colours, said=remark([left_out(planes)]))
     seeds = over_time.seed_words(trajectories).replace("mean and range of ", "")
     figure.suptitle(f"Information plane over training ({seeds})", x=0.01, ha="left")
     clock = figure.text(0.99, 0.99, "", ha="right", va="top", fontsize=12, fontweight="bold")

@@ -339,7 +339,7 @@ def _ticks(at: NDArray[np.float64]) -> list[float]:
     return zero + decades[:: -(-len(decades) // 6)]
 
 
-def plain(value: float, _: int | None = None) -> str:
+def plain(value: float, _: float | None = None) -> str:
     """Write a time in plain digits below 10,000, and then in thousands.
 
     Examples

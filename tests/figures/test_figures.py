@@ -35,7 +35,7 @@ def draw(name, regularizers=REGULARIZERS, seeds=3, noise_variances=ABSOLUTE, **s
         "correlations": lambda: make_correlations(runs),
         "histories": lambda: make_histories(regularizers, seeds),
         "activations": lambda: make_activations(regularizers, seeds),
-        "trajectories": lambda: make_trajectories(regularizers, layers=3, seeds=seeds),
+        "trajectories": lambda: make_trajectories(regularizers[:2], layers=2, seeds=seeds),
     }
     return figures[name](*(made[key]() for key in positional(figures[name])), **settings)
 

@@ -166,6 +166,28 @@ def test_labels_may_name_their_layers_differently():
     assert entries == ["1: layer1 | relu1", "2: layer2"]
 
 
+def test_relative_noise_variances_are_taken_where_they_are_asked_for_or_alone():
+    dataset = make_trajectories(["tanh"], layers=2)["tanh"]
+    swept = [name for name in dataset.data_vars if str(name).endswith("@noise_variance")]
+    names = {name: f"{name.partition('@')[0]}@relative_noise_variance" for name in swept}
+    relative = (
+        dataset[swept].rename(names).rename(noise_variance="relative_noise_variance")
+        .assign_coords(relative_noise_variance=[0.01, 1.0])
+    )  # fmt: skip
+    both = dataset.merge(relative)
+    expected = means(dataset, "pairwise_input_upper@noise_variance", noise_variance=0.1)[0]
+    for given, settings in [
+        (both, {"relative_noise_variance": 1.0}), (both, {"noise_variance": 0.1}),
+        (both.drop_vars(swept), {"relative_noise_variance": 1}),
+    ]:  # fmt: skip
+        figure = figures["information_over_training"](
+            {"tanh": given}, estimator="pairwise", **settings
+        )
+        np.testing.assert_allclose(drawn_line(panels(figure)[0], "layer1"), expected)
+    alone = figures["information_plane"]({"tanh": both.drop_vars(swept)}, estimator="pairwise")
+    assert "σ² = 0.01 × variance" in panels(alone)[0].get_ylabel()
+
+
 @pytest.mark.parametrize("draw", [figures[name] for name in DRAWN] + [*animations.values()])
 @pytest.mark.parametrize(
     ("change", "settings", "message"),
