@@ -14,11 +14,13 @@ from infotheo.figures.error_and_gap import error_and_gap
 from infotheo.figures.information_over_training import information_over_training
 from infotheo.figures.information_plane import information_plane
 from infotheo.figures.information_plane_animation import information_plane_animation
+from infotheo.figures.invertibility_table import invertibility_table
 from infotheo.figures.learning_curves import learning_curves
 from infotheo.figures.margin_and_information import margin_and_information
 from infotheo.figures.margin_distribution import margin_distribution
 from infotheo.figures.margins_over_training import margins_over_training
 from infotheo.figures.principal_components import principal_components
+from infotheo.figures.residual_blocks import residual_norms_over_training
 from infotheo.figures.saturation import saturation
 from infotheo.figures.scale import scale_table
 from infotheo.figures.tables import published_correlations, published_table, regularizer_table
@@ -38,6 +40,7 @@ figures = {
     "information_over_training": information_over_training,
     "margins_over_training": margins_over_training,
     "margin_distribution": margin_distribution,
+    "residual_norms_over_training": residual_norms_over_training,
 }
 
 tables = {
@@ -47,6 +50,7 @@ tables = {
     "scale_table": scale_table,
     "phase_table": phase_table,
     "margin_and_information": margin_and_information,
+    "invertibility_table": invertibility_table,
 }
 
 animations = {"information_plane": information_plane_animation}

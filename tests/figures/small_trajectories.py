@@ -67,6 +67,37 @@ def _margins(dataset, draw):
 EXTRA.append(_margins)
 
 
+def _residual(dataset, draw):
+    """Add what ``measures: residual`` and ``invertibility`` make: contractions that cease to be."""
+    time = "epoch" if "epoch" in dataset.dims else "step"
+    names = [f"stage{stage}.{n}" for stage in (1, 2, 3) for n in range(5)]
+    shape = (dataset.sizes["seed"], dataset.sizes[time], len(names))
+    done = np.linspace(0, 1, shape[1])[:, None]
+    depth = np.linspace(0, 1, len(names))
+    ratio = (0.15 + 0.5 * depth) * (0.5 + done) * np.exp(0.05 * draw.normal(size=shape))
+    lower = (0.3 + 2 * depth) * np.exp(2 * done * depth) * np.exp(0.05 * draw.normal(size=shape))
+    upper = 2.2 * lower
+    identity = np.array([name not in ("stage2.0", "stage3.0") for name in names])
+    succeeded = np.where(identity, np.clip(2.2 - lower, 0, 1), np.nan)
+    dims = ("seed", time, "block")
+    for name, values in {
+        **{f"residual_norm_{kind}": ratio for kind in ("pooled", "mean", "median", "q95")},
+        "lipschitz_lower": lower,
+        "lipschitz_upper": upper,
+        "inversion_converged": succeeded,
+        "inversion_succeeded": succeeded,
+        "inversion_rate": np.where(identity, 0.8 * lower, np.nan),
+        "reconstruction_error": np.where(identity, 1e-5 * np.exp(4 * lower), np.nan),
+        "licensed": np.where(identity, upper < 1, np.nan),
+        "inverted": np.where(identity, succeeded == 1, np.nan),
+    }.items():
+        dataset[name] = (dims, values)
+    return dataset.assign_coords(block=names)
+
+
+EXTRA.append(_residual)
+
+
 def schedule(epochs):
     """Epoch 0, and about thirty epochs in even steps of the logarithm."""
     return np.unique(np.round(np.append(0, np.geomspace(1, epochs, 30)))).astype(float)
