@@ -1,6 +1,11 @@
 """Replicas against one network after another, and against the bare matrix products.
 
     python benchmarks/training.py [--device cuda] [--replicas 60] [--threads 2]
+    python benchmarks/training.py --only resnet [--depth 32] [--threads 1]
+    python benchmarks/training.py --only ways [--threads 1]
+
+``resnet`` trains one residual network by the trainer and by a plain loop; ``ways`` compares
+replicas under ``vmap`` with one after another, the rule in :mod:`infotheo.training.replicas`.
 
 Both sides take the same steps on the same data: gather a batch, forward, cross-entropy, backward,
 Adam; one after another with torch's default Adam and, for comparison, with the fused one that
@@ -14,12 +19,16 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from infotheo.networks import multilayer_perceptron
+from infotheo.networks.resnet import residual_network
+from infotheo.training.gradients import Draws, Task
+from infotheo.training.replicas import Replicas, Way
 from infotheo.training.trainer import train
 
 BATCH, CLASSES, WIDTH = 100, 10, 100
@@ -128,19 +137,107 @@ def compare(features: int, replicas: int, steps: int, rounds: int, device: torch
     )
 
 
+def compare_resnet(depth: int, batch: int, steps: int, rounds: int, device: torch.device) -> None:
+    """Print what one residual network costs the trainer, over a plain loop."""
+    stream = torch.Generator().manual_seed(0)
+    inputs = torch.randn(steps * batch, 3, 32, 32, generator=stream).to(device)
+    labels = torch.randint(CLASSES, (steps * batch,), generator=stream).to(device)
+
+    def build() -> nn.Module:
+        return residual_network((3, 32, 32), CLASSES, depth=depth)
+
+    network = build().to(device)
+
+    def plainly() -> None:
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, fused=True)
+        for chosen in torch.randperm(len(labels)).to(device).split(batch):
+            optimizer.zero_grad()
+            cross_entropy(network(inputs[chosen]), labels[chosen]).backward()
+            optimizer.step()
+
+    def by_trainer() -> None:
+        train(
+            build,
+            (inputs, labels),
+            (inputs[:0], labels[:0]),
+            seeds=[0],
+            epochs=1,
+            batch_size=batch,
+            optimizer="momentum",
+            learning_rate=0.1,
+            device=device,
+        )
+
+    times = alternately({"trainer": by_trainer, "plain": plainly}, rounds, device)
+    print(
+        f"ResNet-{depth}, one replica, batch {batch}, {device}: the trainer takes "
+        f"{times['trainer'] / times['plain']:.2f} times a plain loop, building included "
+        f"({1e3 * times['trainer'] / steps:.0f} against {1e3 * times['plain'] / steps:.0f} ms a "
+        "step)",
+        flush=True,
+    )
+
+
+def compare_ways(replicas: int, rounds: int, device: torch.device) -> None:
+    """Print gradients under vmap over those of one network after another."""
+    networks = {
+        "ResNet-8 of 16 by 16": (partial(residual_network, (3, 16, 16), CLASSES, depth=8), 16),
+        "ResNet-32 of 32 by 32": (partial(residual_network, (3, 32, 32), CLASSES), 32),
+    }
+    for name, (build, side) in networks.items():
+        stream = torch.Generator().manual_seed(0)
+        inputs = torch.randn(32, 3, side, side, generator=stream).to(device)
+        labels = torch.randint(CLASSES, (32,), generator=stream).to(device)
+        task = Task(inputs, labels, torch.zeros(replicas, device=device), None, None)
+        order = torch.arange(32, device=device).expand(replicas, -1)
+        draws = Draws(range(replicas), 0, device)
+        contenders: dict[str, Callable[[], object]] = {}
+        ways: tuple[Way, ...] = ("vmap", "one by one")
+        for way in ways:
+            stacked = Replicas(build, range(replicas), device, way=way)
+            contenders[way] = partial(task.differentiate, stacked, stacked.parts(), order, draws)
+        times = alternately(contenders, rounds, device)
+        print(
+            f"{name}, {replicas} replicas, batch 32, {device}: vmap takes "
+            f"{times['vmap'] / times['one by one']:.2f} times one by one",
+            flush=True,
+        )
+
+
+def alternately(
+    contenders: dict[str, Callable[[], object]], rounds: int, device: torch.device
+) -> dict[str, float]:
+    """Median seconds of each contender, round after round."""
+    for run in contenders.values():
+        run()
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            times[name].append(seconds(run, device))
+    return {name: statistics.median(spent) for name, spent in times.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=["perceptron", "resnet", "ways"])
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--replicas", type=int, default=60)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--replicas", type=int)
+    parser.add_argument("--depth", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--steps", type=int)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    for features in (64, 784):
-        compare(
-            features, options.replicas, options.steps, options.rounds, torch.device(options.device)
-        )
+    device = torch.device(options.device)
+    if options.only in (None, "perceptron"):
+        for features in (64, 784):
+            compare(features, options.replicas or 60, options.steps or 20, options.rounds, device)
+    if options.only in (None, "resnet"):
+        compare_resnet(options.depth, options.batch, options.steps or 5, options.rounds, device)
+    if options.only in (None, "ways"):
+        for replicas in [options.replicas] if options.replicas else (1, 2, 5):
+            compare_ways(replicas, options.rounds, device)
 
 
 if __name__ == "__main__":

@@ -23,13 +23,13 @@ from infotheo.networks.layers import require_layers
 from infotheo.training.replica_layers import MaskedDropout, in_sequence, replace_layers
 from infotheo.training.streams import Masks, generator
 
-__all__ = ["Replicas"]
+__all__ = ["Replicas", "Way"]
 
 Way = Literal["products", "vmap", "one by one"]
 
 
 def _way(network: nn.Module, replicas: int, device: torch.device) -> Way:
-    """Choose by what was measured: ``python benchmarks/training.py --ways``."""
+    """Choose by what was measured: ``python benchmarks/training.py --only ways``."""
     if type(network) is nn.Sequential and in_sequence(network):
         return "products"
     convolves = any(isinstance(module, _ConvNd) for module in network.modules())

@@ -1,5 +1,6 @@
 """One network after another, under ``vmap`` or as batched products: the same numbers."""
 
+import weakref
 from functools import partial
 
 import pytest
@@ -109,6 +110,35 @@ def test_neighbour_changes_no_bit_of_a_network_that_trains_by_itself(monkeypatch
     alone = trained("one by one", monkeypatch, seeds=(0,))
     for name, value in alone.replicas.parameters.items():
         assert torch.equal(both.replicas.parameters[name][0], value[0]), name
+
+
+class Sentinel:
+    """Lives as long as the graph that holds it."""
+
+
+class _Watched(torch.autograd.Function):
+    alive = weakref.WeakSet()
+
+    @staticmethod
+    def forward(ctx, inputs):
+        ctx.sentinel = Sentinel()
+        _Watched.alive.add(ctx.sentinel)
+        return inputs.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+class Watched(Convolutional):
+    def forward(self, inputs):
+        if self.training:
+            assert not _Watched.alive  # no graph of another replica, nor of an earlier step
+        return _Watched.apply(super().forward(inputs))
+
+
+def test_one_graph_at_a_time(monkeypatch):
+    trained("one by one", monkeypatch, Watched)
 
 
 @pytest.mark.parametrize("way", ["one by one", "vmap"])
