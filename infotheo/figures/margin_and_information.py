@@ -75,7 +75,7 @@ def margin_and_information(
       which on it keeps, ``fraction`` of its final value; ``rise_share``: the first over the whole
       time of training.
     * ``slow_gain``: of ``prediction_label``, of ``prediction_input`` and of the margins, the change
-      from ``kept_time`` to the end, in their own units.
+      from ``kept_time`` to the end, in their own units; NaN where that is the last moment.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def _phases(label: _Label) -> Iterator[Row]:
         ("rise_share", (label.first - at[0]) / whole),
     ):
         yield (quantity, "", "prediction_label", "training"), values, moments
-    rises = np.isfinite(kept)
+    rises = kept < at[-1]
     place = np.searchsorted(at, np.where(rises, kept, at[-1]))
     for name in ("prediction_label", "prediction_input", *MARGINS):
         values = label.values[name]

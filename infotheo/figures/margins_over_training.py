@@ -18,9 +18,10 @@ __all__ = ["margins_over_training", "mark_switch"]
 MARGIN, WIDEST, ANGLE = "#2f5d9b", "#111111", "#7a4b1e"
 INPUT, LABEL, IRRELEVANT, VARIANCE = "#00707a", "#b8447a", "#b3771d", "#888888"
 FANO = "#c23b00"
+DOTTED, DASHED = (0, (1, 1.5)), (0, (5, 2))
 BANDS = (("q05", "q95", 0.16), ("q25", "q75", 0.26))
 NEEDED = (
-    *(f"margin_relative_{name}" for name in ("q05", "q25", "q50", "q75", "q95")),
+    *(f"margin_relative_{name}" for name in ("min", "q05", "q25", "q50", "q75", "q95")),
     "hard_margin_relative", "margin_angle", "prediction_input", "prediction_label",
     "prediction_irrelevant", "prediction_variance_diagnostic", "error", "fano_bound",
 )  # fmt: skip
@@ -103,7 +104,7 @@ def margins_over_training(
 def mark_switch(axes: Axes, switch: float | None) -> None:
     """Draw a vertical line where a phase of training begins, if one does."""
     if switch is not None:
-        axes.axvline(switch, color="#555555", linestyle=(0, (5, 2)), linewidth=1.1, zorder=1)
+        axes.axvline(switch, color="#555555", linestyle=DASHED, linewidth=1.1, zorder=1)
 
 
 def _margin(axes: Axes, dataset: xarray.Dataset) -> None:
@@ -118,6 +119,8 @@ def _margin(axes: Axes, dataset: xarray.Dataset) -> None:
     marker = "o" if len(at) == 1 else None
     mean = over_time.over_seeds(middle.to_numpy()).mean
     axes.plot(at, mean, color=MARGIN, label="median", marker=marker, markersize=4)
+    least = over_time.over_seeds(over_time.series(dataset, "margin_relative_min").values).mean
+    axes.plot(at, least, color=MARGIN, label="smallest", linestyle=DOTTED, marker=marker)
     widest = over_time.series(dataset, "hard_margin_relative")
     over_time.draw(axes, widest, colour=WIDEST, label="widest", linestyle="--")
     axes.axhline(0, color="#777777", linewidth=0.8, zorder=1)
@@ -143,7 +146,7 @@ def _information(axes: Axes, dataset: xarray.Dataset) -> None:
         ("prediction_input", INPUT, "-"),
         ("prediction_label", LABEL, "-"),
         ("prediction_irrelevant", IRRELEVANT, "-"),
-        ("prediction_variance_diagnostic", VARIANCE, (0, (1, 1.5))),
+        ("prediction_variance_diagnostic", VARIANCE, DOTTED),
     ):
         over_time.draw(
             axes, over_time.series(dataset, variable), colour=colour, label=variable,
@@ -183,14 +186,19 @@ def _time(axes: Axes, array: xarray.DataArray, switch: float | None) -> None:
 
 
 def _extent(trajectories: dict[str, xarray.Dataset]) -> tuple[float, float]:
-    """Room for all margins that are drawn, the same for every label."""
+    """Room for the margins that are drawn, the same for every label; of the smallest, the last."""
     values = np.concatenate(
         [
-            np.ravel(dataset[f"{name}"].mean("seed").to_numpy())
+            np.ravel(dataset[name].mean("seed").to_numpy())
             for dataset in trajectories.values()
             for name in ("margin_relative_q05", "margin_relative_q95", "hard_margin_relative")
         ]
     )
+    least = [
+        dataset["margin_relative_min"].isel({over_time.time_dimension(dataset): -1}).mean().values
+        for dataset in trajectories.values()
+    ]
+    values = np.append(values, least)
     values = values[np.isfinite(values)]
     if not values.size:
         return -1.0, 1.0
@@ -200,22 +208,22 @@ def _extent(trajectories: dict[str, xarray.Dataset]) -> tuple[float, float]:
 
 
 def _legend(figure: Figure, switch: float | None, remark: str) -> None:
-    dotted, dashed = (0, (1, 1.5)), (0, (5, 2))
     handles = [  # in columns of two
         Line2D([], [], color=MARGIN, label="median margin"),
-        Patch(color=MARGIN, alpha=0.42, lw=0, label="middle half of samples"),
-        Patch(color=MARGIN, alpha=0.16, lw=0, label="nine tenths"),
+        Patch(color=MARGIN, alpha=0.42, lw=0, label="middle half"),
+        Patch(color=MARGIN, alpha=0.16, lw=0, label="nine tenths of samples"),
+        Line2D([], [], color=MARGIN, linestyle=DOTTED, label="smallest margin"),
         Line2D([], [], color=WIDEST, linestyle="--", label="hard margin"),
+        Line2D([], [], color=ANGLE, label="angle"),
         Line2D([], [], color=INPUT, label="I(X;Ŷ)"),
         Line2D([], [], color=LABEL, label="I(Y;Ŷ)"),
         Line2D([], [], color=IRRELEVANT, label="I(X;Ŷ) − I(Y;Ŷ)"),
-        Line2D([], [], color=VARIANCE, linestyle=dotted, label="variance (no bound)"),
+        Line2D([], [], color=VARIANCE, linestyle=DOTTED, label="variance (no bound)"),
         Line2D([], [], color=style.ERROR, label="error"),
-        Line2D([], [], color=FANO, linestyle="--", label="Fano's lower bound"),
-        Line2D([], [], color=ANGLE, label="angle"),
+        Line2D([], [], color=FANO, linestyle="--", label="Fano's bound of it"),
     ]
     if switch is not None:
-        handles.append(Line2D([], [], color="#555555", linestyle=dashed, label="phase begins"))
+        handles.append(Line2D([], [], color="#555555", linestyle=DASHED, label="phase begins"))
     legend = figure.legend(
         handles=handles, loc="outside lower left", title=remark or None, alignment="left",
         ncols=6, title_fontsize=8,

@@ -48,6 +48,7 @@ def _margins(dataset, draw):
     spread = middle[..., None] + (0.25 - 0.1 * done[..., None]) * (quantiles - 0.5)
     dims = ("seed", time)
     dataset["margin_distribution"] = ((*dims, "quantile"), spread)
+    dataset["margin_relative_min"] = (dims, spread[..., 0])
     for name in ("q05", "q25", "q50", "q75", "q95"):
         place = int(np.argmin(np.abs(quantiles - int(name[1:]) / 100)))
         dataset[f"margin_relative_{name}"] = (dims, spread[..., place])
