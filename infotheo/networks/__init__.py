@@ -1,11 +1,13 @@
 """Networks by name: a function of the sample's shape and the number of classes."""
 
+from infotheo.networks.invertible_resnet import invertible_residual_network
 from infotheo.networks.irevnet import reversible_network
 from infotheo.networks.mlp import multilayer_perceptron
 from infotheo.networks.plain import plain_network
 from infotheo.networks.resnet import residual_network
 
 networks = {
+    "invertible_resnet": invertible_residual_network,
     "irevnet": reversible_network,
     "mlp": multilayer_perceptron,
     "plain": plain_network,
@@ -13,6 +15,7 @@ networks = {
 }
 
 __all__ = [
+    "invertible_residual_network",
     "multilayer_perceptron",
     "networks",
     "plain_network",
