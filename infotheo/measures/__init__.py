@@ -8,20 +8,17 @@
     The same of the networks' outputs.
 ``network``
     One torch module in evaluation mode, and beside it ``inputs`` (sample, ...) and ``labels``
-    (sample,), tensors; returned are variables over at most one dimension.
+    (sample,), tensors; returned are variables over at most one dimension. These are registered in
+    :mod:`infotheo.measures.networks`: measures of activations need no torch.
 
 The other parameters are settings. What fails for one network is a value of the result (NaN, or a
 flag), not an exception.
 """
 
-from infotheo.measures.components import components
 from infotheo.measures.diagnostics import diagnostics
 from infotheo.measures.finite import measure_finite
-from infotheo.measures.invertibility import invertibility
 from infotheo.measures.layers import binned, characteristics, pairwise
-from infotheo.measures.margins import margins
 from infotheo.measures.predictions import error, prediction
-from infotheo.measures.residual import residual
 
 measures = {
     "pairwise": pairwise,
@@ -29,10 +26,6 @@ measures = {
     "characteristics": characteristics,
     "prediction": prediction,
     "error": error,
-    "residual": residual,
-    "invertibility": invertibility,
-    "components": components,
-    "margins": margins,
     "diagnostics": diagnostics,
 }
 

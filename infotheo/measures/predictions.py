@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from scipy.special import logsumexp
 
 from infotheo.information.prediction import irrelevant_information, prediction_information
 
@@ -27,7 +26,9 @@ def error(logits: xr.DataArray) -> xr.Dataset:
     labels = logits["class"].values
     wrong = (values.argmax(-1) != labels).mean(-1)
     own = np.take_along_axis(values, labels[None, :, None], axis=-1)[..., 0]
-    loss = (logsumexp(values, axis=-1) - own).mean(-1)
+    largest = values.max(-1)
+    total = np.log(np.exp(values - largest[..., None]).sum(-1)) + largest
+    loss = (total - own).mean(-1)
     return xr.Dataset(
         {
             "error": ("seed", wrong, {"long_name": "fraction wrong", "units": "1"}),

@@ -11,6 +11,7 @@ import torch
 import xarray as xr
 
 from infotheo.measures import measures
+from infotheo.measures.networks import network_measures
 from infotheo.networks.layers import require_layers
 from infotheo.registry import lookup
 from infotheo.training.fit import build_network
@@ -21,6 +22,8 @@ from infotheo.training.rebuild import replicas_over_time
 from infotheo.training.replicas import Replicas
 
 __all__ = ["follow", "measuring_in_place", "record_along", "time_dimension"]
+
+_ALL = {**measures, **network_measures}
 
 
 def follow(
@@ -46,7 +49,7 @@ def follow(
     snapshots
         Weights over (seed, epoch) or (seed, step); over (seed) alone, the result has no time.
     measure, settings
-        A name in :data:`infotheo.measures.measures` or a dotted path, and its keywords.
+        The name of a measure in :mod:`infotheo.measures`, or a dotted path, and its keywords.
     layers
         For a measure of activations: which ones. The result has a dimension ``layer``.
     part, count
@@ -79,7 +82,7 @@ def follow(
             yield number, replicas
 
     found = measure_moments(
-        lookup(measure, measures, "measure"),
+        lookup(measure, _ALL, "measure"),
         settings,
         moments,
         looked_at(samples, part, count),
@@ -117,7 +120,7 @@ def measuring_in_place(
         require_layers(build(), each.get("layers", ()))
     chosen = [
         (
-            lookup(each["measure"], measures, "measure"),
+            lookup(each["measure"], _ALL, "measure"),
             each["settings"],
             looked_at(samples, each["part"], each["samples"]),
             each.get("layers", ()),

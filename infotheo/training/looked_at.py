@@ -11,8 +11,8 @@ import xarray as xr
 from torch import Tensor
 
 from infotheo.data.samples import PARTS, split_of
+from infotheo.training.evaluation import logits
 from infotheo.training.replicas import Replicas
-from infotheo.training.trainer import logits
 
 __all__ = ["LOGITS", "LookedAt", "looked_at", "outputs"]
 

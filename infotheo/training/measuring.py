@@ -80,7 +80,8 @@ def measure_moments(
                 low, high = ends[place]
                 spread = {"smallest": ("seed", low), "largest": ("seed", high)}
                 rows = rows.assign_coords(spread)
-            found[place].append(measure_finite(measure, rows, settings))
+            measured = measure_finite(measure, rows, settings)
+            found[place].append(measured.drop_vars(["smallest", "largest"], errors="ignore"))
     return _joined(found, seeds)
 
 
@@ -161,7 +162,13 @@ def _concatenated(parts: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
     if "layer" in constant.dims:
         constant = constant.isel(layer=0, drop=True)
     joined = [part[names] for part, names in zip(parts, varying, strict=True)]
-    return xr.concat(joined, dim, join="outer", combine_attrs="override").merge(constant)
+    return _concat(joined, dim).merge(constant)
+
+
+def _concat(parts: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
+    return xr.concat(
+        parts, dim, join="outer", coords="minimal", compat="override", combine_attrs="override"
+    )
 
 
 def _of_networks(
@@ -191,13 +198,9 @@ def _of_networks(
                 # what a measure warns of stands in its result, for every network
                 warnings.simplefilter("ignore", UserWarning)
                 found = measure(network, inputs, labels, **settings)
-            rows[seed].append(found.expand_dims(moment=[number], seed=[seed]))
-    of_seeds = [
-        xr.concat(own, "moment", join="outer", combine_attrs="override")
-        for own in rows.values()
-        if own
-    ]
+            rows[seed].append(found.expand_dims(seed=[seed], moment=[number]))
+    of_seeds = [_concat(own, "moment") for own in rows.values() if own]
     if not of_seeds:
         raise ValueError(DIVERGED)
-    whole = xr.concat(of_seeds, "seed", join="outer", combine_attrs="override")
-    return whole.reindex(seed=list(seeds))
+    whole = _concat(of_seeds, "seed").reindex(seed=list(seeds))
+    return whole.transpose("seed", "moment", ...)

@@ -1,6 +1,5 @@
 """Measures of a study: names, agreement with the estimators, replicas that diverged."""
 
-import inspect
 import warnings
 
 import numpy as np
@@ -53,12 +52,10 @@ SETTINGS = {
     "characteristics": {},
     "prediction": {},
     "error": {},
+    "diagnostics": {},
 }
-OF_ROWS = [
-    name
-    for name, measure in measures.items()
-    if next(iter(inspect.signature(measure).parameters)) != "network"
-]
+OF_ROWS = list(measures)
+OF_LOGITS = ("prediction", "error", "diagnostics")
 
 
 def test_pairwise_names_dimensions_and_values(activations):
@@ -183,7 +180,7 @@ def test_prediction_names_and_values(logits):
 
 @pytest.mark.parametrize("name", OF_ROWS)
 def test_diverged_replica_has_no_measure_and_leaves_the_others(name, activations, logits):
-    values = logits if name in ("prediction", "error") else activations
+    values = logits if name in OF_LOGITS else activations
     whole = measure_finite(measures[name], values, SETTINGS[name])
     spoiled = values.copy(deep=True)
     spoiled[1, 5, 2] = np.nan
@@ -212,7 +209,7 @@ def test_nothing_but_diverged_replicas(name, activations):
 
 @pytest.mark.parametrize("name", OF_ROWS)
 def test_a_replica_is_measured_as_if_it_were_alone(name, activations, logits):
-    values = logits if name in ("prediction", "error") else activations
+    values = logits if name in OF_LOGITS else activations
     whole = measure_finite(measures[name], values, SETTINGS[name])
     alone = measure_finite(measures[name], values.sel(seed=[9]), SETTINGS[name])
     for variable, own in alone.data_vars.items():
@@ -267,7 +264,7 @@ def test_the_order_of_the_chernoff_divergence_is_a_setting(activations):
 
 @pytest.mark.parametrize("name", OF_ROWS)
 def test_leading_dimensions_come_back_as_they_were(name, activations, logits):
-    values = logits if name in ("prediction", "error") else activations
+    values = logits if name in OF_LOGITS else activations
     later = values * 2
     later[1] = np.nan  # one network diverged on the way
     both = xr.concat([values, later], "epoch").assign_coords(

@@ -11,8 +11,8 @@ from infotheo.invertibility.block_inputs import visit_blocks
 from infotheo.invertibility.inversion import InversionWarning, invert_residual
 from infotheo.invertibility.lipschitz import lipschitz_bounds
 from infotheo.invertibility.residual_norms import residual_norms
-from infotheo.measures import measures
 from infotheo.measures.invertibility import invertibility
+from infotheo.measures.networks import network_measures
 from infotheo.measures.residual import residual
 from infotheo.networks.invertible_resnet import invertible_residual_network
 from infotheo.networks.irevnet import reversible_network
@@ -373,7 +373,7 @@ def test_measures_are_in_the_registry_and_labelled():
     x = normal(6, 3)
     seen = set()
     for name in ("residual", "invertibility"):
-        found = measures[name](blocks(linear(0.5 * torch.eye(3))), x, labels(x))
+        found = network_measures[name](blocks(linear(0.5 * torch.eye(3))), x, labels(x))
         for variable in found.data_vars.values():
             assert variable.dims in ((), ("block",))
             assert variable.dtype == np.float64

@@ -22,7 +22,7 @@ CONFIG = changed(
         "snapshots": {
             **TWICE,
             "part": "train",
-            "samples": 100,
+            "keep": "activations",
             "layers": ["hidden1", "hidden2"],
             "measures": {"binned": {"bins": 10}, "error": {"part": "test"}, "margins": None},
         },
@@ -77,7 +77,7 @@ def test_bins_span_all_of_training(followed):
     (trajectory, _) = opened(followed, "*/seeds-0-1/trajectories/binned-*.nc")
     (snapshots, _) = opened(followed, "*/seeds-0-1/snapshots.nc")
     (data,) = opened(followed.parent / followed.name, "../data/*.nc")
-    inputs = data["input"].values[data["split"].values == 0][:100]
+    inputs = data["input"].values[data["split"].values == 0]
     first = np.stack(
         [
             [np.maximum(inputs @ w.T + b, 0) for w, b in zip(weights, biases, strict=True)]
@@ -92,20 +92,18 @@ def test_bins_span_all_of_training(followed):
         activations = xr.DataArray(
             first[seed],
             dims=("seed", "sample", "unit"),
-            coords={"class": ("sample", np.zeros(100))},
+            coords={"class": ("sample", np.arange(200) % 2)},
         ).assign_coords(
             seed=range(3),
             smallest=("seed", [first[seed].min()] * 3),
             largest=("seed", [first[seed].max()] * 3),
         )
-        activations["class"] = ("sample", np.arange(100) % 2)
         alone = binned(activations, bins=10)["binned_input"]
         ours = trajectory["binned_input"].sel(layer="hidden1").isel(seed=seed)
         # a value within rounding of an edge may fall to its other side
         np.testing.assert_allclose(ours, alone, atol=0.05)
 
 
-KEPT = {f"snapshots.{key}": value for key, value in CONFIG["snapshots"].items()}
 RUNS = ("digits-mlp-baseline", "digits-mlp-baseline")
 CONFIGURATION = ["the configuration as resolved"]
 DRAWN = ["figure information_over_training", "table phase_table"]
@@ -134,15 +132,18 @@ ROWS = {
         {"snapshots.layers": ["hidden1"]},
         [*CONFIGURATION, *along("binned"), *DRAWN],
     ),
-    "activations kept": (
-        {"snapshots.keep": "activations"},
+    "activations not kept": ({"snapshots.keep": "weights"}, CONFIGURATION),
+    "other samples": (
+        {"snapshots.samples": 50},
         [
             *CONFIGURATION,
+            *along("binned", "error", "margins"),
             *(
                 f"activations of {layer} along training, {run} seeds-0-1"
                 for layer in ("hidden1", "hidden2")
                 for run in RUNS
             ),
+            *DRAWN,
         ],
     ),
 }
@@ -154,13 +155,15 @@ def test_what_runs_again(followed):
     assert would_run_each(followed, configs) == expected
 
 
-def test_activations_and_measures_in_place(followed):
-    kept = changed({"snapshots.keep": "activations", "conditions": {"relu": {}}}, CONFIG)
-    make(followed, kept)
-    (activation,) = opened(followed, "*/seeds-0-1/snapshots/hidden1.nc")
-    assert activation["activation"].dims == ("seed", "epoch", "sample", "unit")
-    assert activation["activation"].shape == (2, 3, 100, 20)
-    in_place = changed({"snapshots.keep": "measures"}, kept)
+def test_activations_along_training(followed):
+    for activation in opened(followed, "*/seeds-0-1/snapshots/hidden1.nc"):
+        assert activation["activation"].dims == ("seed", "epoch", "sample", "unit")
+        assert activation["activation"].shape == (2, 3, 200, 20)
+        assert activation["class"].dims == ("sample",)
+
+
+def test_measures_in_place(followed):
+    in_place = changed({"snapshots.keep": "measures", "conditions": {"relu": {}}}, CONFIG)
     make(followed, in_place)
     (measured,) = opened(followed, "*/seeds-0-1/trajectories.nc")
     for measure, names in FOLLOWED.items():

@@ -19,6 +19,7 @@ from workflows.plan.sources import registered
 
 _MAPPINGS = ("regularizers", "conditions", "measures", "figures", "tables", "animations")
 _REGULARIZERS = ("weight regularizer", "network regularizer", "regularizer")
+MEASURES = ("measure", "network measure")
 _SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 # YAML 1.1 reads 1e-4 as text; people mean the number.
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
@@ -43,7 +44,7 @@ def checked(config: Mapping[str, Any], file: str) -> dict[str, Any]:
     return plain | {
         "conditions": dict(sorted(plain["conditions"].items(), key=_changes_something)),
         "regularizers": _in_order(plain["regularizers"], _REGULARIZERS),
-        "measures": _in_order(plain["measures"], ("measure",)),
+        "measures": _in_order(plain["measures"], MEASURES),
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workflows.plan.config import MEASURES
 from workflows.plan.errors import ConfigError
 from workflows.plan.identity import digest, readable
 from workflows.plan.layout import OUTPUT, Entry
@@ -103,7 +104,7 @@ def _followed(
     file: str,
 ) -> Followed:
     key = f"{file}: snapshots.measures.{name}"
-    code = found(name, ("measure",), key)
+    code = found(name, MEASURES, key)
     entry = Entry(name, name, code, {})
     own = {k: v for k, v in settings.items() if k not in ("part", "layers")}
     spec = {

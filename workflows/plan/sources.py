@@ -25,6 +25,7 @@ REGISTRIES = {
     "optimizer": "infotheo.training.optimizers:optimizers",
     "augmentation": "infotheo.data.augmentation:augmentations",
     "measure": "infotheo.measures:measures",
+    "network measure": "infotheo.measures.networks:network_measures",
     "figure": "infotheo.figures:figures",
     "table": "infotheo.figures:tables",
     "animation": "infotheo.figures:animations",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workflows.plan.config import checked
+from workflows.plan.config import MEASURES, checked
 from workflows.plan.device import gpus_of_a_job
 from workflows.plan.errors import ConfigError
 from workflows.plan.fingerprint import fingerprint
@@ -70,7 +70,7 @@ class Study(Layout):
 
     def _measure(self, name: str, settings: Mapping[str, Any], file: str) -> Entry:
         key = f"{file}: measures.{name}"
-        code = found(name, ("measure",), key)
+        code = found(name, MEASURES, key)
         entry = Entry(name, name, code, {})
         part = settings.get("part", "test")
         if "part" in settings and entry.of != "network":

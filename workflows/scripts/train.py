@@ -18,8 +18,6 @@ with job(snakemake):
     check_layers(samples, spec["network"], spec["regularizer"], snakemake.config["layers"])
     weight = spec["regularizer"].get("weight")
     settings = {key: spec[key] for key in ("network", "training", "regularizer", "seeds")}
-    if "snapshots" in spec:
-        settings["snapshots"] = spec["snapshots"] | LIMIT
     settings |= {"device": snakemake.config.get("device", "auto"), "label": snakemake.wildcards.run}
     if "snapshots" in spec:
         limit = {k: v for k, v in snakemake.config["snapshots"].items() if k == "gigabytes"}
