@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
 import xarray
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -22,6 +21,10 @@ __all__ = ["residual_norms_over_training"]
 MEASURED = ("lipschitz_lower", "lipschitz_upper", "inversion_succeeded", "licensed")
 SHARES = matplotlib.colormaps["RdYlBu"]  # of samples inverted: none red, all blue
 NO_IDENTITY = "#d9d9d9"
+LICENSED: dict[str, Any] = {
+    "linestyle": "", "marker": "o", "markersize": 3.2, "markerfacecolor": "white",
+    "markeredgecolor": "black", "markeredgewidth": 0.6,
+}  # fmt: skip
 FEW_LABELS = 20  # names of blocks beside a panel
 
 
@@ -35,7 +38,7 @@ def residual_norms_over_training(
     """Norm ratio |L(x)|/|x| of each residual block, Lipschitz bounds of L, and the inversion.
 
     Lines are means over seeds, bands reach from the lowest to the highest seed. Below the black
-    line a ratio is said to make x + L(x) invertible; an upper bound below it does (marked by a
+    line a ratio is said to make x + L(x) invertible; an upper bound below it does (a white
     dot); cells show the share of samples that fixed-point iteration inverts, grey where the
     shortcut is not the identity.
 
@@ -84,7 +87,7 @@ def residual_norms_over_training(
             _time_axis(axes, at, time, log_time=log_time)
         _titles(left, middle, right, label if rows > 1 else "", ratio)
     figure.legend(
-        handles=_legend(), loc="outside lower center", ncols=6, handlelength=1.6, columnspacing=1.4
+        handles=_legend(), loc="outside lower center", ncols=7, handlelength=1.4, columnspacing=1.1
     )
     figure.suptitle(
         f"Residual blocks over training: norms, bounds and inversion "
@@ -148,21 +151,30 @@ def _cells(axes: Axes, dataset: xarray.Dataset, blocks: list[str], colours: dict
     for row, block in enumerate(blocks):
         licensed = over_time.series(dataset, "licensed", block=block).to_numpy()
         every = at[over_time.over_seeds(licensed).mean == 1]
-        axes.plot(every, [row] * len(every), ".", color="black", markersize=2.5)
+        axes.plot(every, [row] * len(every), **LICENSED)
     axes.set_ylim(len(blocks) - 0.5, -0.5)
     step = -(-len(blocks) // FEW_LABELS)
     axes.set_yticks(range(0, len(blocks), step), blocks[::step], fontsize=7)
     for text, block in zip(axes.get_yticklabels(), blocks[::step], strict=True):
-        text.set_color(tuple(0.9 * part for part in to_rgb(colours[block])))
+        text.set_color(colours[block])
     axes.tick_params(axis="y", length=0)
 
 
 def _edges(at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Limits of the cells around times, half-way between them; one time has a cell of its own."""
+    """Limits of the cells around times, half-way between them; the outer ones are as wide again.
+
+    Examples
+    --------
+    >>> _edges(np.array([1.0, 2.0, 4.0])).tolist()
+    [0.5, 1.5, 3.0, 5.0]
+    """
     if len(at) == 1:
         return np.array([at[0] - 0.5, at[0] + 0.5])
     between = (at[1:] + at[:-1]) / 2
-    return np.concatenate([at[:1], between, at[-1:]])
+    first = 2 * at[0] - between[0]
+    if at[0] > 0:  # the axis may be logarithmic
+        first = max(first, at[0] / 2)
+    return np.concatenate([[first], between, [2 * at[-1] - between[-1]]])
 
 
 def _legend() -> list[Line2D | Patch]:
@@ -171,7 +183,8 @@ def _legend() -> list[Line2D | Patch]:
         Line2D([], [], color=grey, linestyle="-", label="lower bound"),
         Line2D([], [], color=grey, linestyle="--", label="upper bound"),
         Patch(color=SHARES(0.0), label="none inverted"),
+        Patch(color=SHARES(0.5), label="half"),
         Patch(color=SHARES(1.0), label="all inverted"),
-        Line2D([], [], color="black", linestyle="", marker=".", label="licensed: upper bound < 1"),
+        Line2D([], [], label="upper bound < 1", **LICENSED),
         Patch(color=NO_IDENTITY, label="shortcut no identity"),
     ]

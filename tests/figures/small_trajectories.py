@@ -71,7 +71,7 @@ EXTRA.append(_margins)
 def _residual(dataset, draw):
     """Add what ``measures: residual`` and ``invertibility`` make: contractions that cease to be."""
     time = "epoch" if "epoch" in dataset.dims else "step"
-    names = [f"stage{stage}.{n}" for stage in (1, 2, 3) for n in range(5)]
+    names = [f"stage{stage}.{n}" for stage in (1, 2, 3) for n in range(2)]
     shape = (dataset.sizes["seed"], dataset.sizes[time], len(names))
     done = np.linspace(0, 1, shape[1])[:, None]
     depth = np.linspace(0, 1, len(names))
