@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from infotheo.figures import over_time, style
 from infotheo.figures.information_paths import Paths
-from infotheo.figures.information_plane import Planes, layer_markers, left_out, read_planes, remark
+from infotheo.figures.plane_layout import Planes, layer_markers, left_out, read_planes, remark
 from infotheo.validation import Units
 
 __all__ = ["information_over_training"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from infotheo.figures import over_time, style
 from infotheo.figures.animation import Animation
 from infotheo.figures.information_paths import Paths
-from infotheo.figures.information_plane import (
+from infotheo.figures.plane_layout import (
     MARKERS,
     lay_out,
     layer_markers,
