@@ -54,6 +54,21 @@ def _batch_norm(layer: nn.Module, x: Tensor, tolerance: float) -> float:
     return float((scale.double().abs() / (layer.running_var.double() + layer.eps).sqrt()).max())
 
 
+def _sample_norm(layer: nn.Module, x: Tensor, tolerance: float) -> float:
+    # u / sqrt(|u|^2 / n + eps) of centred u has its steepest point at u = 0, 1 / sqrt(eps): finite,
+    # and of little use; a group of one value is constant
+    assert isinstance(layer, nn.LayerNorm | nn.GroupNorm)
+    values = math.prod(
+        layer.normalized_shape
+        if isinstance(layer, nn.LayerNorm)
+        else (layer.num_channels // layer.num_groups, *x.shape[2:])
+    )
+    if values == 1:
+        return 0.0
+    scale = 1.0 if layer.weight is None else float(layer.weight.detach().double().abs().max())
+    return scale / math.sqrt(layer.eps) if layer.eps else math.inf
+
+
 def _leaky(layer: nn.Module, x: Tensor, tolerance: float) -> float:
     assert isinstance(layer, nn.LeakyReLU)
     return max(1.0, abs(layer.negative_slope))
@@ -132,6 +147,7 @@ layer_norms: dict[type[nn.Module], LayerNormFunction] = {
         convolution_norm,
     ),
     **dict.fromkeys((nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d), _batch_norm),
+    **dict.fromkeys((nn.LayerNorm, nn.GroupNorm), _sample_norm),
     **dict.fromkeys((nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d), _max_pool),
     **dict.fromkeys((nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d), _average_pool),
     **dict.fromkeys(

@@ -231,6 +231,63 @@ def test_max_pooling_counts_overlapping_windows(pool, shape, windows):
     assert float(pool(peak).norm()) == pytest.approx(math.sqrt(windows))
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.LayerNorm(6, eps=0.04),
+        nn.LayerNorm((3, 2), eps=0.04, elementwise_affine=False),
+        nn.GroupNorm(2, 4, eps=0.04),
+        nn.GroupNorm(1, 2, eps=0.04, affine=False),
+    ],
+)
+def test_norms_of_each_sample_are_steepest_where_it_is_constant(layer):
+    of_layer = isinstance(layer, nn.LayerNorm)
+    shape = layer.normalized_shape if of_layer else (layer.num_channels, 3)
+    layer = layer.double()
+    x = normal(30, *shape) * torch.logspace(-3, 1, 30).double().reshape(-1, *[1] * len(shape))
+    x[0] = 2.0
+    found = lipschitz_bounds(layer, x, iterations=12)
+    assert float(found.upper) == pytest.approx(1 / 0.2)
+    assert float(found.jacobian[0]) == pytest.approx(5)  # at the constant sample
+    assert float(found.lower) <= float(found.upper) * (1 + ROUNDING)
+    if layer.weight is not None:  # one scale that is larger: at most, and all but its share
+        layer.weight.data[1] = -3.0
+        found = lipschitz_bounds(layer, x, iterations=12)
+        assert float(found.upper) == pytest.approx(15)
+        assert 0.8 * 15 < float(found.jacobian[0]) <= 15 * (1 + ROUNDING)
+
+
+def test_norm_of_one_value_is_constant_and_without_eps_unbounded():
+    assert layer_norms[nn.GroupNorm](nn.GroupNorm(3, 3), torch.ones(1, 3), 0.01) == 0
+    assert layer_norms[nn.LayerNorm](nn.LayerNorm(1), torch.ones(1, 1), 0.01) == 0
+    with pytest.raises(ValueError, match=r"layer 'itself' \(LayerNorm\) has norm inf"):
+        lipschitz_bounds(nn.LayerNorm(3, eps=0), torch.eye(3))
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_batch_norm_folds_into_the_convolution_before_it(case):
+    """The product of two norms, over the norm of the product, which is a dense matrix here."""
+    build, shape = CONVOLUTIONS[case]
+    kinds = {4: nn.BatchNorm2d, 3: nn.BatchNorm3d, 2: nn.BatchNorm1d}
+    kind = kinds[{2: 2, 3: 4, 4: 3}[len(shape)]]
+    layer = made(lambda: nn.Sequential(convolution := build(), kind(convolution.out_channels)))
+    exact = float(torch.linalg.matrix_norm(dense(layer, shape), ord=2))
+    found = lipschitz_bounds(layer, normal(2, *shape), iterations=30)
+    assert float(found.jacobian.max()) == pytest.approx(exact, rel=0.02)  # 30 steps
+    assert float(found.jacobian.max()) <= exact * (1 + ROUNDING)
+    assert exact <= float(found.upper) * (1 + ROUNDING)
+    scale = layer[1].weight.detach().abs() / (layer[1].running_var + layer[1].eps).sqrt()
+    alone = float(lipschitz_bounds(layer[0], normal(2, *shape)).upper)
+    assert float(found.upper) == pytest.approx(alone * float(scale.max()))
+    # the same scale for all channels folds in exactly
+    layer[1].weight.data /= scale
+    exact = float(torch.linalg.matrix_norm(dense(layer, shape), ord=2))
+    assert exact == pytest.approx(
+        float(torch.linalg.matrix_norm(dense(layer[0], shape), ord=2)), rel=1e-10
+    )
+    assert float(lipschitz_bounds(layer, normal(2, *shape)).upper) == pytest.approx(alone)
+
+
 def test_softmax_is_half_a_contraction():
     found = lipschitz_bounds(nn.Softmax(dim=1), torch.zeros(2, 2, dtype=torch.float64))
     assert float(found.upper) == 0.5

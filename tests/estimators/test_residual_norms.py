@@ -174,6 +174,17 @@ def test_batches_labels_and_one_tensor_agree_and_no_batch_is_kept():
     assert max(alive) <= 2  # the one that is made and, at most, the one before
 
 
+def test_pooled_ratio_is_that_of_all_samples_as_one_tensor():
+    """Paper 5's norm is over all entries of the batch: long samples weigh more."""
+    x = torch.tensor([[1.0, 0.0], [0.0, 3.0], [2.0, 2.0]])
+    model = Block(linear(torch.diag(torch.tensor([0.5, 2.0]))))
+    expected = float(model.branch(x).norm() / x.norm())
+    for batches in (x, x.split(2)):
+        found = residual_norms(model, batches)
+        assert float(found["pooled"][0]) == pytest.approx(expected, rel=1e-6)
+    assert expected != pytest.approx(float(found["mean"][0]), rel=0.05)
+
+
 def test_large_and_half_precision_values_do_not_overflow():
     x = torch.full((2, 4), 1e20)  # squares overflow float32
     assert float(residual_norms(Block(nn.Identity()), x)["mean"][0]) == 1
@@ -204,6 +215,8 @@ def test_what_cannot_be_measured_is_said_in_a_line(classic):
         residual_norms(block, x.long())
     with pytest.raises(ValueError, match="x contains nan in sample 1"):
         residual_norms(block, torch.tensor([[1.0, 2.0], [3.0, math.nan]]))
+    with pytest.raises(ValueError, match="x: found a batch of 3 parts, expected inputs, or inputs"):
+        residual_norms(block, [(x, x, x)])
     with pytest.raises(ValueError, match="found no batch"):
         residual_norms(block, [])
     with pytest.raises(ValueError, match="model has no residual block"):
