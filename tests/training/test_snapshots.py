@@ -167,13 +167,17 @@ def test_explicit_points_and_counts(follow):
 # Resumed
 
 
+class Killed(BaseException):
+    """Not an error: nothing in training may catch it."""
+
+
 def kill_before(monkeypatch, epoch):
     """Kill the training after the checkpoint of this many epochs."""
 
     def killed(first, last, label, unit):
         for number in range(first, last):
             if number == epoch:
-                raise KeyboardInterrupt
+                raise Killed
             yield number
 
     monkeypatch.setattr(trainer, "progress", killed)
@@ -186,7 +190,7 @@ def kill_at_step(monkeypatch, step):
     def killed(self, number, replicas):
         look(self, number, replicas)
         if number == step:
-            raise KeyboardInterrupt
+            raise Killed
 
     monkeypatch.setattr(keeping.Keeper, "look", killed)
 
@@ -213,13 +217,12 @@ def test_killed_and_resumed_gives_the_same_bytes(
     tmp_path, follow, monkeypatch, kill, place, at_snapshot
 ):
     settings = {"snapshots": {"every": "step", "count": 10}, "at_snapshot": at_snapshot}
-    monkeypatch.setattr(trainer, "train", partial(trainer.train, checkpoint_seconds=0))
-    monkeypatch.setattr("infotheo.training.fit.train", trainer.train)
+    monkeypatch.setattr("infotheo.training.fit.train", partial(trainer.train, checkpoint_seconds=0))
     whole = follow(**settings)
     path = tmp_path / "state.npz"
     with monkeypatch.context() as patched:
         kill(patched, place)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Killed):
             follow(checkpoint_path=path, **settings)
     folder = checkpoint.snapshot_folder(path)
     kept = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
@@ -270,12 +273,11 @@ def test_nothing_on_disk_is_pickled_and_no_file_is_half_written(tmp_path, follow
 def test_snapshots_of_another_training_or_lost_ones_are_taken_anew(
     tmp_path, follow, monkeypatch, other
 ):
-    monkeypatch.setattr(trainer, "train", partial(trainer.train, checkpoint_seconds=0))
-    monkeypatch.setattr("infotheo.training.fit.train", trainer.train)
+    monkeypatch.setattr("infotheo.training.fit.train", partial(trainer.train, checkpoint_seconds=0))
     path = tmp_path / "state.npz"
     with monkeypatch.context() as patched:
         kill_before(patched, 4)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Killed):
             follow(checkpoint_path=path, snapshots={})
     folder = checkpoint.snapshot_folder(path)
     other = dict(other)
@@ -286,6 +288,37 @@ def test_snapshots_of_another_training_or_lost_ones_are_taken_anew(
     for one, own in zip(found, expected, strict=True):
         xr.testing.assert_identical(one, own)
     assert len(list(folder.iterdir())) == expected.snapshots["step"].size
+
+
+def other_measure(moment, replicas):
+    return 2 * measured(moment, replicas)
+
+
+def test_what_another_function_found_is_no_use(tmp_path, follow, monkeypatch):
+    monkeypatch.setattr("infotheo.training.fit.train", partial(trainer.train, checkpoint_seconds=0))
+    path = tmp_path / "state.npz"
+    with monkeypatch.context() as patched:
+        kill_before(patched, 4)
+        with pytest.raises(Killed):
+            follow(checkpoint_path=path, snapshots={}, at_snapshot=measured)
+    found = follow(checkpoint_path=path, snapshots={}, at_snapshot=other_measure).snapshots
+    expected = follow(snapshots={}, at_snapshot=other_measure).snapshots
+    xr.testing.assert_identical(found, expected)
+
+
+def test_trainings_that_take_turns_at_one_place_never_mix(tmp_path, follow, monkeypatch):
+    """The second overwrites the first one's snapshots and leaves no checkpoint of its own."""
+    path = tmp_path / "state.npz"
+    for seeds, epoch, seconds in (([3, 1], 2, 0), ([8, 9], 4, 1e6)):
+        with monkeypatch.context() as patched:
+            patched.setattr(
+                "infotheo.training.fit.train", partial(trainer.train, checkpoint_seconds=seconds)
+            )
+            kill_before(patched, epoch)
+            with pytest.raises(Killed):
+                follow(seeds=seeds, checkpoint_path=path, snapshots={})
+    found = follow(checkpoint_path=path, snapshots={}).snapshots
+    xr.testing.assert_identical(found, follow(snapshots={}).snapshots)
 
 
 # In place
@@ -331,7 +364,7 @@ def test_more_room_than_allowed_or_free_is_refused_before_training(tmp_path, fol
     with pytest.raises(ValueError, match="snapshots: 7 moments need .* of what is free in "):
         follow(snapshots=enough, checkpoint_path=tmp_path / "state.npz")
     monkeypatch.setattr(keeping.shutil, "disk_usage", lambda folder: usage(bytes_needed))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         follow(snapshots=enough, checkpoint_path=tmp_path / "state.npz")
 
 

@@ -112,6 +112,13 @@ def test_neighbour_changes_no_bit_of_a_network_that_trains_by_itself(monkeypatch
         assert torch.equal(both.replicas.parameters[name][0], value[0]), name
 
 
+@pytest.mark.parametrize("way", ["one by one", "vmap"])
+def test_a_loss_weight_belongs_to_its_own_replica(monkeypatch, way):
+    both = trained(way, monkeypatch, seeds=(1, 1), regularizer="L2W")
+    smaller, larger = both.replicas.parameters["last.weight"].square().sum((1, 2))
+    assert larger < 0.9 * smaller
+
+
 class Sentinel:
     """Lives as long as the graph that holds it."""
 
