@@ -123,6 +123,7 @@ def _margin(axes: Axes, dataset: xarray.Dataset) -> None:
     axes.plot(at, least, color=MARGIN, label="smallest", linestyle=DOTTED, marker=marker)
     widest = over_time.series(dataset, "hard_margin_relative")
     over_time.draw(axes, widest, colour=WIDEST, label="widest", linestyle="--")
+    _points(axes.lines[-1])
     axes.axhline(0, color="#777777", linewidth=0.8, zorder=1)
     axes.set_ylabel("distance to boundary /\nrms norm of features")
 
@@ -130,6 +131,7 @@ def _margin(axes: Axes, dataset: xarray.Dataset) -> None:
 def _angle(axes: Axes, dataset: xarray.Dataset) -> None:
     angle = over_time.series(dataset, "margin_angle")
     over_time.draw(axes, angle, colour=ANGLE, label="angle", scale=180 / math.pi)
+    _points(axes.lines[-1])
     largest = np.nanmax(angle.to_numpy(), initial=0.0) * 180 / math.pi
     axes.set_ylim(0, 90 if largest <= 90 else 180)
     axes.set_yticks([0, 30, 60, 90] if largest <= 90 else [0, 45, 90, 135, 180])
@@ -137,8 +139,14 @@ def _angle(axes: Axes, dataset: xarray.Dataset) -> None:
         axes.text(
             0.5, 0.5, "features never separable", ha="center", va="center", fontsize=8,
             color="#555555", transform=axes.transAxes,
+            bbox={"color": "white", "pad": 2},
         )  # fmt: skip
     axes.set_ylabel("angle of weights to\nhard margin's (°)")
+
+
+def _points(line: Line2D) -> None:
+    """Mark the values of a curve with gaps: one between two gaps has no line."""
+    line.set(marker="o", markersize=2.5)
 
 
 def _information(axes: Axes, dataset: xarray.Dataset) -> None:
@@ -208,13 +216,17 @@ def _extent(trajectories: dict[str, xarray.Dataset]) -> tuple[float, float]:
 
 
 def _legend(figure: Figure, switch: float | None, remark: str) -> None:
+    last = (
+        Line2D([], [], color=ANGLE, marker=".", label="angle") if switch is None
+        else Line2D([], [], color="#555555", linestyle=DASHED, label="phase begins")
+    )  # fmt: skip
     handles = [  # in columns of two
         Line2D([], [], color=MARGIN, label="median margin"),
+        Line2D([], [], color=MARGIN, linestyle=DOTTED, label="smallest margin"),
         Patch(color=MARGIN, alpha=0.42, lw=0, label="middle half"),
         Patch(color=MARGIN, alpha=0.16, lw=0, label="nine tenths of samples"),
-        Line2D([], [], color=MARGIN, linestyle=DOTTED, label="smallest margin"),
-        Line2D([], [], color=WIDEST, linestyle="--", label="hard margin"),
-        Line2D([], [], color=ANGLE, label="angle"),
+        Line2D([], [], color=WIDEST, linestyle="--", marker=".", label="hard margin"),
+        last,
         Line2D([], [], color=INPUT, label="I(X;Ŷ)"),
         Line2D([], [], color=LABEL, label="I(Y;Ŷ)"),
         Line2D([], [], color=IRRELEVANT, label="I(X;Ŷ) − I(Y;Ŷ)"),
@@ -222,8 +234,6 @@ def _legend(figure: Figure, switch: float | None, remark: str) -> None:
         Line2D([], [], color=style.ERROR, label="error"),
         Line2D([], [], color=FANO, linestyle="--", label="Fano's bound of it"),
     ]
-    if switch is not None:
-        handles.append(Line2D([], [], color="#555555", linestyle=DASHED, label="phase begins"))
     legend = figure.legend(
         handles=handles, loc="outside lower left", title=remark or None, alignment="left",
         ncols=6, title_fontsize=8,
