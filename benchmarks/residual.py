@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.race import Row, medians
-from infotheo.measures import measures
+from infotheo.measures.invertibility import invertibility
+from infotheo.measures.residual import residual
 from infotheo.networks.residual_units import ResidualBlock, residual_block
 
 SAMPLES = 128
@@ -43,8 +44,8 @@ def block_and_input(channels: int) -> tuple[ResidualBlock, Tensor]:
 def measure_all(block: ResidualBlock, x: Tensor) -> float:
     """Take all measures; return the median number of steps of the inversion."""
     labels = torch.zeros(len(x), dtype=torch.int64)
-    measures["residual"](block, x, labels)
-    return float(measures["invertibility"](block, x, labels)["inversion_iterations"][0])
+    residual(block, x, labels)
+    return float(invertibility(block, x, labels)["inversion_iterations"][0])
 
 
 @torch.no_grad()
