@@ -13,7 +13,6 @@ from infotheo.measures import measures
 from infotheo.measures.diagnostics import diagnostics
 from infotheo.measures.margins import KINDS, NAMED, SINGLE, margins
 from infotheo.measures.networks import network_measures
-from infotheo.measures.networks import network_measures
 from infotheo.networks.mlp import multilayer_perceptron
 
 
