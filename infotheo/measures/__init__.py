@@ -15,12 +15,16 @@ The other parameters are settings. What fails for one network is a value of the 
 flag), not an exception.
 """
 
+from collections.abc import Callable
+
+import xarray as xr
+
 from infotheo.measures.diagnostics import diagnostics
 from infotheo.measures.finite import measure_finite
 from infotheo.measures.layers import binned, characteristics, pairwise
 from infotheo.measures.predictions import error, prediction
 
-measures = {
+measures: dict[str, Callable[..., xr.Dataset]] = {
     "pairwise": pairwise,
     "binned": binned,
     "characteristics": characteristics,

@@ -26,14 +26,15 @@ def measure_finite(
     settings
         Keyword arguments of the measure.
     """
-    leading = [dim for dim in values.dims if dim not in _ROWS]
+    leading = [str(dim) for dim in values.dims if dim not in _ROWS]
     rows = values.transpose(*leading, *_ROWS)
     if leading != ["seed"]:
         rows = rows.stack(network=leading, create_index=False).transpose("network", *_ROWS)
         along = {
-            name: ("seed", of.values) for name, of in rows.coords.items() if of.dims == ("network",)
+            str(name): ("seed", of.values)
+            for name, of in rows.coords.items()
+            if of.dims == ("network",) and name not in leading
         }
-        along = {name: of for name, of in along.items() if name not in leading}
         rows = rows.drop_vars([name for name, of in rows.coords.items() if "network" in of.dims])
         rows = rows.rename(network="seed").assign_coords(
             seed=np.arange(rows.sizes["network"]), **along

@@ -96,7 +96,7 @@ def binned(
 
 def _with_ends(
     activations: xr.DataArray, ends: Sequence[float] | None, own: bool
-) -> Iterator[tuple[xr.DataArray, dict[str, tuple[float, float]]]]:
+) -> Iterator[tuple[xr.DataArray, dict[str, Any]]]:
     """Pairs of networks and the range that they are binned over; nothing: their cells say it."""
     if not own or ends is not None:
         yield activations, {} if ends is None else {"range": tuple(ends)}

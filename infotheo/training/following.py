@@ -16,7 +16,7 @@ from infotheo.networks.layers import require_layers
 from infotheo.registry import lookup
 from infotheo.training.fit import build_network
 from infotheo.training.looked_at import looked_at
-from infotheo.training.measuring import measure_moments
+from infotheo.training.measuring import DivergedError, measure_moments
 from infotheo.training.progress import progress
 from infotheo.training.rebuild import replicas_over_time
 from infotheo.training.replicas import Replicas
@@ -128,20 +128,31 @@ def measuring_in_place(
         for each in wanted
     ]
 
+    before: list[xr.Dataset] = []
+
     def measured(moment: Any, replicas: Replicas) -> xr.Dataset:
-        found = [
-            measure_moments(
-                measure,
-                settings,
-                lambda: [(0, replicas)],
-                of,
-                seeds=range(len(replicas)),
-                layers=layers,
-                build=build,
-            ).squeeze("moment", drop=True)
-            for measure, settings, of, layers in chosen
-        ]
-        return xr.merge(found, compat="equals", join="outer", combine_attrs="drop_conflicts")
+        try:
+            found = [
+                measure_moments(
+                    measure,
+                    settings,
+                    lambda: [(0, replicas)],
+                    of,
+                    seeds=range(len(replicas)),
+                    layers=layers,
+                    build=build,
+                ).squeeze("moment", drop=True)
+                for measure, settings, of, layers in chosen
+            ]
+        except DivergedError:
+            if not before:
+                raise
+            # the same variables, so that what was measured until here is kept
+            last = before[-1]
+            return last.map(lambda of: of.where(False) if "seed" in of.dims else of)
+        joined = xr.merge(found, compat="equals", join="outer", combine_attrs="drop_conflicts")
+        before[:] = [joined]
+        return joined
 
     return measured
 

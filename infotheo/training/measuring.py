@@ -16,12 +16,19 @@ from infotheo.measures import measure_finite
 from infotheo.training.looked_at import LOGITS, LookedAt, outputs
 from infotheo.training.replicas import Replicas
 
-__all__ = ["measure_moments", "subject"]
+__all__ = ["DivergedError", "measure_moments", "subject"]
 
 Measure = Callable[..., xr.Dataset]
 Moments = Callable[[], Iterable[tuple[int, Replicas]]]  # may be gone through more than once
 
 HELD = 2**28  # bytes of activations held at once: several moments of a small network
+
+
+class DivergedError(ValueError):
+    """Every network diverged before the first moment: there is nothing to measure."""
+
+    def __init__(self) -> None:
+        super().__init__("every network diverged before the first moment: nothing to measure")
 
 
 def subject(measure: Measure) -> str:
@@ -64,7 +71,7 @@ def measure_moments(
 
     Raises
     ------
-    ValueError
+    DivergedError
         If every network diverged before the first moment.
     """
     looks_at = subject(measure)
@@ -140,16 +147,13 @@ def _joined(found: Mapping[str, Sequence[xr.Dataset]], seeds: Sequence[int]) -> 
         if (measured := [part for part in parts if part.data_vars])
     }
     if not of_places:
-        raise ValueError(DIVERGED)
+        raise DivergedError
     if LOGITS in of_places:
         whole = of_places[LOGITS]
     else:
         labelled = [own.expand_dims(layer=[place]) for place, own in of_places.items()]
         whole = _concatenated(labelled, "layer").reindex(layer=list(found))
     return whole.reindex(seed=list(seeds))
-
-
-DIVERGED = "every network diverged before the first moment: nothing to measure"
 
 
 def _concatenated(parts: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
@@ -188,9 +192,9 @@ def _of_networks(
         if where is None:
             where = replicas.device
             network, inputs, labels = network.to(where), of.inputs.to(where), of.labels.to(where)
+        weights = {**replicas.parameters, **replicas.buffers}
         for index, seed in enumerate(seeds):
-            whole = {**replicas.parameters, **replicas.buffers}
-            state = {name: value[index].detach() for name, value in whole.items()}
+            state = {name: value[index].detach() for name, value in weights.items()}
             if not all(bool(value.isfinite().all()) for value in state.values()):
                 continue
             network.load_state_dict(state)
@@ -201,6 +205,6 @@ def _of_networks(
             rows[seed].append(found.expand_dims(seed=[seed], moment=[number]))
     of_seeds = [_concat(own, "moment") for own in rows.values() if own]
     if not of_seeds:
-        raise ValueError(DIVERGED)
+        raise DivergedError
     whole = _concat(of_seeds, "seed").reindex(seed=list(seeds))
     return whole.transpose("seed", "moment", ...)

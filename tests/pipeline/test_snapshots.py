@@ -202,6 +202,7 @@ def test_measures_in_place(followed):
             ("training.augmentation_settings.pad", "padding"),
         ),
         ({"training.augmentation_settings": {"padding": 1}}, ("no training.augmentation",)),
+        ({"network.widths": [3, 2.5]}, ("network.widths", "list of whole numbers")),
         ({"training.batch_size": "whole"}, ("training.batch_size", "or full")),
         ({"training.phases": [{"epochs": 3}]}, ("training.phases", "epochs")),
         (

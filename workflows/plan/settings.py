@@ -24,6 +24,10 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "bool": (bool,),
 }
+_LISTS = {
+    "Sequence[float]": (_KINDS["float"], "numbers"),
+    "Sequence[int]": (_KINDS["int"], "whole numbers"),
+}
 _EXPECTED = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 
 
@@ -107,9 +111,12 @@ def minimal(
 
 def _check_type(value: Any, annotation: str, key: str) -> None:
     kind, *rest = annotation.replace(" ", "").split("|")
-    if kind == "Sequence[float]" and not rest:
-        if not isinstance(value, list) or not all(type(each) in _KINDS["float"] for each in value):
-            raise ConfigError(f"{key}: found {value!r}, expected a list of numbers")
+    if kind in _LISTS and rest in ([], ["None"]):
+        if value is None and rest:
+            return
+        each_kind, expected = _LISTS[kind]
+        if not isinstance(value, list) or not all(type(each) in each_kind for each in value):
+            raise ConfigError(f"{key}: found {value!r}, expected a list of {expected}")
         return
     if kind.startswith("Literal["):
         choices = ast.literal_eval(f"({kind[len('Literal[') : -1]},)")

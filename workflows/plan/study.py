@@ -16,7 +16,7 @@ from workflows.plan.layout import FIGURE_DATA, OUTPUT, Entry, Layout
 from workflows.plan.runs import LOCATIONS, expand
 from workflows.plan.settings import found, minimal
 from workflows.plan.snapshots import read_snapshots
-from workflows.plan.sources import definition, summary
+from workflows.plan.sources import Definition, definition, summary
 
 _SCRIPTS = "workflows.scripts"
 _PUBLISHED = Path(__file__).parents[1] / "reference"
@@ -162,7 +162,7 @@ class Study(Layout):
         """Return which measure of which whole network, on which samples."""
         of = self.run(run)
         entry = next(entry for entry in self.measures if entry.name == estimate)
-        roots = [f"{_SCRIPTS}.follow", entry.code, *of.network_code]
+        roots: list[Definition | str] = [f"{_SCRIPTS}.follow", entry.code, *of.network_code]
         own = {key: of.spec[key] for key in ("network", "regularizer")}
         return {
             "code": fingerprint(roots),
@@ -177,7 +177,7 @@ class Study(Layout):
         assert self.snapshots is not None
         of = self.run(run)
         followed = next(each for each in self.snapshots.followed if each.name == estimate)
-        roots = [f"{_SCRIPTS}.follow", followed.code, *of.network_code]
+        roots: list[Definition | str] = [f"{_SCRIPTS}.follow", followed.code, *of.network_code]
         own = {key: of.spec[key] for key in ("network", "regularizer")}
         return {"code": fingerprint(roots), **followed.spec, **own}
 

@@ -5,7 +5,7 @@ from workflows.study_data import read_needed
 
 with job(snakemake):
     from infotheo.figures import animations
-    from infotheo.figures.style import save_animation
+    from infotheo.figures.animation import save_animation
     from infotheo.registry import lookup
 
     spec = snakemake.params.spec
