@@ -24,7 +24,7 @@ MOST_UNITS = 32  # more: a Gram product is cheaper, and roundings of float32 dif
 TASK_PAIRS = 2**22  # of one thread at a time, at least
 LARGEST = 2.0**58  # a scaled coordinate: squares of differences stay far from overflow
 WIDEST = 2.0**60  # ratio of the factors of a sweep: near pairs of the largest stay normal
-SCALES = (2.0**-100, 2.0**100)
+SCALES = (2.0**-120, 2.0**120)  # normal in float32
 FLOORS = {4: (2.0**-63, 2.0**-31), 8: (2.0**-511, 2.0**-255)}  # squared once, twice: still normal
 
 
@@ -119,7 +119,8 @@ def compiled_row_sums(
     squarings = np.array([count for _, count in steps])
     scales = np.broadcast_to(_scales(-factors[:, 0]), (batch,))
     every = np.broadcast_to(factors[:, order], (batch, len(order)))
-    every = (every * math.log2(math.e) / scales[:, None] ** 2).astype(kind)
+    every = every * math.log2(math.e) / scales[:, None] ** 2
+    every = np.ascontiguousarray(every, dtype=kind)  # another layout would be compiled anew
     scales, floors = scales.astype(kind), np.array(FLOORS[kind.itemsize], kind)
     ends = np.zeros(size, dtype=np.int64)
     if starts is not None:

@@ -54,13 +54,20 @@ SERIES = {
 EXPONENT = {32: (127, 23), 64: (1023, 52)}  # of a float: bias, place of its lowest bit
 
 
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": FAST, "error_model": "numpy"}
+
+
+def _inlined(function: Callable[..., Any]) -> Any:
+    """Make a part of the compiled function: a call would count references to every array."""
+    return njit(inline="always", **OPTIONS)(function)
+
+
 def _compiled(function: Callable[..., Any]) -> Any:
     """Compile at the first call; kept on disk where there is a place for it."""
-    options: dict[str, Any] = {"nogil": True, "fastmath": FAST, "error_model": "numpy"}
     try:
-        return njit(cache=True, **options)(function)
+        return njit(cache=True, **OPTIONS)(function)
     except RuntimeError:  # neither beside this file nor in the user's own cache: compiled anew
-        return njit(**options)(function)
+        return njit(**OPTIONS)(function)
 
 
 def _exp2(typing: Any, exponent: Any) -> Any:
@@ -97,7 +104,7 @@ def _exp2(typing: Any, exponent: Any) -> Any:
 exp2: Any = intrinsic(_exp2)
 
 
-@_compiled
+@_inlined
 def _fill(tile: Any, samples: Any, first: int, width: int, scale: Any) -> None:
     """Copy samples into the columns of a tile, scaled; the rest of it is nowhere."""
     units = samples.shape[1]
@@ -107,7 +114,7 @@ def _fill(tile: Any, samples: Any, first: int, width: int, scale: Any) -> None:
             tile[k, j] = samples[first + j, k] * scale
 
 
-@_compiled
+@_inlined
 def _distances(row: Any, tile: Any, low: int, high: int, out: Any) -> None:
     """Squared distances from a sample to a tile's columns, four units at a time."""
     units = len(row)
@@ -136,7 +143,7 @@ def _distances(row: Any, tile: Any, low: int, high: int, out: Any) -> None:
         k += 4
 
 
-@_compiled
+@_inlined
 def _add_pair(
     distances: Any, factor: Any, floor: Any, columns: Any, sums: Any, low: int, high: int
 ) -> None:
@@ -158,7 +165,7 @@ def _add_pair(
     sums[1] += second
 
 
-@_compiled
+@_inlined
 def _add_each(
     distances: Any,
     factors: Any,
@@ -194,7 +201,7 @@ def _add_each(
             nothing = factor
 
 
-@_compiled
+@_inlined
 def _add(
     distances: Any,
     factors: Any,
@@ -211,6 +218,12 @@ def _add(
         _add_pair(distances, factors[0], floors[1], columns, sums, low, high)
     else:
         _add_each(distances, factors, squarings, floors[0], terms, columns, sums, low, high)
+
+
+@_inlined
+def _join(sums: Any, terms: Any) -> None:
+    for j in range(len(sums)):
+        sums[j] += terms[j]
 
 
 @_compiled
@@ -253,55 +266,45 @@ def strip_sums(
     tile = np.empty((units, WIDTH + APART), kind)
     row = np.empty(units, kind)
     distances, terms = np.empty(WIDTH, kind), np.empty(WIDTH, kind)
-    columns = np.empty((2, count, WIDTH), kind)  # of pairs within a group, of others
-    sums = np.empty((2, count), kind)
+    own, others = np.empty((count, WIDTH), kind), np.empty((count, WIDTH), kind)
+    own_sums, other_sums = np.empty(count, kind), np.empty(count, kind)
     for element in range(batch):
-        scale = scales[element]
+        x, scale, of_element = samples[element], scales[element], factors[element]
         for first in range(start, size, WIDTH):
             width = min(WIDTH, size - first)
             whole = -(-width // STEP) * STEP
             last = min(stop, first + width - 1)  # a row's columns come after it
-            _fill(tile, samples[element], first, width, scale)
+            _fill(tile, x, first, width, scale)
             for block in range(start, last, ROWS):
-                columns[:] = 0
+                own[:] = 0
+                others[:] = 0
                 for i in range(block, min(block + ROWS, last)):
                     for k in range(units):
-                        row[k] = samples[element, i, k] * scale
+                        row[k] = x[i, k] * scale
                     low = max(0, (i + 1 - first) // STEP * STEP)
                     _distances(row, tile, low, whole, distances)
                     for j in range(low, i + 1 - first):
                         distances[j] = FAR
                     edge = max(ends[i] - first, low)
                     edge = whole if edge >= width else edge
-                    sums[:] = 0
+                    own_sums[:] = 0
+                    other_sums[:] = 0
                     if edge > low:
                         _add(
-                            distances,
-                            factors[element],
-                            squarings,
-                            floors,
-                            terms,
-                            columns[0],
-                            sums[0],
-                            low,
-                            edge,
-                        )
+                            distances, of_element, squarings, floors, terms, own, own_sums,
+                            low, edge,
+                        )  # fmt: skip
                     if edge < whole:
                         _add(
-                            distances,
-                            factors[element],
-                            squarings,
-                            floors,
-                            terms,
-                            columns[1],
-                            sums[1],
-                            edge,
-                            whole,
-                        )
+                            distances, of_element, squarings, floors, terms, others, other_sums,
+                            edge, whole,
+                        )  # fmt: skip
                     for f in range(count):
-                        within[f, element, i - start] += sums[0, f]
-                        total[f, element, i - start] += sums[0, f] + sums[1, f]
+                        within[f, element, i - start] += own_sums[f]
+                        total[f, element, i - start] += own_sums[f] + other_sums[f]
+                begin = first - start
                 for f in range(count):
-                    for j in range(width):
-                        within[f, element, first - start + j] += columns[0, f, j]
-                        total[f, element, first - start + j] += columns[0, f, j] + columns[1, f, j]
+                    _join(total[f, element, begin : begin + width], others[f])
+                    if ends[last - 1] > 0:
+                        _join(total[f, element, begin : begin + width], own[f])
+                        _join(within[f, element, begin : begin + width], own[f])
