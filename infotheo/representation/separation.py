@@ -22,6 +22,7 @@ __all__ = ["RESOLUTION", "Separation", "separation"]
 
 RESOLUTION = 1e-7  # of the features' scale: margins below cannot be told from none
 ROUNDS = 200  # of the working set; a dozen is usual
+PROGRESS = 1 - 1e-4  # by which the bound must fall before constraints are dropped
 FIRST = 20  # samples of each class to begin with
 
 Array = NDArray[np.float64]
@@ -76,7 +77,7 @@ def separation(
     scale = float(np.sqrt(np.mean(np.sum(x**2, axis=1)))) or 1.0
     x = x / scale
     sample, other = _begin(x, classes, count)
-    support, settled = np.zeros(len(x), bool), False
+    support, settled, before = np.zeros(len(x), bool), False, np.inf
     for _ in range(ROUNDS):
         own = classes[sample]
         pairs = np.zeros((len(sample), count))
@@ -98,9 +99,15 @@ def separation(
         lower = float(ahead.min()) / upper
         short = _violated(ahead, upper**2, sample, other, most=max(100, len(sample) // 2))
         settled = not len(short[0])
-        if settled or np.sum(used) + len(short[0]) > most_constraints:
+        if settled:
             break
+        # without progress nothing is dropped, or the rounds would go in circles: constraints that
+        # carry nothing still hold the biases of classes that nothing else holds
+        used |= upper > PROGRESS * before
         used[:count] = True  # the ring stays
+        before = upper
+        if np.sum(used) + len(short[0]) > most_constraints:
+            break
         sample = np.append(sample[used], short[0])
         other = np.append(other[used], short[1])
     per = np.sqrt(2.0) / scale  # bounds so far are of ‖V‖, for features of scale one

@@ -181,6 +181,19 @@ def test_a_large_set_is_certified():
     assert it.margins(x, found.weights, y, biases=found.biases).geometric.min() >= found.margin
 
 
+@pytest.mark.parametrize("seed", [0, 1, 5, 8, 10])
+def test_classes_far_away_that_support_nothing(seed):
+    """Their biases lie in an interval; constraints that carry nothing keep them there."""
+    draw = np.random.default_rng(seed)
+    classes = int(draw.integers(3, 7))
+    y = np.arange(300) % classes
+    means = draw.normal(size=(classes, 4)) * draw.choice([3, 30, 1000], size=(classes, 1))
+    x = draw.normal(size=(300, 4)) + means[y]
+    found = it.hard_margin(x, y)
+    assert found.gap < 1e-6
+    assert leads(x, y, found).min() == pytest.approx(1, abs=1e-6)
+
+
 def test_scale_rotation_shift_order_and_copies():
     x, y = clusters(2, 60, 5, 4, 9)
     found = it.hard_margin(x, y)
