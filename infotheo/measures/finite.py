@@ -37,7 +37,7 @@ def measure_finite(
         }
         rows = rows.drop_vars([name for name, of in rows.coords.items() if "network" in of.dims])
         rows = rows.rename(network="seed").assign_coords(
-            seed=np.arange(rows.sizes["network"]), **along
+            {"seed": np.arange(rows.sizes["network"]), **along}
         )
     finite = xr.apply_ufunc(np.isfinite, rows).all(_ROWS)
     if not bool(finite.any()):
