@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plain_training import small_samples
 
+from infotheo.following.rebuild import networks_over_time, replicas_at, replicas_over_time
 from infotheo.training import checkpoint, keeping, trainer
 from infotheo.training.evaluation import logits
 from infotheo.training.fit import fit, fit_at_chosen_weight
 from infotheo.training.phases import timeline
-from infotheo.training.rebuild import networks_over_time, replicas_at, replicas_over_time
 from infotheo.training.snapshots import moments, read_schedule, spread
 
 NETWORK = {"name": "mlp", "width": 12, "hidden_layers": 2}

@@ -2,50 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workflows.plan.chunks import TRAINED, Chunk
+from workflows.plan.entries import OUTPUT, Entry
 from workflows.plan.runs import Run
-from workflows.plan.sources import Definition, parameters
+from workflows.plan.snapshots import Snapshots
 
-if TYPE_CHECKING:
-    from workflows.plan.snapshots import Snapshots
-
-OUTPUT = "logits"  # the pseudo-layer of measures that look at predictions
-FIGURE_DATA = ("runs", "correlations", "histories", "activations", "trajectories", "reference")
 SNAPSHOTS, IN_PLACE = "snapshots", "trajectories"  # files of a training with snapshots
 OF_NETWORK = "network_estimates"  # folder of the measures of whole networks
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A measure, figure or table with its settings."""
-
-    name: str
-    kind: str
-    code: Definition
-    settings: dict[str, Any]
-    layer: str | None = None
-    part: str = "test"
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Which data a figure or table takes."""
-        known = parameters(self.code) or {}
-        return tuple(name for name in FIGURE_DATA if name in known)
-
-    @property
-    def of(self) -> str:
-        """What a measure looks at: a layer's ``activations``, ``logits`` or the ``network``."""
-        first = next(iter(parameters(self.code) or {}), "")
-        return first if first in ("logits", "network") else "activations"
-
-    @property
-    def positional(self) -> int:
-        """How many arguments of a measure are no settings."""
-        return 3 if self.of == "network" else 1
 
 
 class Layout:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from workflows.plan.config import MEASURES
+from workflows.plan.entries import OUTPUT, Entry
 from workflows.plan.errors import ConfigError
 from workflows.plan.identity import digest, readable
-from workflows.plan.layout import OUTPUT, Entry
 from workflows.plan.settings import found, minimal
 from workflows.plan.sources import Definition
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from workflows.plan.config import MEASURES, checked
 from workflows.plan.device import gpus_of_a_job
+from workflows.plan.entries import FIGURE_DATA, OUTPUT, Entry
 from workflows.plan.errors import ConfigError
 from workflows.plan.fingerprint import fingerprint
 from workflows.plan.identity import digest, readable
-from workflows.plan.layout import FIGURE_DATA, OUTPUT, Entry, Layout
+from workflows.plan.layout import Layout
 from workflows.plan.runs import LOCATIONS, expand
 from workflows.plan.settings import found, minimal
 from workflows.plan.snapshots import read_snapshots
@@ -185,7 +186,7 @@ class Study(Layout):
         """Return which layer is recorded along a run's training, on which samples."""
         assert self.snapshots is not None
         of = self.run(run)
-        code = fingerprint([f"{_SCRIPTS}.record_snapshots", *of.network_code])
+        code = fingerprint([f"{_SCRIPTS}.record_activations", *of.network_code])
         own = {key: of.spec[key] for key in ("network", "regularizer")}
         return {"code": code, "layer": layer, **self.snapshots.shown, **own}
 

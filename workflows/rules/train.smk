@@ -36,7 +36,7 @@ rule train:
 rule activations:
     input:
         data=lambda wildcards: study.data_file(wildcards.run),
-        weights="results/runs/{run}/{chunk}/weights.nc",
+        networks="results/runs/{run}/{chunk}/weights.nc",
     output:
         "results/runs/{run}/{chunk}/activations/{layer}.nc",
     log:
@@ -55,7 +55,7 @@ rule activations:
 rule snapshot_activations:
     input:
         data=lambda wildcards: study.data_file(wildcards.run),
-        snapshots="results/runs/{run}/{chunk}/snapshots.nc",
+        networks="results/runs/{run}/{chunk}/snapshots.nc",
     output:
         "results/runs/{run}/{chunk}/snapshots/{layer}.nc",
     log:
@@ -68,4 +68,4 @@ rule snapshot_activations:
     message:
         "activations of {wildcards.layer} along training, {wildcards.run} {wildcards.chunk}"
     script:
-        "../scripts/record_snapshots.py"
+        "../scripts/record_activations.py"

@@ -6,8 +6,8 @@ from workflows.job import job
 with job(snakemake):
     import torch
 
+    from infotheo.following.follow import follow
     from infotheo.training.device import chosen_device
-    from infotheo.training.following import follow
 
     torch.set_num_threads(snakemake.threads)
     spec = dict(snakemake.params.spec)

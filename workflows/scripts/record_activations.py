@@ -1,4 +1,4 @@
-"""Record what one layer of a chunk's networks puts out for the test samples."""
+"""Record what one layer of a chunk's networks puts out, after training or along it."""
 
 from workflows.files import read_dataset, write_dataset
 from workflows.job import job
@@ -6,17 +6,17 @@ from workflows.job import job
 with job(snakemake):
     import torch
 
+    from infotheo.following.follow import record
     from infotheo.training.device import chosen_device
-    from infotheo.training.recording import record
 
     torch.set_num_threads(snakemake.threads)
-    spec = snakemake.params.spec
+    spec = dict(snakemake.params.spec)
+    del spec["code"]
     recorded = record(
         read_dataset(snakemake.input.data),
-        read_dataset(snakemake.input.weights),
-        network=spec["network"],
-        regularizer=spec["regularizer"],
-        layer=spec["layer"],
+        read_dataset(snakemake.input.networks),
+        count=spec.pop("samples", None),
         device=chosen_device(snakemake.config.get("device", "auto")),
+        **spec,
     )
-    write_dataset(snakemake.output[0], recorded, spec=spec)
+    write_dataset(snakemake.output[0], recorded, spec=snakemake.params.spec)

@@ -8,9 +8,9 @@ from workflows.job import job
 with job(snakemake):
     import torch
 
+    from infotheo.following.follow import measuring_in_place
     from infotheo.training.checkpoint import discard
     from infotheo.training.fit import Fitted, check_layers, fit, fit_at_chosen_weight
-    from infotheo.training.following import measuring_in_place
 
     torch.set_num_threads(snakemake.threads)
     spec = dict(snakemake.params.spec)

@@ -12,8 +12,8 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from infotheo.following.samples import LOGITS, LookedAt, outputs
 from infotheo.measures import measure_finite
-from infotheo.training.looked_at import LOGITS, LookedAt, outputs
 from infotheo.training.replicas import Replicas
 
 __all__ = ["DivergedError", "measure_moments", "subject"]

@@ -1,4 +1,4 @@
-"""Follow networks along their training: what they are measured and recorded at each snapshot."""
+"""Measure and record networks at each snapshot of their training, or as they are at its end."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 import torch
 import xarray as xr
 
+from infotheo.following.measuring import DivergedError, measure_moments
+from infotheo.following.rebuild import moments_of, replicas_over_time, time_dimension
+from infotheo.following.samples import looked_at
 from infotheo.measures import measures
 from infotheo.measures.networks import network_measures
 from infotheo.networks.layers import require_layers
 from infotheo.registry import lookup
 from infotheo.training.fit import build_network
-from infotheo.training.looked_at import looked_at
-from infotheo.training.measuring import DivergedError, measure_moments
 from infotheo.training.progress import progress
-from infotheo.training.rebuild import replicas_over_time
 from infotheo.training.replicas import Replicas
 
-__all__ = ["follow", "measuring_in_place", "record_along", "time_dimension"]
+__all__ = ["follow", "measuring_in_place", "record"]
 
 _ALL = {**measures, **network_measures}
 
@@ -77,7 +77,7 @@ def follow(
         networks = replicas_over_time(
             samples, snapshots, network=network, regularizer=regularizer, device=device
         )
-        steps = progress(0, _moments(snapshots), label, "moment")
+        steps = progress(0, moments_of(snapshots), label, "moment")
         for (number, replicas), _ in zip(networks, steps, strict=True):
             yield number, replicas
 
@@ -157,7 +157,7 @@ def measuring_in_place(
     return measured
 
 
-def record_along(
+def record(
     samples: xr.Dataset,
     snapshots: xr.Dataset,
     *,
@@ -168,9 +168,10 @@ def record_along(
     count: int | None = None,
     device: torch.device | str = "cpu",
 ) -> xr.Dataset:
-    """Return ``activation`` (seed, epoch or step, sample, unit) of a layer, all along training.
+    """Return ``activation`` (seed[, epoch or step], sample, unit) of a layer.
 
-    Parameters are those of :func:`follow`.
+    Parameters are those of :func:`follow`: with snapshots for ``snapshots``, all along training,
+    with the weights of trained networks as they are.
 
     Raises
     ------
@@ -183,27 +184,14 @@ def record_along(
         samples, snapshots, network=network, regularizer=regularizer, device=device
     )
     values = [replicas.outputs_of([layer], of.inputs)[layer] for _, replicas in networks]
-    rows = of.rows(torch.stack(values, 1)).assign_coords(
-        seed=snapshots["seed"].values, moment=np.arange(len(values))
+    rows = of.rows(torch.stack(values, 1))
+    rows = rows.assign_coords(
+        seed=snapshots["seed"].values,
+        moment=np.arange(len(values)),
+        unit=np.arange(rows.sizes["unit"]),
     )
     rows = rows.assign_attrs(long_name=f"activation of {layer}", units="1", layer=layer)
     return _timed(rows.to_dataset(name="activation"), snapshots)
-
-
-def time_dimension(snapshots: xr.Dataset) -> str | None:
-    """Return ``epoch`` or ``step``, the dimension of time; ``None`` if there is none.
-
-    Examples
-    --------
-    >>> time_dimension(xr.Dataset(coords={"step": [0, 10]}))
-    'step'
-    """
-    return next((dim for dim in ("epoch", "step") if dim in snapshots.dims), None)
-
-
-def _moments(snapshots: xr.Dataset) -> int:
-    dimension = time_dimension(snapshots)
-    return 1 if dimension is None else snapshots.sizes[dimension]
 
 
 def _timed(found: xr.Dataset, snapshots: xr.Dataset) -> xr.Dataset:
@@ -217,5 +205,5 @@ def _timed(found: xr.Dataset, snapshots: xr.Dataset) -> xr.Dataset:
         if name in snapshots.coords
     }
     # by number: a chunk in which every network diverged left nothing
-    found = found.reindex(moment=np.arange(_moments(snapshots))).assign_coords(times)
+    found = found.reindex(moment=np.arange(moments_of(snapshots))).assign_coords(times)
     return found.swap_dims(moment=dimension).drop_vars("moment")

@@ -14,7 +14,13 @@ from torch import Tensor, nn
 from infotheo.training.fit import build_network
 from infotheo.training.replicas import Replicas
 
-__all__ = ["networks_over_time", "replicas_at", "replicas_over_time"]
+__all__ = [
+    "moments_of",
+    "networks_over_time",
+    "replicas_at",
+    "replicas_over_time",
+    "time_dimension",
+]
 
 
 def replicas_over_time(
@@ -47,7 +53,7 @@ def replicas_over_time(
     replicas = _replicas(samples, snapshots, network, regularizer, device)
     state = {**replicas.parameters, **replicas.buffers}
     values = _values(snapshots, {name: tuple(value.shape[1:]) for name, value in state.items()})
-    for moment in range(_moments(snapshots)):
+    for moment in range(moments_of(snapshots)):
         _set(state, {name: value[:, moment] for name, value in values.items()})
         yield moment, replicas
 
@@ -71,7 +77,7 @@ def replicas_at(
         If there is no such moment, or the weights are not those of this network.
     """
     own = snapshots
-    if (dim := _time(snapshots)) is not None:
+    if (dim := time_dimension(snapshots)) is not None:
         own = snapshots.isel({dim: moment}, drop=True)
     [(_, replicas)] = replicas_over_time(
         samples, own, network=network, regularizer=regularizer, device=device
@@ -102,7 +108,7 @@ def networks_over_time(
     state = model.state_dict()
     values = _values(snapshots, {name: tuple(value.shape) for name, value in state.items()})
     for index, seed in enumerate(snapshots["seed"].values):
-        for moment in range(_moments(snapshots)):
+        for moment in range(moments_of(snapshots)):
             _set(state, {name: value[index, moment] for name, value in values.items()})
             yield int(seed), moment, model
 
@@ -118,13 +124,20 @@ def _replicas(
     return Replicas(build, snapshots["seed"].values.tolist(), torch.device(device))
 
 
-def _time(snapshots: xr.Dataset) -> str | None:
-    """Return the dimension that counts the moments; ``None`` if there is but one."""
+def time_dimension(snapshots: xr.Dataset) -> str | None:
+    """Return ``epoch`` or ``step``, the dimension of the moments; ``None`` if there is but one.
+
+    Examples
+    --------
+    >>> time_dimension(xr.Dataset(coords={"step": [0, 10]}))
+    'step'
+    """
     return next((dim for dim in ("step", "epoch") if dim in snapshots.dims), None)
 
 
-def _moments(snapshots: xr.Dataset) -> int:
-    dim = _time(snapshots)
+def moments_of(snapshots: xr.Dataset) -> int:
+    """Return how many moments there are; one for the weights of trained networks."""
+    dim = time_dimension(snapshots)
     return 1 if dim is None else snapshots.sizes[dim]
 
 
@@ -137,7 +150,7 @@ def _values(snapshots: xr.Dataset, shapes: Mapping[str, tuple[int, ...]]) -> dic
         raise ValueError(
             f"snapshots: {different[0]!r} is in {place} alone; expected the weights of this network"
         )
-    dim = _time(snapshots)
+    dim = time_dimension(snapshots)
     values = {}
     for name, shape in shapes.items():
         own = found[name] if dim else found[name].expand_dims("moment")

@@ -1,0 +1,1 @@
+"""Trained networks looked at again, as they are and along their training."""
