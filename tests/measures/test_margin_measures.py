@@ -35,8 +35,8 @@ def perceptron(classes=3, units=6, seed=0, **settings):
 
 
 def test_registered():
-    assert network_measures["margins"] is margins
-    assert measures["diagnostics"] is diagnostics
+    assert "margins" in network_measures
+    assert "diagnostics" in measures
 
 
 def test_every_number_is_the_estimators_own():
