@@ -10,10 +10,10 @@ import pandas
 import xarray
 from numpy.typing import NDArray
 
-from infotheo.correlation.grouping import draws
 from infotheo.figures import information_paths
 from infotheo.figures.information_paths import Noise
 from infotheo.figures.phases import expected_fall, fall_after_maximum, jitter, rise_times
+from infotheo.figures.seed_interval import seed_interval
 from infotheo.scalars import check_count
 
 __all__ = ["phase_table"]
@@ -208,18 +208,12 @@ def _row(curves: _Curves, settings: _Settings) -> list[Any]:
 
 def _over_seeds(values: NDArray[np.float64], settings: _Settings) -> tuple[float, float, float]:
     """Mean of the finite values and its percentile bootstrap interval."""
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return np.nan, np.nan, np.nan
-    first = float(values[0])  # relative to it, so that equal values have an interval of no width
-    mean = first + float((values - first).mean())
-    if len(values) < 3:
-        return mean, np.nan, np.nan
-    counts = draws(np.ones(len(values), dtype=np.intp), settings.resamples, settings.seed)
-    means = first + np.einsum("rs,s->r", counts, values - first) / len(values)
-    tail = (1 - settings.confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return mean, float(low), float(high)
+    return seed_interval(
+        values,
+        resamples=settings.resamples,
+        confidence=settings.confidence,
+        seed=settings.seed,
+    )
 
 
 def _verdict(least: float, greatest: float) -> str:
