@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import infotheo
+from workflows.plan.sources import registered
 
 DOCS = Path(__file__).parents[1] / "docs"
 REFERENCE = "\n".join(page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.rst"))
@@ -112,3 +113,14 @@ def test_examples_between_the_docstrings_run(page):
     failed, tried = doctest.testfile(str(DOCS / "api" / f"{page}.rst"), module_relative=False)
     assert tried
     assert not failed
+
+
+def test_the_page_of_studies_names_all_that_is_registered():
+    page = (DOCS / "studies.md").read_text(encoding="utf-8")
+    kinds = ("data set", "network", "optimizer", "augmentation", "regularizer")
+    kinds += ("weight regularizer", "network regularizer", "measure", "network measure")
+    for kind in (*kinds, "figure", "table", "animation"):
+        names = registered(kind)
+        assert names
+        for name in names:
+            assert f"`{name}`" in page, f"{kind} {name}"
