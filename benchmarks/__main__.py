@@ -1,6 +1,6 @@
 """All benchmarks: a table, a plot of it, and how the pairwise bounds grow with samples and units.
 
-    python -m benchmarks [pairwise binned neighbors residual fused] [--out results/benchmarks]
+    python -m benchmarks [pairwise binned over_training ...] [--out results/benchmarks]
 
 Contenders alternate in one process and medians are compared; run it on an idle machine. Peers come
 with the ``bench`` extra; one that is missing is named and left out.
@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 from benchmarks.race import Row
 from infotheo.figures.style import LOWER, UPPER
 
-MODULES = ("pairwise", "binned", "neighbors", "residual", "fused")
+MODULES = ("pairwise", "binned", "over_training", "neighbors", "residual", "fused")
 
 
 def draw(table: list[Row], path: Path) -> None:

@@ -111,7 +111,8 @@ def compiled_row_sums(
     """
     from infotheo.information.pair_sums.compiled_kernels import strip_sums
 
-    samples = np.ascontiguousarray(to_numpy(x))
+    # contiguous, aligned, writeable: another kind of array would be compiled anew
+    samples = np.require(to_numpy(x), requirements=["C", "A", "W"])
     batch, size, _ = samples.shape
     kind = samples.dtype
     steps = [step for chain in chains_of(factors) for step in chain.steps]
