@@ -135,7 +135,10 @@ def pairwise_information(
     a bound is clipped, use ``kl`` or ``chernoff`` as a penalty. Memory grows as N times the tile
     width (with a gradient, too, unless each sample has a noise of its own); time as N * N * d, by
     matrix products except for the Chernoff divergence with ``noise_per="sample"``, which goes unit
-    by unit and takes a hundred times as long. :func:`~infotheo.mixture_information_monte_carlo`
+    by unit and takes a hundred times as long. Calls of at least 10**8 pairs (the batch times N * N)
+    of at most 32 units, on the host, with equal weights and no gradient, take loops compiled for
+    them, five times as fast: batch layers of few units over seeds and epochs. The first such call
+    on a machine compiles for some seconds. :func:`~infotheo.mixture_information_monte_carlo`
     samples the value between the bounds.
 
     Examples
