@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from infotheo.following.measuring import DivergedError, measure_moments
+from infotheo.following.measuring import measure_moments
 from infotheo.following.rebuild import moments_of, replicas_over_time, time_dimension
 from infotheo.following.samples import looked_at
 from infotheo.measures import measures
@@ -21,9 +21,9 @@ from infotheo.training.fit import build_network
 from infotheo.training.progress import progress
 from infotheo.training.replicas import Replicas
 
-__all__ = ["follow", "measuring_in_place", "record"]
+__all__ = ["ALL_MEASURES", "follow", "record"]
 
-_ALL = {**measures, **network_measures}
+ALL_MEASURES = {**measures, **network_measures}
 
 
 def follow(
@@ -82,7 +82,7 @@ def follow(
             yield number, replicas
 
     found = measure_moments(
-        lookup(measure, _ALL, "measure"),
+        lookup(measure, ALL_MEASURES, "measure"),
         settings,
         moments,
         looked_at(samples, part, count),
@@ -91,70 +91,6 @@ def follow(
         build=build,
     )
     return _timed(found, snapshots)
-
-
-def measuring_in_place(
-    samples: xr.Dataset,
-    *,
-    network: Mapping[str, Any],
-    regularizer: Mapping[str, Any],
-    wanted: Sequence[Mapping[str, Any]],
-) -> Callable[[Any, Replicas], xr.Dataset]:
-    """Return what measures networks while they are trained, where their weights are not kept.
-
-    Parameters
-    ----------
-    samples, network, regularizer
-        As for :func:`follow`.
-    wanted
-        For each measure: ``measure``, ``settings``, ``part``, ``samples`` (how many) and, for one
-        of activations, ``layers``. Bins of no stated range span that of the moment.
-
-    Raises
-    ------
-    ValueError
-        If there are no such samples, layers or measure.
-    """
-    build = partial(build_network, samples, network, regularizer)
-    for each in wanted:
-        require_layers(build(), each.get("layers", ()))
-    chosen = [
-        (
-            lookup(each["measure"], _ALL, "measure"),
-            each["settings"],
-            looked_at(samples, each["part"], each["samples"]),
-            each.get("layers", ()),
-        )
-        for each in wanted
-    ]
-
-    before: list[xr.Dataset] = []
-
-    def measured(moment: Any, replicas: Replicas) -> xr.Dataset:
-        try:
-            found = [
-                measure_moments(
-                    measure,
-                    settings,
-                    lambda: [(0, replicas)],
-                    of,
-                    seeds=range(len(replicas)),
-                    layers=layers,
-                    build=build,
-                ).squeeze("moment", drop=True)
-                for measure, settings, of, layers in chosen
-            ]
-        except DivergedError:
-            if not before:
-                raise
-            # the same variables, so that what was measured until here is kept
-            last = before[-1]
-            return last.map(lambda of: of.where(False) if "seed" in of.dims else of)
-        joined = xr.merge(found, compat="equals", join="outer", combine_attrs="drop_conflicts")
-        before[:] = [joined]
-        return joined
-
-    return measured
 
 
 def record(
@@ -166,24 +102,34 @@ def record(
     layer: str,
     part: str = "test",
     count: int | None = None,
+    gigabytes: float = 4.0,
     device: torch.device | str = "cpu",
 ) -> xr.Dataset:
     """Return ``activation`` (seed[, epoch or step], sample, unit) of a layer.
 
     Parameters are those of :func:`follow`: with snapshots for ``snapshots``, all along training,
-    with the weights of trained networks as they are.
+    with the weights of trained networks as they are. ``gigabytes`` is the most that all of it may
+    take.
 
     Raises
     ------
     ValueError
-        If there are no such samples or there is no such layer.
+        If there are no such samples or there is no such layer, or the activations take more.
     """
     require_layers(build_network(samples, network, regularizer), [layer])
     of = looked_at(samples, part, count)
     networks = replicas_over_time(
         samples, snapshots, network=network, regularizer=regularizer, device=device
     )
-    values = [replicas.outputs_of([layer], of.inputs)[layer] for _, replicas in networks]
+    values: list[torch.Tensor] = []
+    for _, replicas in networks:
+        values.append(replicas.outputs_of([layer], of.inputs)[layer])
+        needed = values[0].nbytes * moments_of(snapshots) / 1e9
+        if needed > gigabytes:
+            raise ValueError(
+                f"activations of {layer} along training take {needed:.3g} GB, at most "
+                f"{gigabytes:g} are allowed (snapshots.gigabytes): keep weights, or fewer samples"
+            )
     rows = of.rows(torch.stack(values, 1))
     rows = rows.assign_coords(
         seed=snapshots["seed"].values,

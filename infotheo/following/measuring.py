@@ -102,13 +102,15 @@ def _spans_training(measure: Measure, settings: Mapping[str, Any]) -> bool:
 def _ends(
     moments: Iterable[tuple[int, Replicas]], of: LookedAt, places: Sequence[str]
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return each network's smallest and largest finite value in each layer, over all moments."""
+    """Return each network's smallest and largest value in each layer, over all moments."""
     ends: dict[str, tuple[Tensor, Tensor]] = {}
     for _, replicas in moments:
         for place, values in outputs(replicas, of, places).items():
             flat = values.flatten(1)
-            low = flat.nan_to_num(torch.inf, torch.inf, torch.inf).amin(1)
-            high = flat.nan_to_num(-torch.inf, -torch.inf, -torch.inf).amax(1)
+            # a network that is not finite is not measured: its values widen no cell
+            whole = flat.isfinite().all(1)
+            low = flat.amin(1).where(whole, torch.inf)
+            high = flat.amax(1).where(whole, -torch.inf)
             if place in ends:
                 low, high = low.minimum(ends[place][0]), high.maximum(ends[place][1])
             ends[place] = low, high
@@ -166,7 +168,7 @@ def _concatenated(parts: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
     if "layer" in constant.dims:
         constant = constant.isel(layer=0, drop=True)
     joined = [part[names] for part, names in zip(parts, varying, strict=True)]
-    return _concat(joined, dim).merge(constant)
+    return _concat(joined, dim).merge(constant, join="outer", compat="override")
 
 
 def _concat(parts: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
@@ -200,7 +202,7 @@ def _of_networks(
             network.load_state_dict(state)
             with warnings.catch_warnings():
                 # what a measure warns of stands in its result, for every network
-                warnings.simplefilter("ignore", UserWarning)
+                warnings.filterwarnings("ignore", category=UserWarning, module=r"infotheo\.")
                 found = measure(network, inputs, labels, **settings)
             rows[seed].append(found.expand_dims(seed=[seed], moment=[number]))
     of_seeds = [_concat(own, "moment") for own in rows.values() if own]

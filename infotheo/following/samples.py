@@ -50,11 +50,15 @@ def looked_at(samples: xr.Dataset, part: str = "test", count: int | None = None)
     Raises
     ------
     ValueError
-        If there is no such part or it is empty.
+        If there is no such part, it is empty, or it has fewer samples.
     """
     inputs, labels = split_of(samples, part)
     if not len(labels):
         raise ValueError(f"part: found {part!r}, but the data set has no such samples")
+    if count is not None and count > len(labels):
+        raise ValueError(
+            f"samples: found {count}, expected at most {len(labels)}, those of part {part!r}"
+        )
     source = samples["sample"].values[np.isin(samples["split"].values, PARTS[part])]
     rows = slice(None, count)
     return LookedAt(torch.from_numpy(inputs[rows]), torch.from_numpy(labels[rows]), source[rows])

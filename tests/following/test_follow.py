@@ -6,8 +6,8 @@ import torch
 import xarray as xr
 
 from infotheo.data.twelve_bit import twelve_bit
-from infotheo.following.follow import follow, measuring_in_place, record
-from infotheo.following.measuring import DivergedError
+from infotheo.following.follow import follow, record
+from infotheo.following.in_place import measuring_in_place
 from infotheo.following.rebuild import replicas_at
 from infotheo.measures.layers import binned, pairwise
 from infotheo.measures.margins import margins
@@ -124,6 +124,25 @@ def test_a_measure_of_networks(samples, snapshots, diverged):
     assert lost.tolist() == [[False, True, False], [False, False, True], [False] * 3]
 
 
+def test_activations_that_take_too_much_are_refused(samples, snapshots):
+    with pytest.raises(
+        ValueError, match=r"hidden1 along training take .* at most 1e-05 are allowed"
+    ):
+        record(samples, snapshots, layer="hidden1", gigabytes=1e-5, **OF)
+
+
+def test_a_network_that_is_not_finite_widens_no_cell(samples, snapshots):
+    """Its other values are finite and huge."""
+    huge = snapshots.copy(deep=True)
+    huge["output.weight"][0, 2] = 1e30
+    huge["output.bias"][0, 2, 0] = np.nan
+    settings = {"measure": "binned", "settings": {"bins": 6}, "layers": ["output"]}
+    found = follow(samples, snapshots.isel(step=[0, 1]), **settings, **OF)["binned_input"]
+    beside = follow(samples, huge, **settings, **OF)["binned_input"]
+    np.testing.assert_array_equal(beside.isel(step=[0, 1]), found)
+    assert beside.isel(step=2, seed=0).isnull().all()
+
+
 def test_trained_networks_have_no_time(samples, snapshots):
     weights = snapshots.isel(step=-1, drop=True)
     for measure, own in (("margins", {"samples": 50}), ("prediction", {})):
@@ -150,13 +169,16 @@ def test_measures_in_place_outlast_the_networks(samples, snapshots, diverged):
     measured = measuring_in_place(samples, wanted=wanted, **OF)
     nowhere = snapshots.copy(deep=True)
     nowhere["output.bias"][:] = np.nan
-    with pytest.raises(DivergedError, match="nothing to measure"):
-        measured(None, replicas_at(samples, nowhere, 1, **OF))
     first = measured(None, replicas_at(samples, snapshots, 0, **OF))
     assert first["error"].dims == ("seed",)
     assert np.isfinite(first["margin_mean"]).all()
     lost = measured(None, replicas_at(samples, nowhere, 1, **OF))
-    assert set(lost.data_vars) == set(first.data_vars)
+    assert {name: of.dims for name, of in lost.data_vars.items()} == {
+        name: of.dims for name, of in first.data_vars.items()
+    }
+    # a killed training, resumed at this very moment, finds the same
+    again = measuring_in_place(samples, wanted=wanted, **OF)
+    xr.testing.assert_identical(again(None, replicas_at(samples, nowhere, 1, **OF)), lost)
     assert lost["error"].isnull().all()
     whole = follow(samples, snapshots, measure="error", settings={}, part="train", **OF)
     np.testing.assert_array_equal(first["error"], whole["error"].isel(step=0))
@@ -169,6 +191,7 @@ def test_measures_in_place_outlast_the_networks(samples, snapshots, diverged):
         ({"part": "tests"}, "part must be one of train, validation, test, all"),
         ({"layers": ["hidden9"]}, "'hidden9' is not in the network"),
         ({"measure": "binnd"}, "did you mean 'binned'"),
+        ({"count": 201}, "found 201, expected at most 200"),
     ],
 )
 def test_bad_input_is_one_line(changes, words, samples, snapshots):

@@ -1,5 +1,7 @@
 """Studies that follow training: what is kept, what is measured, what runs again."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ import xarray as xr
 from infotheo.measures.layers import binned
 from tests.pipeline.snakemake_runs import copy_project, make, run, would_run_each
 from tests.pipeline.tiny_study import changed
+from workflows.plan import fingerprint as fingerprint_module
 from workflows.plan.errors import ConfigError
 from workflows.plan.study import Study
 
@@ -163,16 +166,48 @@ def test_activations_along_training(followed):
 
 
 def test_measures_in_place(followed):
-    in_place = changed({"snapshots.keep": "measures", "conditions": {"relu": {}}}, CONFIG)
+    in_place = changed(
+        {
+            "snapshots.keep": "measures",
+            "snapshots.measures.binned": {"bin_width": 0.1},
+            "conditions": {"relu": {}},
+            "figures": ...,
+            "tables": ...,
+        },
+        CONFIG,
+    )
     make(followed, in_place)
     (measured,) = opened(followed, "*/seeds-0-1/trajectories.nc")
     for measure, names in FOLLOWED.items():
         replayed = opened(followed, f"*/seeds-0-1/trajectories/{measure}-*.nc")
         for name in names:
-            if measure != "binned":  # whose bins span the moment only, in place
+            if measure != "binned":  # of other bins here
                 assert any(
                     np.array_equal(measured[name], each[name], equal_nan=True) for each in replayed
                 ), name
+
+
+def test_measures_along_training_are_those_of_the_study_unless_said(tmp_path):
+    own = {"margins": {"part": "train"}, "error": None}
+    config = changed({"measures": own, "snapshots": None, "figures": ..., "tables": ...}, CONFIG)
+    study = Study(config, "tiny.yaml", tmp_path)
+    parts = {each.spec["measure"]: each.spec["part"] for each in study.snapshots.followed}
+    assert parts == {"margins": "train", "error": "test"}
+    run = study.runs[0]
+    assert run.spec["snapshots"] == {"every": "epoch", "count": 3}  # every one of two epochs
+    long = Study(changed({"training.epochs": 500}, config), "tiny.yaml", tmp_path)
+    assert long.runs[0].spec["snapshots"]["count"] == 100
+
+
+def test_code_that_measures_trains_nothing(tmp_path):
+    roots = fingerprint_module.definition("infotheo.following.in_place", "measuring_in_place")
+    trained = Study(CONFIG, "tiny.yaml", tmp_path).runs[0]
+    assert roots not in trained.code
+    settings = {"snapshots.keep": "measures", "snapshots.measures.binned": {"bin_width": 0.1}}
+    in_place = Study(changed(settings, CONFIG), "tiny.yaml", tmp_path).runs[0]
+    assert roots in in_place.code
+    script = Path("workflows/scripts/train.py").read_text(encoding="utf-8")
+    assert "import measuring_in_place" not in script
 
 
 @pytest.mark.parametrize(
@@ -186,6 +221,10 @@ def test_measures_in_place(followed):
         ({"snapshots.every": "hour"}, ("snapshots.every", "epoch or step")),
         ({"snapshots.keep": "all"}, ("snapshots.keep", "weights, activations or measures")),
         ({"snapshots.gigabytes": 0}, ("snapshots.gigabytes", "above 0")),
+        ({"snapshots.measures.binned.bins": 0}, ("snapshots.measures.binned.bins", "at least 1")),
+        ({"snapshots.measures.binned.layers": "hidden1"}, ("measures.binned.layers", "a list")),
+        ({"snapshots.keep": "measures"}, ("snapshots.measures.binned", "range", "bin_width")),
+        ({"snapshots": {"every": "step"}}, ("snapshots.count: missing", "points")),
         ({"snapshots.part": "tests"}, ("snapshots.part", "train, validation, test or all")),
         ({"snapshots": ...}, ("figures.information_over_training", "snapshots")),
         ({"measures": {"binned": {"part": "train"}}}, ("measures.binned.part", "activations")),
@@ -218,6 +257,14 @@ def test_bad_input_is_one_line(changes, words, tmp_path):
     assert "\n" not in message
     for word in ("tiny.yaml", *words):
         assert word in message
+
+
+def test_a_layer_that_is_not_there_is_told_before_training(followed):
+    missing = changed({"snapshots.layers": ["hidden9"], "network.width": 7}, CONFIG)
+    done = run(followed, missing, "--cores", "1")
+    assert done.returncode != 0
+    assert "hidden9" in done.stdout
+    assert ": train: " in done.stdout
 
 
 def test_a_schedule_that_never_fires_is_one_line(followed):

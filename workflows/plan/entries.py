@@ -20,7 +20,7 @@ class Entry:
     code: Definition
     settings: dict[str, Any]
     layer: str | None = None
-    part: str = "test"
+    part: str | None = None
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -145,6 +145,9 @@ def _run(
     spec["training"] = training_spec
     snapshots, snapshot_code = besides
     if snapshots:
+        if not {"count", "points"} & set(snapshots):
+            epochs = training.get("epochs", (parameters(trainer) or {})["epochs"].default)
+            snapshots = snapshots | {"count": min(100, epochs + 1)}
         spec["snapshots"] = snapshots
     weight = regularizer_spec.get("weight")
     if isinstance(weight, list) and snapshots:

@@ -10,10 +10,10 @@ from workflows.plan.config import MEASURES
 from workflows.plan.entries import OUTPUT, Entry
 from workflows.plan.errors import ConfigError
 from workflows.plan.identity import digest, readable
-from workflows.plan.settings import found, minimal
-from workflows.plan.sources import Definition
+from workflows.plan.settings import found, minimal, takes
+from workflows.plan.sources import Definition, definition
 
-_SCHEDULE = {"every": "epoch", "count": 100, "points": None}
+_SCHEDULE = {"every": "epoch", "count": None, "points": None}
 _SHOWN = {"part": "test", "samples": None}
 
 
@@ -46,7 +46,11 @@ class Snapshots:
     @property
     def code_of_training(self) -> list[Definition]:
         """Code that a training runs for them besides the trainer's own."""
-        return [each.code for each in self.followed] if self.keep == "measures" else []
+        if self.keep != "measures":
+            return []
+        in_place = definition("infotheo.following.in_place", "measuring_in_place")
+        assert in_place is not None
+        return [in_place, *(each.code for each in self.followed)]
 
 
 def read_snapshots(
@@ -73,10 +77,11 @@ def read_snapshots(
     given = config["snapshots"] or {}
     if "count" in given and "points" in given:
         raise ConfigError(f"{file}: snapshots.points: found beside count, expected one of the two")
-    defaults = _SCHEDULE | ({"count": None} if "points" in given else {})
+    if given.get("every") == "step" and not {"count", "points"} & set(given):
+        raise ConfigError(f"{file}: snapshots.count: missing; by steps, give count or points")
     schedule = {
         key: given.get(key, default)
-        for key, default in defaults.items()
+        for key, default in _SCHEDULE.items()
         if given.get(key, default) is not None
     }
     shown = {key: given.get(key, default) for key, default in _SHOWN.items()}
@@ -87,12 +92,23 @@ def read_snapshots(
     followed = [
         _followed(name, settings, shown, own_layers, file)
         for name, settings in (
-            ((entry.kind, entry.settings) for entry in measures)
+            (
+                (entry.kind, entry.settings | ({"part": entry.part} if entry.part else {}))
+                for entry in measures
+            )
             if entries is None
             else ((name, settings or {}) for name, settings in entries.items())
         )
     ]
     keep = given.get("keep", "weights")
+    for each in followed if keep == "measures" else ():
+        own = each.spec["settings"]
+        if takes(each.code, "range") and not {"range", "edges", "bin_width"} & set(own):
+            raise ConfigError(
+                f"{file}: snapshots.measures.{each.spec['measure']}: bins span a network's range "
+                "over all of training, which keep: measures does not know; state range, bin_width "
+                "or edges"
+            )
     return Snapshots(keep, own_layers, shown, schedule, followed)
 
 

@@ -73,7 +73,7 @@ class Study(Layout):
         key = f"{file}: measures.{name}"
         code = found(name, MEASURES, key)
         entry = Entry(name, name, code, {})
-        part = settings.get("part", "test")
+        part = settings.get("part")
         if "part" in settings and entry.of != "network":
             raise ConfigError(
                 f"{key}.part: found {part!r}, but {name} looks at {entry.of} of the test samples"
@@ -82,7 +82,7 @@ class Study(Layout):
         kept = minimal(own, code, key, positional=entry.positional)
         # functions of one name in two modules are two measures
         identity: Any = [name, kept] if ":" in name else kept
-        if part != "test":
+        if part not in (None, "test"):
             identity = [identity, part]
         return Entry(f"{readable(name)}-{digest(identity, 6)}", name, code, kept, part=part)
 
@@ -169,7 +169,7 @@ class Study(Layout):
             "code": fingerprint(roots),
             "measure": entry.kind,
             "settings": entry.settings,
-            "part": entry.part,
+            "part": entry.part or "test",
             **own,
         }
 

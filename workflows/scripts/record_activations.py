@@ -12,6 +12,9 @@ with job(snakemake):
     torch.set_num_threads(snakemake.threads)
     spec = dict(snakemake.params.spec)
     del spec["code"]
+    along = snakemake.config.get("snapshots") or {}
+    if "gigabytes" in along:
+        spec["gigabytes"] = along["gigabytes"]
     recorded = record(
         read_dataset(snakemake.input.data),
         read_dataset(snakemake.input.networks),

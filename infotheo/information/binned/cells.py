@@ -56,11 +56,12 @@ class Cells:
         # factor, of the product, and of the edges themselves; doubled
         rounding = 2.0**-24 if values.dtype == np.float32 else 2.0**-53
         margin = 2 * rounding * count * (3 + 2 * max(abs(first), abs(last)) / span)
-        if margin > 0.1:
+        factor = count / span
+        if margin > 0.1 or factor > np.finfo(values.dtype).max:  # cells of subnormal width
             numbers[...] = self._searched(values)
             return
         np.subtract(values, first, out=scratch)
-        np.multiply(scratch, count / span, out=scratch)
+        np.multiply(scratch, factor, out=scratch)
         np.clip(scratch, 0.25, count - 0.25, out=scratch)
         np.floor(scratch, out=numbers)
         np.subtract(scratch, numbers, out=scratch)
