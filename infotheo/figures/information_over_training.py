@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from infotheo.figures import over_time, style
+from infotheo.figures import over_time, style, time_scale
 from infotheo.figures.information_paths import Paths
 from infotheo.figures.plane_layout import Planes, layer_markers, left_out, read_planes, remark
 from infotheo.validation import Units
@@ -88,7 +88,7 @@ def information_over_training(
             _curves(axes, paths, quantity, colours)
             _ceiling(axes, getattr(paths, f"{quantity}_ceiling"), CEILINGS[quantity])
             axes.set_ylim(-0.03 * top, top * 1.16)
-            over_time.time_axis(axes, paths.time, paths.time_name)
+            time_scale.time_axis(axes, paths.time, paths.time_name)
             axes.grid(axis="y")
             last = row == len(kinds) - 1 or (not stacked and row // len(planes) == 1)
             if not last:

@@ -13,7 +13,7 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from infotheo.figures import over_time, style
+from infotheo.figures import over_time, style, time_scale
 from infotheo.figures.information_paths import Paths
 from infotheo.figures.path_numbers import number_ends
 from infotheo.figures.plane_layout import (
@@ -74,7 +74,7 @@ def information_plane(
         trajectories, name, estimator, noise_variance, relative_noise_variance, units
     )
     every = np.concatenate([paths.time for of in planes.values() for paths in of.values()])
-    norm, scale, ticks = over_time.time_colours(every)
+    norm, scale, ticks = time_scale.time_colours(every)
     figure, panels = lay_out(planes, titles, units)
     for (kind, label), axes in panels.items():
         _paths(axes, planes[kind][label], norm, scale)
@@ -83,7 +83,7 @@ def information_plane(
         ScalarMappable(norm, scale), ax=list(panels.values()), label=any_paths.time_name,
         aspect=35, shrink=0.8 if len(panels) <= 8 else 0.45, pad=0.015,
     )  # fmt: skip
-    bar.set_ticks(ticks, labels=[over_time.plain(tick) for tick in ticks])
+    bar.set_ticks(ticks, labels=[time_scale.plain(tick) for tick in ticks])
     bar.minorticks_off()
     show_layers(figure, planes, said=remark([*_key(planes), left_out(planes)]))
     seeds = over_time.seed_words(trajectories).replace("mean and range", "mean")

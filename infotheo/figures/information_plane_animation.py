@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from infotheo.figures import over_time, style
+from infotheo.figures import over_time, style, time_scale
 from infotheo.figures.animation import Animation
 from infotheo.figures.information_paths import Paths
 from infotheo.figures.plane_layout import (
@@ -87,7 +87,7 @@ def information_plane_animation(
     }
 
     def show(frame: int) -> None:
-        clock.set_text(f"{every[0].time_name} {over_time.plain(shown[frame])}")
+        clock.set_text(f"{every[0].time_name} {time_scale.plain(shown[frame])}")
         for (kind, label, place), (trail, dots) in lines.items():
             paths = planes[kind][label]
             # up to and including the latest time that is not after the frame's

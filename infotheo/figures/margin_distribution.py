@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from infotheo.figures import over_time, style
+from infotheo.figures import over_time, style, time_scale
 
 __all__ = ["margin_distribution"]
 
@@ -64,7 +64,7 @@ def margin_distribution(
         at = over_time.times(over_time.series(dataset, VARIABLE, quantile=0.5))
         for moment, colour in moments(at, switch):
             values = found.isel({time: moment}).transpose("seed", "quantile")
-            _curve(axes, values, colour, f"{time} {over_time.plain(at[moment])}")
+            _curve(axes, values, colour, f"{time} {time_scale.plain(at[moment])}")
         axes.axvline(0, color="#777777", linewidth=0.8, zorder=1)
         axes.set_title(label, fontweight="bold")
         axes.grid()

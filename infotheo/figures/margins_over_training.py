@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from infotheo.figures import over_time, style
+from infotheo.figures import over_time, style, time_scale
 
 __all__ = ["margins_over_training", "mark_switch"]
 
@@ -183,14 +183,14 @@ def _time(axes: Axes, array: xarray.DataArray, switch: float | None) -> None:
         np.arange(array.sizes[name], dtype=np.float64)
     )  # fmt: skip
     if switch is None:
-        over_time.time_axis(axes, at, name)
+        time_scale.time_axis(axes, at, name)
         return
     mark_switch(axes, switch)
     axes.set_xlabel(name)
     pad = 0.02 * (np.ptp(at) or 1.0)
     axes.set_xlim(at.min() - pad, at.max() + pad)
     axes.locator_params(axis="x", nbins=5)
-    axes.xaxis.set_major_formatter(over_time.plain)
+    axes.xaxis.set_major_formatter(time_scale.plain)
 
 
 def _extent(trajectories: dict[str, xarray.Dataset]) -> tuple[float, float]:

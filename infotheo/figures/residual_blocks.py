@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from infotheo.figures import over_time, style
+from infotheo.figures import over_time, style, time_scale
 
 __all__ = ["residual_norms_over_training"]
 
@@ -128,10 +128,10 @@ def _scale_of_norms(axes: Axes, *, logarithmic: bool) -> None:
 
 def _time_axis(axes: Axes, at: NDArray[np.float64], name: str, *, log_time: bool) -> None:
     if log_time:
-        over_time.time_axis(axes, at, name)
+        time_scale.time_axis(axes, at, name)
         return
     axes.set_xlabel(name)
-    axes.xaxis.set_major_formatter(FuncFormatter(over_time.plain))
+    axes.xaxis.set_major_formatter(FuncFormatter(time_scale.plain))
     axes.locator_params(axis="x", nbins=5)
     pad = 0.02 * (np.ptp(at) or 1.0)
     axes.set_xlim(at.min() - pad, at.max() + pad)

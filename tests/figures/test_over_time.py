@@ -79,37 +79,6 @@ def test_drawn_line_and_band_are_mean_and_range(seeds, epochs):
         assert min(map(np.min, drawn)) == pytest.approx(100 * values.min())
 
 
-def test_time_axis_shows_zero_and_powers_of_ten():
-    axes = Figure().subplots()
-    over_time.time_axis(axes, np.array([0.0, 1, 3, 10, 300, 20_000]))
-    axes.figure.draw_without_rendering()
-    labels = [text.get_text() for text in axes.get_xticklabels()]
-    assert labels == ["0", "1", "10", "100", "1000", "10k"]
-    pixels = axes.transData.transform([(time, 0) for time in (0, 1, 10, 100)])[:, 0]
-    # 0 to 1 takes the room of 0.4 / (1 - 1/10) decades
-    assert np.diff(pixels) == pytest.approx(np.diff(pixels)[-1] * np.array([4 / 9, 1, 1]))
-
-
-@pytest.mark.parametrize("times", [[0.0], [5.0], [0.0, 1.0], [1.0, 2.0, 3.0], [2.0, 200.0]])
-def test_time_axis_and_colours_of_few_times(times):
-    axes = Figure().subplots()
-    over_time.time_axis(axes, np.array(times), "step")
-    left, right = axes.get_xlim()
-    assert left < times[0] <= times[-1] < right
-    norm, scale, ticks = over_time.time_colours(np.array(times))
-    assert np.isfinite(np.asarray(norm(times))).all()
-    assert set(ticks) <= {0.0, 10.0, 100.0} | set(times)
-    assert scale.N == 256
-
-
-def test_colours_rise_with_the_logarithm_of_time():
-    norm, _, _ = over_time.time_colours(np.array([0.0, 1, 10, 100, 1000]))
-    places = np.asarray(norm([0, 1, 10, 100, 1000]))
-    assert places[[0, -1]] == pytest.approx([0, 1])
-    assert np.diff(places)[1:] == pytest.approx(np.diff(places)[-1])
-    assert 0 < places[1] < places[2] - places[1]
-
-
 def test_colours_of_layers_differ_and_keep_their_order():
     names = [f"layer{number}" for number in range(12)]
     colours = over_time.ordered_colours(names)

@@ -1,0 +1,92 @@
+"""The scale of training time: an axis or colours, logarithmic with room for 0, and its ticks."""
+
+from __future__ import annotations
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, ListedColormap, Normalize, SymLogNorm
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from numpy.typing import NDArray
+
+__all__ = ["plain", "time_axis", "time_colours"]
+
+
+def time_axis(axes: Axes, at: NDArray[np.float64], name: str = "epoch") -> None:
+    """Make the horizontal axis logarithmic with room for time 0, or linear for a short range.
+
+    Parameters
+    ----------
+    axes
+        Whose axis.
+    at
+        All times that are drawn.
+    name
+        Label of the axis.
+    """
+    axes.set_xlabel(name)
+    at = np.asarray(at, dtype=np.float64)
+    first, last = _positive_range(at)
+    if last < 10 * first:
+        pad = 0.03 * (np.ptp(at) or 1.0)
+        axes.set_xlim(at.min() - pad, at.max() + pad)
+        axes.locator_params(axis="x", integer=True, nbins=5)
+        return
+    has_zero = bool(at.min() <= 0)
+    if has_zero:
+        axes.set_xscale("symlog", linthresh=first, linscale=0.4)
+        axes.set_xlim(-0.06 * first, last * 1.06)
+    else:
+        axes.set_xscale("log")
+        axes.set_xlim(first / 1.06, last * 1.06)
+    axes.xaxis.set_major_locator(FixedLocator(_ticks(at)))
+    axes.xaxis.set_major_formatter(FuncFormatter(plain))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def time_colours(at: NDArray[np.float64]) -> tuple[Normalize, Colormap, list[float]]:
+    """Colours by time, logarithmic with room for 0: the norm, the map and the scale's ticks.
+
+    Examples
+    --------
+    >>> norm, _, ticks = time_colours(np.array([0.0, 1.0, 10.0, 100.0]))
+    >>> ticks, float(norm(0)), float(norm(100))
+    ([0.0, 1.0, 10.0, 100.0], 0.0, 1.0)
+    """
+    colours = matplotlib.colormaps["plasma"](np.linspace(0.0, 0.93, 256))  # yellow is too pale
+    scale = ListedColormap(colours)
+    at = np.asarray(at, dtype=np.float64)
+    first, last = _positive_range(at)
+    start = float(min(at.min(), last))
+    if last < 10 * first:
+        return Normalize(start, last if last > start else start + 1), scale, _ticks(at)
+    return SymLogNorm(first, linscale=0.4, vmin=start, vmax=last, base=10), scale, _ticks(at)
+
+
+def plain(value: float, _: float | None = None) -> str:
+    """Write a time in plain digits below 10,000, and then in thousands.
+
+    Examples
+    --------
+    >>> plain(0), plain(1000), plain(20_000)
+    ('0', '1000', '20k')
+    """
+    return f"{value / 1000:g}k" if value >= 10_000 else f"{value:g}"
+
+
+def _positive_range(at: NDArray[np.float64]) -> tuple[float, float]:
+    positive = at[at > 0]
+    return (float(positive.min()), float(positive.max())) if positive.size else (1.0, 1.0)
+
+
+def _ticks(at: NDArray[np.float64]) -> list[float]:
+    """0 if it occurs, and the powers of ten of a wide range; a few of the times of a narrow one."""
+    first, last = _positive_range(at)
+    if last < 10 * first:
+        distinct = np.unique(at)
+        shown = np.linspace(0, len(distinct) - 1, min(4, len(distinct))).astype(int)
+        return [float(value) for value in distinct[shown]]
+    exponents = np.arange(np.ceil(np.log10(first) - 1e-9), np.floor(np.log10(last) + 1e-9) + 1)
+    zero = [0.0] if at.min() <= 0 else []
+    decades = [float(10.0**exponent) for exponent in exponents]
+    return zero + decades[:: -(-len(decades) // 6)]
