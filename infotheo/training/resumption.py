@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +21,8 @@ __all__ = ["State"]
 class State:
     """What a checkpoint holds: parameters, buffers, the optimiser's state and the histories.
 
-    ``given`` and ``besides`` tell one training from another: a checkpoint of another is no use.
+    ``given``, ``settings`` and ``besides`` tell one training from another: a checkpoint of another
+    is no use.
     """
 
     def __init__(
@@ -28,10 +31,11 @@ class State:
         optimise: torch.optim.Optimizer,
         epochs: int,
         given: Sequence[Tensor],
+        settings: Mapping[str, Any],
         besides: str = "",
     ):
         self.replicas, self.optimise = replicas, optimise
-        self.given, self.besides = given, besides
+        self.given, self.settings, self.besides = given, settings, besides
         names = ("train_loss", "penalty", "validation_error")
         self.history = {name: torch.full((epochs, len(replicas)), torch.nan) for name in names}
 
@@ -51,12 +55,14 @@ class State:
         )
 
     def _identity(self) -> Tensor:
-        """Digest of samples, weights and seeds: the state of another training is no use."""
+        """Digest of samples, seeds and settings: the state of another training is no use."""
         digest = hashlib.blake2b(repr(self.replicas.seeds).encode(), digest_size=16)
         for tensor in self.given:
             digest.update(tensor.detach().cpu().contiguous().numpy().data)
         for name, value in self.replicas.parameters.items():
             digest.update(f"{name}{tuple(value.shape)}".encode())
+        # in order of their names: the order in which a mapping was written says nothing
+        digest.update(json.dumps(self.settings, sort_keys=True, default=repr).encode())
         digest.update(self.besides.encode())
         return torch.frombuffer(bytearray(digest.digest()), dtype=torch.uint8)
 

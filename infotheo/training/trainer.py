@@ -111,7 +111,8 @@ def train(
         What the progress is called.
     checkpoint_path, checkpoint_seconds
         File that holds the state at the end of an epoch, written at most this often; training goes
-        on from there with the same result to the bit. Snapshots lie in a folder beside it, which
+        on from there with the same result to the bit. That of a training with other samples, seeds
+        or settings is not used: training starts anew. Snapshots lie in a folder beside it, which
         :func:`infotheo.training.checkpoint.discard` removes.
 
     Raises
@@ -151,6 +152,15 @@ def train(
         optimise,
         epochs,
         (task.inputs, task.labels, weights, *validation),
+        {
+            "optimizer": [optimizer, dict(optimizer_settings or {})],
+            "learning_rate": learning_rate,
+            "batch_size": batch_size,
+            "epochs": epochs,
+            "phases": [dict(phase) for phase in phases],
+            "augmentation": [augmentation, dict(augmentation_settings or {})],
+            "penalized_layer": penalized_layer,
+        },
         besides=keep.identity if keep else "",
     )
     first = _resume(state, keep, steps, checkpoint_path)

@@ -30,6 +30,7 @@ def run(
     epochs=EPOCHS,
     weights=(0.1, 1.0),
     shift=0.0,
+    **settings,
 ):
     """Train with dropout and batch normalization; return the result and the steps it took."""
     inputs, labels = clusters()
@@ -60,11 +61,10 @@ def run(
         penalty=penalty,
         penalized_layer="hidden2",
         optimizer=optimizer,
-        learning_rate=0.01,
-        batch_size=30,
         epochs=epochs,
         checkpoint_path=path,
         checkpoint_seconds=seconds,
+        **{"learning_rate": 0.01, "batch_size": 30, **settings},
     )
     return trained, taken
 
@@ -99,6 +99,53 @@ def test_state_of_another_training_is_no_use(tmp_path, other):
     trained, steps = run(path, **other)
     assert steps == EPOCHS * STEPS
     assert_same(trained, run(**other)[0])
+
+
+def noisy(inputs, streams, *, scale=0.1):
+    noise = [torch.randn(own.shape, generator=s) for own, s in zip(inputs, streams, strict=True)]
+    return inputs + scale * torch.stack(noise)
+
+
+NOISY = f"{__name__}:noisy"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({}, {"learning_rate": 0.5}),
+        ({}, {"batch_size": 31}),  # as many steps of an epoch
+        ({}, {"phases": [{"epoch": 4, "learning_rate": 0.5}]}),
+        (
+            {"phases": [{"epoch": 4, "batch_size": 31}]},
+            {"phases": [{"epoch": 4, "batch_size": 32}]},
+        ),
+        ({}, {"optimizer_settings": {"beta1": 0.5}}),
+        ({"optimizer": "momentum"}, {"optimizer": "sgd"}),
+        ({}, {"augmentation": NOISY}),
+        (
+            {"augmentation": NOISY, "augmentation_settings": {"scale": 0.2}},
+            {"augmentation": NOISY, "augmentation_settings": {"scale": 0.3}},
+        ),
+        ({}, {"epochs": EPOCHS + 1}),
+    ],
+)
+def test_state_of_a_training_with_other_settings_is_no_use(tmp_path, one, other):
+    path = tmp_path / "state.npz"
+    with pytest.raises(Killed):
+        run(path, stop_at=3 * STEPS, **one)
+    assert path.exists()
+    trained, steps = run(path, **other)
+    assert steps == other.get("epochs", EPOCHS) * STEPS
+    assert_same(trained, run(**other)[0])
+
+
+def test_settings_in_another_order_are_the_same_training(tmp_path):
+    path = tmp_path / "state.npz"
+    settings = {"beta1": 0.8, "beta2": 0.99}
+    with pytest.raises(Killed):
+        run(path, stop_at=3 * STEPS, optimizer_settings=settings)
+    _, steps = run(path, optimizer_settings=dict(reversed(settings.items())))
+    assert steps == (EPOCHS - 2) * STEPS
 
 
 def test_interrupted_again_and_again(tmp_path):
