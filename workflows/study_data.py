@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,12 @@ def _by_label(files: Iterable[str], labels: Mapping[str, Any]) -> dict[str, Any]
     return {
         label: xr.concat(
             [
-                xr.merge(parts, join="outer", compat="equals", combine_attrs="drop_conflicts")
+                xr.merge(
+                    _of_the_same_layers(parts),
+                    join="outer",
+                    compat="equals",
+                    combine_attrs="drop_conflicts",
+                )
                 for parts in of.values()
             ],
             "seed",
@@ -69,3 +75,23 @@ def _by_label(files: Iterable[str], labels: Mapping[str, Any]) -> dict[str, Any]
         )
         for label, of in chunks.items()
     }
+
+
+def _of_the_same_layers(parts: Sequence[xr.Dataset]) -> list[xr.Dataset]:
+    """Give all parts the same layers in the same order; NaN where one was not measured.
+
+    Parameters
+    ----------
+    parts
+        One chunk's files; some may have no layers.
+
+    Returns
+    -------
+    In the order of the first part that has all layers. If none has, in the order in which they
+    appear, part after part: an outer join would sort them by name, hidden10 before hidden2.
+    """
+    named = [part["layer"].values.tolist() for part in parts if "layer" in part.dims]
+    every = set(chain(*named))
+    whole = next((names for names in named if set(names) == every), [])
+    layers = list(dict.fromkeys(chain(whole, *named)))
+    return [part.reindex(layer=layers) if "layer" in part.dims else part for part in parts]
