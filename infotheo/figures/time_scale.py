@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 __all__ = ["plain", "time_axis", "time_colours"]
 
+ROOM = 0.15  # of the axis, that the text of a tick needs
+
 
 def time_axis(axes: Axes, at: NDArray[np.float64], name: str = "epoch") -> None:
     """Make the horizontal axis logarithmic with room for time 0, or linear for a short range.
@@ -80,13 +82,23 @@ def _positive_range(at: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _ticks(at: NDArray[np.float64]) -> list[float]:
-    """0 if it occurs, and the powers of ten of a wide range; a few of the times of a narrow one."""
+    """Choose the times to write: 0 if it occurs, and round ones up to near the last.
+
+    Powers of ten of a wide range, and its last time where they leave room for it; 1, 2 and 5 times
+    them below two decades; a few of the times of a range of less than one.
+    """
     first, last = _positive_range(at)
     if last < 10 * first:
         distinct = np.unique(at)
         shown = np.linspace(0, len(distinct) - 1, min(4, len(distinct))).astype(int)
         return [float(value) for value in distinct[shown]]
-    exponents = np.arange(np.ceil(np.log10(first) - 1e-9), np.floor(np.log10(last) + 1e-9) + 1)
     zero = [0.0] if at.min() <= 0 else []
-    decades = [float(10.0**exponent) for exponent in exponents]
-    return zero + decades[:: -(-len(decades) // 6)]
+    decades = 10.0 ** np.arange(np.floor(np.log10(first)), np.floor(np.log10(last) + 1e-9) + 1)
+    if last < 100 * first:
+        decades = np.outer(decades, [1, 2, 5]).ravel()
+    inside = (decades >= first * (1 - 1e-9)) & (decades <= last * (1 + 1e-9))
+    ticks = [float(value) for value in decades[inside]]
+    ticks = ticks[:: -(-len(ticks) // 6)]
+    if np.log(last / ticks[-1]) > ROOM * np.log(last / first):
+        ticks.append(last)
+    return zero + ticks

@@ -18,6 +18,28 @@ def test_time_axis_shows_zero_and_powers_of_ten():
     assert np.diff(pixels) == pytest.approx(np.diff(pixels)[-1] * np.array([4 / 9, 1, 1]))
 
 
+@pytest.mark.parametrize(
+    ("times", "labels"),
+    [
+        ([0.0, 1, 7, 80], "0 1 2 5 10 20 50"),
+        ([3.0, 20, 80], "5 10 20 50"),
+        ([0.0, 200, 15_000], "0 200 500 1000 2000 5000 10k"),
+        ([0.0, 1, 900], "0 1 10 100 900"),
+        ([0.0, 1, 130], "0 1 10 100"),  # no room for 130
+        ([2.0, 700], "10 100 700"),
+        ([0.0, 1, 10, 100], "0 1 10 100"),
+    ],
+)
+def test_the_axis_has_a_tick_near_the_last_time(times, labels):
+    axes = Figure().subplots()
+    time_scale.time_axis(axes, np.array(times), "step")
+    axes.figure.draw_without_rendering()
+    assert " ".join(text.get_text() for text in axes.get_xticklabels()) == labels
+    left, right = axes.get_xlim()
+    ends = axes.transData.transform([(left, 0), (axes.get_xticks()[-1], 0), (right, 0)])[:, 0]
+    assert ends[1] - ends[0] > 0.75 * (ends[2] - ends[0])
+
+
 @pytest.mark.parametrize("times", [[0.0], [5.0], [0.0, 1.0], [1.0, 2.0, 3.0], [2.0, 200.0]])
 def test_time_axis_and_colours_of_few_times(times):
     axes = Figure().subplots()
