@@ -85,7 +85,8 @@ def _ticks(at: NDArray[np.float64]) -> list[float]:
     """Choose the times to write: 0 if it occurs, and round ones up to near the last.
 
     Powers of ten of a wide range, and its last time where they leave room for it; 1, 2 and 5 times
-    them below two decades; a few of the times of a range of less than one.
+    them below two decades, or 1 and 3 times where the numbers are wider; a few of the times of a
+    range of less than one decade.
     """
     first, last = _positive_range(at)
     if last < 10 * first:
@@ -95,7 +96,7 @@ def _ticks(at: NDArray[np.float64]) -> list[float]:
     zero = [0.0] if at.min() <= 0 else []
     decades = 10.0 ** np.arange(np.floor(np.log10(first)), np.floor(np.log10(last) + 1e-9) + 1)
     if last < 100 * first:
-        decades = np.outer(decades, [1, 2, 5]).ravel()
+        decades = np.outer(decades, [1, 2, 5] if last < 100 else [1, 3]).ravel()
     inside = (decades >= first * (1 - 1e-9)) & (decades <= last * (1 + 1e-9))
     ticks = [float(value) for value in decades[inside]]
     ticks = ticks[:: -(-len(ticks) // 6)]
