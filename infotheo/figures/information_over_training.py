@@ -113,7 +113,7 @@ def _curves(axes: Axes, paths: Paths, quantity: str, colours: list[str]) -> None
     values: NDArray[np.float64] = getattr(paths, quantity)  # (side, layer, seed, time)
     marker = "o" if len(paths.time) == 1 else None
     for place, layer in enumerate(paths.layers):
-        colour = colours[place]
+        colour = colours[paths.places[place]]
         spreads = [over_time.over_seeds(side[place]) for side in values]
         low, high = spreads[0], spreads[-1]
         line: dict[str, Any] = {

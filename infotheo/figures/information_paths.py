@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -32,10 +32,12 @@ class Paths(NamedTuple):
 
     ``input``, ``label`` and ``label_bounds`` have dimensions (side, layer, seed, time): one side if
     binned; two, lower and upper, if pairwise. ``label`` are then the estimates of I(T;Y) from one
-    divergence (Chernoff, Kullback-Leibler), ``label_bounds`` its rigorous bounds.
+    divergence (Chernoff, Kullback-Leibler), ``label_bounds`` its rigorous bounds. ``places`` are
+    the layers' places among all that the label's networks have.
     """
 
     layers: list[str]
+    places: list[int]
     time: NDArray[np.float64]
     time_name: str
     input: NDArray[np.float64]
@@ -172,7 +174,9 @@ def read(
     over_time.needed(trajectories, wanted, figure)
     found = {}
     for label, dataset in trajectories.items():
-        layers = layers_of(dataset, wanted[0], label, figure)
+        every = layers_of(dataset, wanted[0], label, figure)
+        places = _measured(dataset, wanted)
+        layers = [every[place] for place in places]
         curves = {
             group: [[over_time.series(dataset, one, layer=layer, **at) for layer in layers]
                     for one in listed]
@@ -185,6 +189,7 @@ def read(
         }
         found[label] = Paths(
             [str(layer) for layer in layers],
+            places,
             over_time.times(any_curve),
             over_time.time_dimension(any_curve),
             **values,
@@ -204,6 +209,24 @@ def layers_of(dataset: xarray.Dataset, variable: str, label: str, figure: str) -
     if "layer" not in dataset.coords:
         raise ValueError(f"{figure}: trajectories of {label!r} have no coordinate 'layer'")
     return list(dataset["layer"].values)
+
+
+def _measured(dataset: xarray.Dataset, wanted: Collection[str]) -> list[int]:
+    """Places of the layers that variables were measured in.
+
+    Not measured is a layer with no finite value of these variables, but of another over seeds: the
+    measures along training may be followed in different layers. Networks that diverged from the
+    start have no finite value of any and keep their layers, as do variables that have none at all.
+    """
+    finite = {
+        name: np.isfinite(of.transpose("layer", ...).to_numpy().reshape(of.sizes["layer"], -1))
+        for name, of in dataset.data_vars.items()
+        if {"layer", "seed"} <= set(of.dims) and of.dtype.kind in "fiub"
+    }
+    own = np.any([finite[name].any(axis=1) for name in wanted], axis=0)
+    elsewhere = np.any([of.any(axis=1) for of in finite.values()], axis=0)
+    kept = own | ~elsewhere if own.any() else np.ones_like(own)
+    return [int(place) for place in np.flatnonzero(kept)]
 
 
 def unit_name(units: Units, figure: str) -> str:

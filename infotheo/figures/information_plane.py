@@ -120,7 +120,8 @@ def _paths(axes: Axes, paths: Paths, norm: Normalize, scale: Colormap) -> None:
                 )
             )  # fmt: skip
         axes.plot(*middle.T, color="#777777", linewidth=0.5, zorder=3, label=f"mean of {layer}")
-        marker = MARKERS[index % len(MARKERS)]
+        number = paths.places[index]
+        marker = MARKERS[number % len(MARKERS)]
         edge = 0.3 if len(middle) <= 50 else 0.0  # edges of many would cover the colours
         axes.scatter(
             middle[:, 0], middle[:, 1], c=paths.time, norm=norm, cmap=scale, marker=marker,
@@ -129,7 +130,7 @@ def _paths(axes: Axes, paths: Paths, norm: Normalize, scale: Colormap) -> None:
         )  # fmt: skip
         finite = np.flatnonzero(np.isfinite(middle).all(axis=1))
         if finite.size:
-            ends[index + 1] = middle[finite[-1]]
+            ends[number + 1] = middle[finite[-1]]
     number_ends(axes, ends)
 
 

@@ -81,18 +81,18 @@ def information_plane_animation(
     figure.suptitle(f"Information plane over training ({seeds})", x=0.01, ha="left")
     clock = figure.text(0.99, 0.99, "", ha="right", va="top", fontsize=12, fontweight="bold")
     lines = {
-        (kind, label, place): _lines(axes, colours[place], MARKERS[place % len(MARKERS)])
+        (kind, label, index): _lines(axes, colours[place], MARKERS[place % len(MARKERS)])
         for (kind, label), axes in panels.items()
-        for place in range(len(planes[kind][label].layers))
+        for index, place in enumerate(planes[kind][label].places)
     }
 
     def show(frame: int) -> None:
         clock.set_text(f"{every[0].time_name} {time_scale.plain(shown[frame])}")
-        for (kind, label, place), (trail, dots) in lines.items():
+        for (kind, label, index), (trail, dots) in lines.items():
             paths = planes[kind][label]
             # up to and including the latest time that is not after the frame's
             until = int(np.searchsorted(paths.time, shown[frame], side="right"))
-            x, y = _middle(paths, place)
+            x, y = _middle(paths, index)
             dots.set_data(x[:, until - 1 : until].ravel(), y[:, until - 1 : until].ravel())
             recent = slice(max(0, until - TRAIL), until)
             trail.set_data(*(over_time.over_seeds(values[:, recent]).mean for values in (x, y)))

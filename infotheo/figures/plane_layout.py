@@ -48,7 +48,7 @@ def read_planes(
             )
             titles[kind] = f"pairwise, {information_paths.noise_text(noise)}"
         planes[kind] = information_paths.read(trajectories, kind, figure, noise=noise, units=units)
-    return planes, titles
+    return _numbered(planes), titles
 
 
 def lay_out(
@@ -91,10 +91,14 @@ def lay_out(
 
 def layer_markers(planes: Planes) -> list[tuple[str, str]]:
     """Name and marker of every layer from the first; labels with other names share a place."""
-    every = [paths.layers for of in planes.values() for paths in of.values()]
+    every = [
+        dict(zip(paths.places, paths.layers, strict=True))
+        for of in planes.values()
+        for paths in of.values()
+    ]
     names = [
-        list(dict.fromkeys(layers[place] for layers in every if place < len(layers)))
-        for place in range(max(map(len, every)))
+        list(dict.fromkeys(layers[place] for layers in every if place in layers))
+        for place in range(1 + max(place for layers in every for place in layers))
     ]
     return [(" | ".join(alike), MARKERS[place % len(MARKERS)]) for place, alike in enumerate(names)]
 
@@ -140,6 +144,23 @@ def remark(sentences: Sequence[str]) -> str:
     'Grey: single seeds.'
     """
     return textwrap.fill(" ".join(filter(None, sentences)), 145)
+
+
+def _numbered(planes: Planes) -> Planes:
+    """Renumber the layers of each label, over those that any of the estimators has."""
+    shown: dict[str, set[int]] = {}
+    for of_label in planes.values():
+        for label, paths in of_label.items():
+            shown.setdefault(label, set()).update(paths.places)
+    return {
+        kind: {
+            label: paths._replace(
+                places=[sorted(shown[label]).index(place) for place in paths.places]
+            )
+            for label, paths in of_label.items()
+        }
+        for kind, of_label in planes.items()
+    }
 
 
 def _ceilings(axes: Axes, paths: Paths) -> None:

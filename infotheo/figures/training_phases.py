@@ -77,7 +77,8 @@ def phase_table(
 
     Returns
     -------
-    Data frame with one row per label, layer, estimator and noise variance. Columns label, layer,
+    Data frame with one row per label, layer, estimator and noise variance; none for a layer that
+    the estimator was not followed in. Columns label, layer,
     estimator, setting and value (the noise variance's name and size), seeds (with finite values
     throughout), time (``"epoch"`` or ``"step"``); then, each a mean over seeds with its bootstrap
     interval in ``…_low`` and ``…_high`` (NaN for fewer than three seeds):

@@ -286,3 +286,59 @@ def test_animations_that_cannot_be_saved(tmp_path):
     assert not list(tmp_path.iterdir())
     with pytest.raises(ValueError, match="frames"):
         animations["information_plane"](make_trajectories(["tanh"], layers=1), frames=0)
+
+
+def followed_apart():
+    """Binned in layer2 and layer1, pairwise in layer2 alone, as the files of both are joined."""
+    trajectories = make_trajectories(["tanh", "ReLU"], layers=2)
+    for label, dataset in trajectories.items():
+        turned = dataset.isel(layer=[1, 0])
+        lost = {
+            name: of.where(of.layer == "layer1").transpose(*of.dims)
+            for name, of in turned.data_vars.items()
+            if str(name).startswith("pairwise") and "layer" in of.dims
+        }
+        trajectories[label] = turned.assign(lost)
+    return trajectories
+
+
+def test_a_layer_that_an_estimator_was_not_followed_in_is_left_out_of_it():
+    trajectories = followed_apart()
+    plane = figures["information_plane"](trajectories)
+    binned, _, pairwise, _ = panels(plane)
+
+    def drawn(axes):
+        return [one.get_label() for one in axes.collections if isinstance(one, PathCollection)]
+
+    assert drawn(binned) == ["layer2", "layer1"]
+    assert drawn(pairwise) == ["layer1"]
+    vertices = [points(axes, "layer1").get_paths()[0].vertices for axes in (binned, pairwise)]
+    np.testing.assert_array_equal(*vertices)  # the same marker, though it is the only one
+    assert {text.get_text() for text in pairwise.texts} >= {"2"}
+    assert "1" not in {text.get_text() for text in pairwise.texts}
+
+    over = figures["information_over_training"](trajectories)
+    binned, pairwise = panels(over)[0], panels(over)[2]
+    (first,) = [one for one in binned.lines if one.get_label() == "layer1"]
+    (second,) = [one for one in pairwise.lines if one.get_label() == "layer1"]
+    assert first.get_color() == second.get_color()
+    assert not [one for one in pairwise.lines if "layer2" in str(one.get_label())]
+    movie = animations["information_plane"](trajectories, frames=2)
+    for figure in (plane, over, movie.figure):
+        (legend,) = figure.legends
+        assert "diverged" not in legend.get_title().get_text()
+        assert len(legend.get_texts()) == 2
+
+
+def test_an_estimator_alone_numbers_its_own_layers():
+    figure = figures["information_plane"](followed_apart(), estimator="pairwise")
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["1: layer1"]
+
+
+def test_layers_of_networks_that_diverged_from_the_start_are_kept():
+    trajectories = diverged(make_trajectories(["tanh", "ReLU"], layers=2))
+    figure = figures["information_plane"](trajectories)
+    (legend,) = figure.legends
+    said = legend.get_title().get_text().replace("\n", " ")
+    assert "1 of 3 seeds of tanh, 3 of 3 seeds of ReLU" in said

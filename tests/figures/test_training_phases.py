@@ -225,6 +225,20 @@ def test_seeds_that_diverged_are_left_out():
     assert set(lost.compression) == {"undecided"}
 
 
+def test_a_layer_that_an_estimator_was_not_followed_in_has_no_rows():
+    whole = make_trajectories(["tanh"], layers=2)["tanh"]
+    lost = {
+        name: of.where(of.layer == "layer2").transpose(*of.dims)
+        for name, of in whole.data_vars.items()
+        if str(name).startswith("pairwise") and "layer" in of.dims
+    }
+    table = phase_table({"tanh": whole.assign(lost)})
+    expected = phase_table({"tanh": whole})
+    kept = (expected.layer == "layer2") | (expected.estimator == "binned")
+    pandas.testing.assert_frame_equal(table, expected[kept].reset_index(drop=True))
+    assert len(table) < len(expected)
+
+
 @pytest.mark.parametrize("times", [1, 2, 4])
 def test_too_few_times_are_undecided(times):
     row = only_row(study(np.linspace(3, 1, times) * np.ones((5, 1))))
