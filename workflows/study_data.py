@@ -92,6 +92,6 @@ def _of_the_same_layers(parts: Sequence[xr.Dataset]) -> list[xr.Dataset]:
     """
     named = [part["layer"].values.tolist() for part in parts if "layer" in part.dims]
     every = set(chain(*named))
-    whole = next((names for names in named if set(names) == every), [])
+    whole: list[str] = next((names for names in named if set(names) == every), [])
     layers = list(dict.fromkeys(chain(whole, *named)))
     return [part.reindex(layer=layers) if "layer" in part.dims else part for part in parts]
