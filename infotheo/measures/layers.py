@@ -32,12 +32,23 @@ def pairwise(
     fractions = list(relative_noise_variance)
     # a collapsed network has no scale for the noise to go with: its relative values are NaN
     varying = activations.sel(seed=activations["seed"][activations.var("sample").max("unit") > 0])
-    noises = {"noise_variance": list(noise_variance)} if len(noise_variance) else {}
-    if fractions and varying.sizes["seed"]:
-        noises["relative_noise_variance"] = variance_at_fraction(varying, fractions)
+    noises: dict[str, Any] = {}
+    if len(noise_variance):
+        noises["noise_variance"] = list(noise_variance)
+    all_collapsed = not varying.sizes["seed"]
+    if fractions:
+        noises["relative_noise_variance"] = (
+            # any noise will do for values that are NaN, under the names that they have otherwise
+            xr.ones_like(activations["seed"], float).expand_dims(
+                relative_noise_variance=fractions, axis=1
+            )
+            if all_collapsed
+            else variance_at_fraction(varying, fractions)
+        )
     found: dict[str, xr.DataArray] = {}
     for sweep, variances in noises.items():
-        networks = activations if sweep == "noise_variance" else varying
+        absolute = sweep == "noise_variance"
+        networks = activations if absolute or all_collapsed else varying
         with warnings.catch_warnings():
             # saturation is a finding of the study: the ceilings stand beside the values
             warnings.simplefilter("ignore", SaturationWarning)
@@ -50,10 +61,12 @@ def pairwise(
                 if field == "ceiling":
                     found[name] = values.reset_coords(drop=True)
                 elif target == "label" or field in ("lower", "upper"):
-                    swept = list(noise_variance) if sweep == "noise_variance" else fractions
+                    swept = list(noise_variance) if absolute else fractions
                     plain = values.reset_coords(drop=True).assign_coords(
                         {"seed": networks["seed"], sweep: swept}
                     )
+                    if all_collapsed and not absolute:
+                        plain = plain.where(False)
                     found[f"{name}@{sweep}"] = plain.reindex(seed=activations["seed"].values)
     return xr.Dataset(found)
 

@@ -244,6 +244,30 @@ def test_a_collapsed_network_has_no_relative_values_and_spoils_no_other(activati
     ]
 
 
+@pytest.mark.parametrize("absolute", [[], [1.0], [1, 0.1]])
+def test_where_all_networks_collapsed_the_relative_values_are_missing_by_name(
+    activations, absolute
+):
+    settings = {"noise_variance": absolute, "relative_noise_variance": [0.1, 1.0, 2.0]}
+    found = pairwise(0 * activations + 2, **settings)
+    usual = pairwise(activations, **settings)
+    assert set(found.data_vars) == set(usual.data_vars)
+    assert {name: of.dims for name, of in found.items()} == {
+        name: of.dims for name, of in usual.items()
+    }
+    assert {name: of.dtype for name, of in found.items()} == {
+        name: of.dtype for name, of in usual.items()
+    }
+    xr.testing.assert_identical(xr.Dataset(found.coords), xr.Dataset(usual.coords))
+    for name, values in found.items():
+        if name.endswith("@relative_noise_variance"):
+            assert values.isnull().all(), name
+        elif name.endswith("ceiling"):
+            xr.testing.assert_equal(values, usual[name])
+        else:
+            assert values.notnull().all(), name
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_one_value_that_is_not_finite_leaves_its_network_out(activations, bad):
     spoiled = activations.copy()
