@@ -128,9 +128,23 @@ class Measured:
             return dataset.load().drop_encoding()
 
     def join(self, seen: Iterable[xr.Dataset], dim: str) -> xr.Dataset:
-        """Concatenate what has seeds; what has none must be the same at every moment."""
+        """Concatenate what has seeds; what has none must be the same at every moment.
+
+        What was not found at some moments, such as of networks that all diverged, is NaN there.
+        """
         parts = list(seen)
-        varying = [str(name) for name, of in parts[0].data_vars.items() if "seed" in of.dims]
+        known = {name: of for part in reversed(parts) for name, of in part.data_vars.items()}
+        varying = [str(name) for name, of in known.items() if "seed" in of.dims]
+        parts = [
+            part.assign(
+                {
+                    name: _missing(of) if "seed" in of.dims else of
+                    for name, of in known.items()
+                    if name not in part
+                }
+            )
+            for part in parts
+        ]
         joined = xr.concat(
             parts,
             dim,
@@ -243,6 +257,11 @@ def keeper(
     if at_snapshot is not None:
         return Keeper(schedule, Measured(at_snapshot), folder)
     return Keeper(schedule, Weights(replicas), folder)
+
+
+def _missing(of: xr.DataArray) -> xr.DataArray:
+    """NaN in the place of numbers."""
+    return (of.astype(np.float64) if of.dtype.kind in "biu" else of).where(False)
 
 
 def _require_room(need: float, limit: float, count: int, whose: str) -> None:

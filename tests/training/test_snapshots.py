@@ -338,6 +338,31 @@ def test_measures_in_place_are_those_of_the_weights(follow):
     np.testing.assert_allclose(found["norm"], norms, rtol=1e-6)
 
 
+def not_always(moment, replicas):
+    """As where every network has diverged, or is constant, at some moments."""
+    found = measured(moment, replicas)
+    if moment.step in (0, 12):
+        return found.drop_vars(["spectrum", "steps_seen", "ceiling", "place"])
+    return found.drop_vars("norm") if moment.step == 6 else found
+
+
+def test_what_is_not_found_at_some_moments_is_missing_there_alone(tmp_path, follow):
+    settings = {"snapshots": {"every": "step", "points": [0, 3, 6, 9, 12]}}
+    whole = follow(at_snapshot=measured, **settings).snapshots
+    found = follow(at_snapshot=not_always, **settings).snapshots
+    here = xr.DataArray([False, True, True, True, False], dims="step")
+    xr.testing.assert_identical(found["spectrum"], whole["spectrum"].where(here))
+    xr.testing.assert_equal(found["steps_seen"], whole["steps_seen"].where(here))
+    xr.testing.assert_identical(found["norm"], whole["norm"].where(found["step"] != 6))
+    assert found["spectrum"].dims == ("seed", "step", "place")
+    assert found["ceiling"].dims == ()
+    assert float(found["ceiling"]) == 2.5
+    on_disk = follow(
+        at_snapshot=not_always, checkpoint_path=tmp_path / "state.npz", **settings
+    ).snapshots
+    xr.testing.assert_identical(on_disk, found)
+
+
 def test_what_is_found_in_place_must_have_the_seeds(follow):
     def nothing(moment, replicas):
         return xr.Dataset({"mean": 1.0})
