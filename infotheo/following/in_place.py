@@ -56,9 +56,13 @@ def measuring_in_place(
         for each in wanted
     ]
 
+    # an outer join would sort them
+    layers = list(dict.fromkeys(name for each in wanted for name in each.get("layers", ())))
+
     def measured(moment: Any, replicas: Replicas) -> xr.Dataset:
         found = [_at_once(measure, replicas, build) for measure in chosen]
-        return xr.merge(found, compat="equals", join="outer", combine_attrs="drop_conflicts")
+        joined = xr.merge(found, compat="equals", join="outer", combine_attrs="drop_conflicts")
+        return joined.reindex(layer=layers) if layers else joined
 
     return measured
 

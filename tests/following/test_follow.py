@@ -131,6 +131,24 @@ def test_activations_that_take_too_much_are_refused(samples, snapshots):
         record(samples, snapshots, layer="hidden1", gigabytes=1e-5, **OF)
 
 
+def test_layers_measured_in_place_keep_their_order(samples, snapshots):
+    of = {"part": "train", "samples": 60}
+    wanted = [
+        {
+            "measure": "binned",
+            "settings": {"bin_width": 0.1},
+            "layers": ["output", "hidden2"],
+            **of,
+        },
+        {"measure": "characteristics", "settings": {}, "layers": ["hidden1", "hidden2"], **of},
+    ]
+    measured = measuring_in_place(samples, wanted=wanted, **OF)
+    found = measured(None, replicas_at(samples, snapshots, 0, **OF))
+    assert found["layer"].values.tolist() == ["output", "hidden2", "hidden1"]
+    assert found["binned_input"].sel(layer="hidden1").isnull().all()
+    assert found["binned_input"].sel(layer="output").notnull().all()
+
+
 def test_a_network_that_is_not_finite_widens_no_cell(samples, snapshots):
     """Its other values are finite and huge."""
     huge = snapshots.copy(deep=True)
