@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
@@ -104,6 +105,11 @@ def binned(
         whole = whole.reindex(seed=activations["seed"].values)
         found |= {f"binned_{target}": whole["value"], f"binned_{target}_ceiling": whole["ceiling"]}
     found["binned_outside"] = whole["outside"]
+    if "bins" in cells and range is None:
+        for variable in found.values():
+            settings = json.loads(variable.attrs["settings"])
+            settings["range"] = "each network's own"  # not the first one's
+            variable.attrs["settings"] = json.dumps(settings)
     return xr.Dataset(found)
 
 

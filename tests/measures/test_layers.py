@@ -1,5 +1,6 @@
 """Measures of a study: names, agreement with the estimators, replicas that diverged."""
 
+import json
 import warnings
 
 import numpy as np
@@ -343,3 +344,10 @@ def test_error_is_what_torch_says(logits):
         np.testing.assert_allclose(found["cross_entropy"][index], float(loss), rtol=1e-12)
         wrong = (own.argmax(-1) != torch.tensor(LABELS)).double().mean()
         np.testing.assert_allclose(found["error"][index], float(wrong))
+
+
+def test_attributes_say_which_range_the_bins_span(activations):
+    for stated, expected in ((None, "each network's own"), ([0.0, 9.0], [0.0, 9.0])):
+        found = binned(activations, bins=4, range=stated)
+        for name in ("binned_input", "binned_label", "binned_outside"):
+            assert json.loads(found[name].attrs["settings"])["range"] == expected
