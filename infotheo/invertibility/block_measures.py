@@ -10,13 +10,18 @@ from torch import Tensor, nn
 
 from infotheo.evaluation import evaluation_mode
 from infotheo.invertibility.blocks import parts_of, require_sum
-from infotheo.invertibility.inputs import branch_outputs, evenly_spaced, read_branch
+from infotheo.invertibility.inputs import (
+    branch_outputs,
+    evenly_spaced,
+    read_branch,
+    require_finite,
+)
 from infotheo.invertibility.inversion import Inversion, iterate
 from infotheo.invertibility.layer_walk import LayerWalk, UnknownNormError
 from infotheo.invertibility.lipschitz import jacobian_norms
 from infotheo.invertibility.pair_quotients import largest_pair_quotient
 
-__all__ = ["BlockMeasures", "measure_block", "relative_error"]
+__all__ = ["BlockMeasures", "measure_block", "nothing_known", "relative_error"]
 
 CHECKED = 2  # samples on which a block must be the sum that its attributes promise
 
@@ -33,6 +38,7 @@ class BlockMeasures(NamedTuple):
     inversion: Inversion | None
     error: Tensor  # (sample that was inverted,) |x found - x| / |x|
     left_out: str  # why there is no inversion
+    not_finite: str = ""  # which value is not finite: then nothing is known
 
 
 def measure_block(
@@ -67,11 +73,12 @@ def measure_block(
     Raises
     ------
     ValueError
-        If the block is not the sum that it promises to be, or mixes samples, or a value is not
-        finite.
+        If the block is not the sum that it promises to be, or mixes samples;
+        :class:`~infotheo.invertibility.inputs.NotFiniteError` if a value is not finite.
     """
     branch, shortcut, _ = parts_of(block)
     read_branch(branch)
+    require_finite(x, "x")
     generator = torch.Generator().manual_seed(seed)
     with evaluation_mode(block):
         require_sum(block, x[:CHECKED], name)
@@ -90,6 +97,13 @@ def measure_block(
     return BlockMeasures(
         max(pairs, confirmed), *bounds, pairs, jacobian, unknown, inversion, error, left_out
     )
+
+
+def nothing_known(reason: str) -> BlockMeasures:
+    """Return what there is to say of a block whose values overflow: NaN, and why."""
+    none = torch.full((1,), math.nan, dtype=torch.float64)
+    unknown = (math.nan,) * 4
+    return BlockMeasures(*unknown, none, "", None, none, "", reason)
 
 
 def _upper(
@@ -113,7 +127,7 @@ def _reason(shortcut: nn.Module | None, x: Tensor, outputs: Tensor) -> str:
 
 
 def relative_error(found: Tensor, true: Tensor) -> Tensor:
-    """|found - true| / |true| of each sample; 0 where they agree, even at 0.
+    """|found - true| / |true| of each sample; 0 where they agree, even at 0; NaN stays NaN.
 
     Examples
     --------
@@ -124,4 +138,4 @@ def relative_error(found: Tensor, true: Tensor) -> Tensor:
         torch.linalg.vector_norm(of.flatten(1), dim=1, dtype=torch.float64)
         for of in (found - true, true)
     )
-    return torch.where(off > 0, off / length, 0.0)
+    return torch.where(off == 0, 0.0, off / length)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from infotheo.invertibility.inputs import require_finite
+
 __all__ = ["BlockParts", "is_residual_block", "parts_of", "require_sum"]
 
 
@@ -49,13 +51,15 @@ def require_sum(block: nn.Module, x: Tensor, name: str) -> Tensor:
     Raises
     ------
     ValueError
-        If it is not.
+        If it is not; :class:`~infotheo.invertibility.inputs.NotFiniteError` if it cannot be told,
+        as what the parts put out is not finite.
     """
     parts = parts_of(block)
     skipped = x.clone() if parts.shortcut is None else parts.shortcut(x.clone())
     expected = skipped + parts.branch(x.clone())
     if parts.activation is not None:
         expected = parts.activation(expected)
+    require_finite(expected, f"block {name!r} ({type(block).__name__}): what it puts out")
     output = block(x.clone())
     room = 1e3 * torch.finfo(x.dtype).eps  # the block may add up in another order
     if output.shape != expected.shape or not torch.allclose(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 __all__ = [
+    "NotFiniteError",
     "branch_output",
     "branch_outputs",
     "evenly_spaced",
@@ -20,6 +21,10 @@ __all__ = [
 
 HOST_CHUNK = 2**18  # numbers: 1 MiB of float32 stays near the cache
 DEVICE_CHUNK = 2**23  # 32 MiB fills an accelerator
+
+
+class NotFiniteError(ValueError):
+    """A value is infinite or NaN, such as where a network's activations overflow."""
 
 
 def require_module(module: Any, name: str) -> nn.Module:
@@ -91,13 +96,15 @@ def read_tensor(x: Any, name: str, *, minimum: int = 1) -> Tensor:
 
 
 def require_finite(x: Tensor, name: str) -> None:
-    """Raise a ValueError that names the first sample with a NaN or an infinity."""
+    """Raise a NotFiniteError that names the first sample with a NaN or an infinity."""
     finite = x.isfinite().flatten(1).all(1)
     if not bool(finite.all()):
         sample = int((~finite).nonzero()[0])
         values = x[sample]
         bad = values[~values.isfinite()].flatten()[0]
-        raise ValueError(f"{name} contains {float(bad)} in sample {sample}; expected finite values")
+        raise NotFiniteError(
+            f"{name} contains {float(bad)} in sample {sample}; expected finite values"
+        )
 
 
 def branch_output(branch: nn.Module, x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from infotheo.invertibility.blocks import is_residual_block, parts_of, require_sum
+from infotheo.invertibility.inputs import NotFiniteError
 from infotheo.invertibility.layer_norms import norm_function
 from infotheo.invertibility.singular_values import largest_singular_values, linearized
 
@@ -62,7 +63,7 @@ class LayerWalk:
     ) -> tuple[float, float, Tensor]:
         output = layer(x.clone())
         if not 0 <= upper < float("inf"):
-            raise ValueError(
+            raise NotFiniteError(
                 f"branch: layer {name or 'itself'!r} ({type(layer).__name__}) has norm {upper}; "
                 "expected finite weights"
             )

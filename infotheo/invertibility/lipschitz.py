@@ -13,6 +13,7 @@ from infotheo.invertibility.inputs import (
     branch_outputs,
     read_branch,
     read_tensor,
+    require_finite,
     sample_chunks,
 )
 from infotheo.invertibility.layer_walk import LayerBound, LayerWalk
@@ -163,6 +164,7 @@ def _quotient(branch: nn.Module, x: Tensor, direction: Tensor) -> float:
     moved = x + steps.reshape(-1, *[1] * x.ndim) * direction
     points = torch.cat([x[None], moved])
     outputs = branch_output(branch, points)
+    require_finite(outputs, "L(x + h v)")
     taken, change = (  # the step as rounded
         torch.linalg.vector_norm((of[1:].double() - of[:1].double()).flatten(1), dim=1)
         for of in (points, outputs)

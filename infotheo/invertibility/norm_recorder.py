@@ -15,9 +15,16 @@ __all__ = ["NormRecorder"]
 
 
 class NormRecorder:
-    """Hooks that keep each sample's norms of x and L(x), never the activations."""
+    """Hooks that keep each sample's norms of x and L(x), never the activations.
 
-    def __init__(self, taps: Sequence[Tap], reference: Reference) -> None:
+    A norm that is not finite is an error, or with ``overflow`` makes all of its block NaN.
+    """
+
+    def __init__(
+        self, taps: Sequence[Tap], reference: Reference, *, overflow: bool = False
+    ) -> None:
+        self.overflow = overflow
+        self.overflown = np.zeros(len(taps), dtype=bool)
         self.taps = taps
         self.reference = reference
         self.same_shape = [True] * len(taps)
@@ -80,6 +87,8 @@ class NormRecorder:
                         f"shape {tuple(shape)}"
                     )
                 if not np.all(np.isfinite(found)):
+                    self.overflown[index] = True
+                if self.overflown[index] and not self.overflow:
                     sample = int(np.argmin(np.isfinite(found)))
                     raise ValueError(
                         f"block {tap.name!r}: |{what}| is {found[sample]} in sample {sample}; "
@@ -105,6 +114,7 @@ class NormRecorder:
         if not self._norms[0]:
             raise ValueError("x: found no batch, expected at least one")
         norms = np.stack([np.concatenate(parts, axis=1) for parts in self._norms], axis=1)
+        norms[:, self.overflown] = np.nan
         with np.errstate(divide="ignore", invalid="ignore"):
             pooled = np.linalg.norm(norms, axis=-1)
             return norms[1] / norms[0], pooled[1] / pooled[0]

@@ -19,7 +19,7 @@ from infotheo.invertibility.norm_recorder import NormRecorder
 from infotheo.invertibility.taps import Reference, find_taps
 from infotheo.validation import check_choice
 
-__all__ = ["Reference", "ZeroNormWarning", "residual_norms"]
+__all__ = ["Reference", "ZeroNormWarning", "norms_at_overflow", "residual_norms"]
 
 
 class ZeroNormWarning(UserWarning):
@@ -112,13 +112,31 @@ def residual_norms(
     taps = find_taps(model, branches, shortcuts, reference)
     where = torch.device(device) if device is not None else device_of(model)
     recorder = NormRecorder(taps, reference)
+    _record(recorder, model, x, where)
+    return _labelled(recorder, probabilities, reference, per_sample)
+
+
+def norms_at_overflow(
+    model: nn.Module, x: Tensor, *, reference: Reference, quantiles: Sequence[float]
+) -> tuple[xr.Dataset, np.ndarray]:
+    """Return :func:`residual_norms` of a model whose activations may overflow, and in which blocks.
+
+    Everything of a block where they do is NaN, and its counts say nothing.
+    """
+    check_choice(reference, get_args(Reference), "reference")
+    recorder = NormRecorder(find_taps(model, None, None, reference), reference, overflow=True)
+    _record(recorder, model, x, device_of(model))
+    return _labelled(recorder, _read_quantiles(quantiles), reference, False), recorder.overflown
+
+
+def _record(recorder: NormRecorder, model: nn.Module, x: Any, where: torch.device) -> None:
+    """Run the model on every batch."""
     with evaluation_mode(model), recorder:
         for number, batch in enumerate([x] if isinstance(x, Tensor) else _batches(x)):
             inputs, _ = inputs_and_labels(batch, "x")
             name = "x" if isinstance(x, Tensor) else f"x: batch {number}"
             model(read_tensor(inputs, name).to(where))
             recorder.settle(len(inputs))
-    return _labelled(recorder, probabilities, reference, per_sample)
 
 
 def _batches(x: Any) -> Iterable[Any]:

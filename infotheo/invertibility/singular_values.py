@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from infotheo.invertibility.inputs import NotFiniteError
+
 __all__ = ["largest_singular_values", "linearized"]
 
 Map = Callable[[Tensor], Tensor]
@@ -73,6 +75,11 @@ def largest_singular_values(
     tuple of torch.Tensor
         The values (sample,) and the vectors v (sample, …), zero where the map is zero.
 
+    Raises
+    ------
+    NotFiniteError
+        If a product overflows.
+
     Examples
     --------
     >>> scale = torch.tensor([[1.0, 2.0, 5.0]])
@@ -83,6 +90,7 @@ def largest_singular_values(
     samples, shape = len(start), start.shape
     tiny = 100 * torch.finfo(start.dtype).eps
     iterate = _unit(start.flatten(1))
+    finite = _lengths(start.flatten(1)).isfinite().all()
     basis = start.new_zeros(samples, steps, iterate.shape[1])
     images = []
     projected = start.new_zeros(samples, steps, steps)  # basis^T J^T J basis
@@ -91,15 +99,20 @@ def largest_singular_values(
         images.append(product(iterate.reshape(shape)))
         image = transposed(images[-1]).flatten(1)
         known = basis[:, : step + 1]
-        scale = torch.linalg.vector_norm(image, dim=1, keepdim=True)
+        scale = _lengths(image)
+        finite &= scale.isfinite().all()
         for sweep in range(2):  # twice is enough to be orthogonal to rounding
             shares = (known @ image[..., None]).squeeze(-1)
             if sweep == 0:
                 projected[:, : step + 1, step] = shares
             image = image - (shares[:, None] @ known).squeeze(1)
-        left = torch.linalg.vector_norm(image, dim=1, keepdim=True)
+        left = _lengths(image)
         # nothing new: the iterates span all that the map can reach from the start
         iterate = torch.where(left > tiny * scale, _unit(image), torch.zeros_like(image))
+    if not bool(finite):
+        raise NotFiniteError(
+            f"branch: a product with its Jacobian overflows {start.dtype}; expected smaller weights"
+        )
     _, vectors = torch.linalg.eigh(projected.double(), UPLO="U")
     best = vectors[..., -1:].to(start.dtype)
     found = (best.mT @ basis).squeeze(1)
@@ -111,7 +124,12 @@ def largest_singular_values(
     return value, _unit(found).reshape(shape)
 
 
+def _lengths(rows: Tensor) -> Tensor:
+    """Norms (row, 1); their squares would overflow in single precision long before they do."""
+    return torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=torch.float64).to(rows.dtype)
+
+
 def _unit(rows: Tensor) -> Tensor:
     """Scale rows to length one; a zero row stays zero."""
-    length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    length = _lengths(rows)
     return torch.where(length > 0, rows / length, torch.zeros_like(rows))

@@ -17,8 +17,13 @@ from torch import Tensor, nn
 
 from infotheo.evaluation import evaluation_mode
 from infotheo.invertibility.block_inputs import visit_blocks
-from infotheo.invertibility.block_measures import BlockMeasures, measure_block, relative_error
-from infotheo.invertibility.inputs import evenly_spaced
+from infotheo.invertibility.block_measures import (
+    BlockMeasures,
+    measure_block,
+    nothing_known,
+    relative_error,
+)
+from infotheo.invertibility.inputs import NotFiniteError, evenly_spaced
 from infotheo.invertibility.inversion import InversionWarning
 from infotheo.measures.blocks import Columns, by_block, chosen_samples, largest, share
 from infotheo.results import provenance
@@ -61,7 +66,8 @@ def invertibility(
     Returns
     -------
     xarray.Dataset
-        Over ``block``, NaN where something cannot be said:
+        Over ``block``, NaN where something cannot be said, and everywhere in a block where a value
+        overflows (the attribute ``not_finite`` of ``lipschitz_lower`` says which):
 
         ``lipschitz_lower``, ``lipschitz_upper``, ``lipschitz_upper_estimate``, ``lipschitz_pairs``
             As in :func:`~infotheo.lipschitz_bounds`. The upper ones are NaN for a branch with a
@@ -84,7 +90,8 @@ def invertibility(
         ``lipschitz_lower_largest`` and ``lipschitz_upper_largest`` over all blocks;
         ``blocks_licensed`` and ``blocks_inverted``, shares of the blocks that could be (an unknown
         upper bound licenses nothing); ``inverse_error``, the largest relative error of
-        ``network.inverse(network.encode(x))``, on as many samples, for networks with both.
+        ``network.inverse(network.encode(x))``, on as many samples, for networks with both. If a
+        value overflows in any block, those of all blocks are NaN.
 
     Raises
     ------
@@ -129,17 +136,23 @@ def invertibility(
         "tolerance_of_norms": check_open_unit(norm_tolerance, "norm_tolerance"),
         "seed": seed,
     }
-    found = visit_blocks(
-        network, x, lambda name, block, x: measure_block(block, x, name=name, **settings)
-    )
+
+    def measured(name: str, block: nn.Module, x: Tensor) -> BlockMeasures:
+        try:
+            return measure_block(block, x, name=name, **settings)
+        except NotFiniteError as reason:  # a network that diverges: the result says so
+            return nothing_known(str(reason))
+
+    found = visit_blocks(network, x, measured)
     names, of_blocks = list(found), _columns(found.values(), reconstruction_tolerance)
     upper, licensed, inverted = (
         of_blocks[name][0] for name in ("lipschitz_upper", "licensed", "inverted")
     )
     possible = np.array([not block.left_out for block in found.values()])
+    overflown = any(block.not_finite for block in found.values())
     of_network: Columns = {
         "lipschitz_lower_largest": (
-            largest(of_blocks["lipschitz_lower"][0]),
+            math.nan if overflown else largest(of_blocks["lipschitz_lower"][0]),
             "largest lower bound of the Lipschitz constant of a block's L",
         ),
         "lipschitz_upper_largest": (
@@ -147,11 +160,11 @@ def invertibility(
             "largest upper bound of the Lipschitz constant of a block's L",
         ),
         "blocks_licensed": (
-            share(licensed[possible] == 1, possible[possible]),
+            math.nan if overflown else share(licensed[possible] == 1, possible[possible]),
             "share of blocks x + L(x) with upper bound < 1",
         ),
         "blocks_inverted": (
-            share(inverted[possible] == 1, possible[possible]),
+            math.nan if overflown else share(inverted[possible] == 1, possible[possible]),
             "share of blocks x + L(x) that fixed-point iteration inverted",
         ),
         "inverse_error": (
@@ -161,7 +174,8 @@ def invertibility(
     }
     settings |= {"samples": len(x), "reconstruction_tolerance": reconstruction_tolerance}
     result = by_block(of_blocks, of_network, names, provenance("invertibility", settings))
-    for variable, field in (("lipschitz_upper", "unknown"), ("inverted", "left_out")):
+    said = {"lipschitz_upper": "unknown", "inverted": "left_out", "lipschitz_lower": "not_finite"}
+    for variable, field in said.items():
         reasons = {name: getattr(block, field) for name, block in found.items()}
         result[variable].attrs[field] = "; ".join(
             f"{name}: {reason}" for name, reason in reasons.items() if reason
@@ -176,7 +190,10 @@ def _inverse_error(network: nn.Module, x: Tensor) -> float:
         return math.nan
     with evaluation_mode(network), warnings.catch_warnings():
         warnings.simplefilter("ignore", InversionWarning)  # the error is the finding
-        return float(relative_error(inverse(encode(x)), x).max())
+        try:
+            return float(relative_error(inverse(encode(x)), x).max())
+        except NotFiniteError:  # encode overflows: there is nothing to invert
+            return math.nan
 
 
 def _columns(blocks: Iterable[BlockMeasures], tolerance: float) -> Columns:
@@ -197,7 +214,7 @@ def _row(block: BlockMeasures, tolerance: float) -> Columns:
         residual = float(tried.residual.max())
         rate, steps = float(tried.rate.nanmedian()), float(tried.iterations.double().median())
         succeeded = float((tried.converged & (block.error <= tolerance)).double().mean())
-    known = not (block.left_out or block.unknown)
+    known = not (block.left_out or block.unknown or block.not_finite)
     errors = block.error if len(block.error) else jacobian.new_full((1,), math.nan)
     of = "the Lipschitz constant of L"
     return {

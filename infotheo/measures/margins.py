@@ -12,7 +12,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from infotheo.evaluation import evaluation_mode, require_finite_weights
-from infotheo.invertibility.inputs import read_tensor, require_module
+from infotheo.invertibility.inputs import NotFiniteError, read_tensor, require_module
 from infotheo.invertibility.layer_walk import LayerWalk, UnknownNormError
 from infotheo.networks.last_layer import last_layer_features
 from infotheo.representation.direction_angle import direction_angle
@@ -191,7 +191,7 @@ def _network_norm(network: nn.Module, x: Tensor) -> tuple[float, str]:
     try:
         with evaluation_mode(network):
             return walk.through(network, x, "")[0], ""
-    except UnknownNormError as unknown:
+    except (UnknownNormError, NotFiniteError) as unknown:
         return math.nan, str(unknown)
 
 

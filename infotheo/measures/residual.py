@@ -6,13 +6,15 @@ measure ``invertibility`` has what would license it, and the trial.
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Literal
 
+import numpy as np
 import xarray as xr
 from torch import Tensor, nn
 
-from infotheo.invertibility.residual_norms import ZeroNormWarning, residual_norms
+from infotheo.invertibility.residual_norms import ZeroNormWarning, norms_at_overflow
 from infotheo.measures.blocks import Columns, by_block, chosen_samples, largest, share
 from infotheo.results import provenance
 
@@ -50,7 +52,8 @@ def residual(
         ``residual_norm_pooled``, of all samples as one tensor, which is what paper 5 takes of a
         batch; ``residual_norm_infinite``, the share of samples with x = 0 but not L(x). Of the
         network: ``residual_norm_largest``, the largest mean of a block, and ``blocks_claimed``, the
-        share of blocks whose pooled ratio is below 1.
+        share of blocks whose pooled ratio is below 1. NaN in a block where a norm is not finite, as
+        activations overflow; those of the network then, too.
 
     Raises
     ------
@@ -75,19 +78,25 @@ def residual(
     x = chosen_samples(network, inputs, samples, 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ZeroNormWarning)  # counted in the result
-        found = residual_norms(network, x, reference=reference, quantiles=(0.05, 0.5, 0.95))
+        found, overflown = norms_at_overflow(
+            network, x, reference=reference, quantiles=(0.05, 0.5, 0.95)
+        )
     of = f"|L(x)| / |x|, x: {'input of the block' if reference == 'input' else 'its shortcut'}"
     pooled, mean = found["pooled"].values, found["mean"].values
+    infinite = np.where(overflown, math.nan, found["infinite"].values / len(x))
+    largest_mean, claimed = largest(mean), share(pooled < 1, pooled)
+    if overflown.any():
+        largest_mean = claimed = math.nan
     of_blocks: Columns = {
         "residual_norm_mean": (mean, f"mean of {of}"),
         "residual_norm_pooled": (pooled, f"{of}, of all samples as one tensor"),
-        "residual_norm_infinite": (found["infinite"].values / len(x), "share of samples, x = 0"),
+        "residual_norm_infinite": (infinite, "share of samples, x = 0"),
     }
     for name, values in zip(("q05", "median", "q95"), found["quantiles"].values.T, strict=True):
         of_blocks[f"residual_norm_{name}"] = (values, f"{name} of {of}")
     of_network: Columns = {
-        "residual_norm_largest": (largest(mean), f"largest mean of a block of {of}"),
-        "blocks_claimed": (share(pooled < 1, pooled), "share of blocks with pooled ratio < 1"),
+        "residual_norm_largest": (largest_mean, f"largest mean of a block of {of}"),
+        "blocks_claimed": (claimed, "share of blocks with pooled ratio < 1"),
     }
     settings = {"samples": len(x), "reference": reference}
     names = found["block"].values.tolist()

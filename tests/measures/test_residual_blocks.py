@@ -429,6 +429,66 @@ def test_what_cannot_be_measured_is_said_in_a_line(measure):
         measure(broken, x, labels(x))
 
 
+@pytest.mark.parametrize("scale", [1e8, 1e30])
+def test_weights_so_large_that_activations_overflow_are_a_result(scale):
+    network = made(lambda: residual_network((3, 8, 8), 4, depth=8, width=4))
+    images = normal(6, 3, 8, 8)
+    names = [tap for tap, part in network.named_modules() if hasattr(part, "branch")]
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight *= scale
+    for measure in (residual, invertibility):
+        found = measure(network, images, labels(images))
+        assert found["block"].values.tolist() == names
+        for name, value in found.items():
+            assert value.isnull().all(), name
+    assert all(name + ": " in found["lipschitz_lower"].attrs["not_finite"] for name in names)
+    with pytest.raises(ValueError, match=r"^block '[^\n]*' is (inf|nan) in|^block '[^\n]*$"):
+        residual_norms(network, images)
+    with torch.no_grad():
+        x = network.stem(images)
+    with pytest.raises(ValueError, match=r"^(L\(x\)|x) contains [^\n]*; expected finite values$"):
+        lipschitz_bounds(network.get_submodule(names[0]).branch, x)
+
+
+def test_overflow_in_one_block_leaves_the_others_as_they_are():
+    """Each block is the sum before an activation that brings it back; the second overflows."""
+
+    class Bounded(ResidualBlock):
+        def __init__(self, branch):
+            super().__init__(branch)
+            self.activation = nn.Tanh()
+
+    def sequence(middle):
+        wide = nn.Sequential(linear(middle * torch.eye(3)), linear(middle * torch.eye(3)))
+        ends = (linear(0.5 * torch.eye(3)), linear(0.25 * torch.eye(3)))
+        return nn.Sequential(Bounded(ends[0]), Bounded(wide), Bounded(ends[1]))
+
+    x = normal(6, 3)
+    for measure in (residual, invertibility):
+        found, usual = (measure(sequence(middle), x, labels(x)) for middle in (1e30, 1e3))
+        for name in (name for name, of in usual.items() if of.dims):
+            of_first = (found[name][0], usual[name][0])
+            np.testing.assert_array_equal(*of_first, err_msg=name)
+            assert math.isnan(float(found[name][1])), name
+            # 1e3 and 1e30 alike end in the signs of x
+            np.testing.assert_array_equal(found[name][2], usual[name][2], err_msg=name)
+        for name in (name for name, of in usual.items() if not of.dims):
+            assert math.isnan(float(found[name])), name
+    assert "1: " in found["lipschitz_lower"].attrs["not_finite"]
+    assert usual["lipschitz_lower"].attrs["not_finite"] == ""
+
+
+def test_jacobian_that_overflows_where_outputs_do_not_is_a_result():
+    huge = linear(1e25 * torch.eye(3))
+    x = normal(6, 3)
+    found = invertibility(blocks(huge), x, labels(x))
+    assert math.isnan(float(found["lipschitz_jacobian"][0]))
+    assert "overflows torch.float32" in found["lipschitz_lower"].attrs["not_finite"]
+    with pytest.raises(ValueError, match=r"^branch: a product with its Jacobian overflows"):
+        lipschitz_bounds(huge, x)
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
