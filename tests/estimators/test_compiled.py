@@ -51,11 +51,28 @@ def test_every_number_of_units(dtype, units):
     np.testing.assert_allclose(found, exact_sums(x, factors)[0], rtol=PRECISION[dtype])
 
 
+@pytest.mark.parametrize("dtype", PRECISION)
+@pytest.mark.parametrize("largest", [1.0, 9.0])  # to an exponent of -1, of -81
+def test_one_exponential(dtype, largest):
+    """Between two samples: what is not a sample's own 1, to a few units in the last place."""
+    x = np.zeros((3000, 2, 1), dtype)
+    x[:, 1, 0] = np.linspace(0, largest, 3000)
+    found, _ = compiled_row_sums(x, np.array([[-1.0]]), None)
+    exponents = x[:, 1, 0].astype("float64") ** 2
+    terms = found[0, :, 0] - 1
+    unit = np.finfo(dtype).eps / 2
+    seen = exponents < (80 if dtype == "float32" else 20)  # the 1 hides smaller ones
+    # difference, square, factor and product; polynomial, its last step and the power of two
+    error = unit * (6 * exponents + 4) + (2**-52 * np.exp(exponents))
+    assert (np.abs(terms / np.exp(-exponents) - 1) <= error)[seen].all()
+
+
 SWEEPS = {
     "a pair": np.array([[-0.5, -2.0]]),
     "no pair": np.array([[-0.5, -2.5]]),
     "one": np.array([[-1.0]]),
     "a chain and more": np.array([[-0.1, -0.2, -0.7, -3.2, -11.2]]),
+    "nothing left at a chain's end": np.array([[-20.0, -30.0, -320.0]]),
     "none of far pairs left": np.array([[-0.5, -1.0, -1e3, -2e3, -1e9]]),
     "each its own": np.array([[-0.5, -2.0], [-0.3, -1.2], [-7.0, -28.0]]),
 }
@@ -75,6 +92,18 @@ def test_tiles_groups_and_sweeps(dtype, size, sweep):
             assert within is None
         else:
             np.testing.assert_allclose(within, expected[1], rtol=PRECISION[dtype])
+
+
+def test_thousands_of_alike_terms():
+    """Their roundings are alike, too: sums of float32 must be short."""
+    x = (np.arange(4096)[None, :, None] % 2).astype("float32")
+    factors = -np.array([[0.3, 1.2]])  # a pair
+    exact = 2048 * (1 + np.exp(factors[0]))
+    for chosen in (slice(0, 2), slice(1, 2)):
+        found, _ = compiled_row_sums(x, factors[:, chosen], None)
+        found, expected = found[:, 0], exact[chosen, None]
+        # exponents off by 2**-23, a row's sum in 16 steps of a lane, a column's in 32: half of each
+        np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), rtol=1.5e-6)
 
 
 @pytest.mark.parametrize("dtype", PRECISION)
