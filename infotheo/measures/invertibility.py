@@ -42,7 +42,7 @@ def invertibility(
     jacobian_iterations: int = 3,
     norm_tolerance: float = 0.02,
     inverted_samples: int = 32,
-    iterations: int = 75,
+    iterations: int = 64,
     residual_tolerance: float = 1e-5,
     reconstruction_tolerance: float = 1e-3,
     seed: int = 0,
@@ -59,7 +59,7 @@ def invertibility(
         On how many of the samples, evenly spaced, the inversion is tried.
     iterations, residual_tolerance
         ``iterations`` and ``tolerance`` of :func:`~infotheo.invert_residual`: a contraction of
-        constant c needs about log(tolerance) / log(c), so these reach c = 0.85.
+        constant c needs about log(tolerance) / log(c), so these reach c = 0.83.
     reconstruction_tolerance
         Largest :math:`|\hat x - x| / |x|` at which a sample counts as reconstructed.
 

@@ -198,9 +198,10 @@ def test_code_of_everything(finished, checkout):
 
 
 def test_a_new_entry_in_a_registry(finished, checkout):
-    measures = "infotheo/measures/layers.py"
-    edit(checkout, measures, "def binned(", "def nothing(activations): ...\n\n\ndef binned(")
-    edit(checkout, measures, '    "binned": binned,', '    "binned": binned,\n    "no": nothing,')
+    layers, registry = "infotheo/measures/layers.py", "infotheo/measures/__init__.py"
+    edit(checkout, layers, "def binned(", "def nothing(activations): ...\n\n\ndef binned(")
+    edit(checkout, registry, "import binned,", "import nothing, binned,")
+    edit(checkout, registry, '    "binned": binned,', '    "binned": binned,\n    "no": nothing,')
     assert would_run(finished, CONFIG, checkout) == NOTHING
 
 
