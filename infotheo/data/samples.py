@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["PARTS", "SPLITS", "checked_size", "labelled_samples", "split_of"]
+__all__ = ["PARTS", "SPLITS", "checked_size", "labelled_samples", "require_part", "split_of"]
 
 SPLITS = ("train", "validation", "test")
 # what may be asked for: one of the splits, or all samples in the order of the data set
@@ -195,3 +195,21 @@ def split_of(dataset: xr.Dataset, part: str) -> tuple[np.ndarray, np.ndarray]:
     inputs = dataset["input"].to_numpy()[chosen]
     labels = dataset["label"].to_numpy()[chosen]
     return np.ascontiguousarray(inputs, np.float32), labels.astype(np.int64)
+
+
+def require_part(dataset: xr.Dataset, part: str) -> None:
+    """Check that a part of a data set has samples.
+
+    Raises
+    ------
+    ValueError
+        If it has none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = labelled_samples(np.eye(3), np.array([0, 1, 1]), np.array([0, 0, 2]), name="eye")
+    >>> require_part(data, "test")
+    """
+    if not np.isin(dataset["split"].to_numpy(), PARTS[part]).any():
+        raise ValueError(f"part: found {part!r}, but the data set has no such samples")

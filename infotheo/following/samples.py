@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from infotheo.data.samples import PARTS, split_of
+from infotheo.data.samples import PARTS, require_part, split_of
 from infotheo.training.evaluation import logits
 from infotheo.training.replicas import Replicas
 
@@ -53,8 +53,7 @@ def looked_at(samples: xr.Dataset, part: str = "test", count: int | None = None)
         If there is no such part, it is empty, or it has fewer samples.
     """
     inputs, labels = split_of(samples, part)
-    if not len(labels):
-        raise ValueError(f"part: found {part!r}, but the data set has no such samples")
+    require_part(samples, part)
     if count is not None and count > len(labels):
         raise ValueError(
             f"samples: found {count}, expected at most {len(labels)}, those of part {part!r}"

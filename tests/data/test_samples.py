@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from infotheo.data.samples import checked_size, labelled_samples, split_of
+from infotheo.data.samples import checked_size, labelled_samples, require_part, split_of
 
 LABELS = np.array([0, 2, 1, 0])
 SPLIT = np.array([0, 1, 2, 0])
@@ -115,3 +115,12 @@ def test_sizes_are_whole_numbers_within_limits():
     for wrong in (True, 2.0, "2", None):
         with pytest.raises(TypeError, match="train_size must be a whole number, got"):
             checked_size("train_size", wrong, 1, 3)
+
+
+def test_an_empty_part_is_refused():
+    inputs, labels = np.eye(3), np.array([0, 1, 1])
+    data = labelled_samples(inputs, labels, np.array([0, 0, 2]), name="eye")
+    for part in ("train", "test", "all"):
+        require_part(data, part)
+    with pytest.raises(ValueError, match="'validation', but the data set has no such samples"):
+        require_part(data, "validation")

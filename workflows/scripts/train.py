@@ -10,6 +10,7 @@ IN_PLACE = "infotheo.following.in_place:measuring_in_place"
 with job(snakemake):
     import torch
 
+    from infotheo.data.samples import require_part
     from infotheo.registry import lookup
     from infotheo.training.checkpoint import discard
     from infotheo.training.fit import Fitted, check_layers, fit, fit_at_chosen_weight
@@ -25,6 +26,11 @@ with job(snakemake):
         for name in (own or {}).get("layers", [])
     ]
     check_layers(samples, spec["network"], spec["regularizer"], layers)
+    if "snapshots" in spec:
+        usual = along.get("part", "test")
+        measured = (along.get("measures") or {"": None}).values()
+        for part in sorted({(own or {}).get("part", usual) for own in measured}):
+            require_part(samples, part)
     weight = spec["regularizer"].get("weight")
     settings = {key: spec[key] for key in ("network", "training", "regularizer", "seeds")}
     settings |= {"device": snakemake.config.get("device", "auto"), "label": snakemake.wildcards.run}
