@@ -16,7 +16,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from benchmarks.race import Row
-from infotheo.figures.style import LOWER, UPPER
+from infotheo.study.figures.style import LOWER, UPPER
 
 MODULES = ("pairwise", "binned", "over_training", "neighbors", "residual", "fused")
 

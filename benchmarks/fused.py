@@ -15,8 +15,8 @@ from collections.abc import Callable
 import torch
 
 from benchmarks.race import Row, medians
-from infotheo.information.pair_sums.fused import fused_row_sums
-from infotheo.information.pair_sums.fused_plan import TILINGS, Tiling
+from infotheo.estimators.pair_sums.fused import fused_row_sums
+from infotheo.estimators.pair_sums.fused_plan import TILINGS, Tiling
 
 SIZE, UNITS, VARIANCES, ROUNDS = 60_000, 512, 8, 3
 REQUIRED = ">= 5"
@@ -47,7 +47,7 @@ def eager(x: torch.Tensor, rates: torch.Tensor) -> tuple[torch.Tensor, torch.Ten
     """Sum as the library does where no kernel is at hand: tiles, one torch call after another."""
     import array_api_compat.torch as namespace
 
-    from infotheo.information.pair_sums.row_sums import plain_row_sums
+    from infotheo.estimators.pair_sums.row_sums import plain_row_sums
 
     return plain_row_sums(x, rates.cpu().numpy(), ORDER, None, None, namespace, True, False, 1)
 

@@ -20,7 +20,7 @@ import infotheo as it
 from benchmarks.binned import BINS, information_of_bytes
 from benchmarks.pairwise import textbook
 from benchmarks.race import Row, medians
-from infotheo.information.pairwise.bounds import input_and_label_information
+from infotheo.estimators.pairwise.bounds import input_and_label_information
 
 BITS, WIDTHS = 12, (10, 7, 5, 4, 3, 2)
 SEEDS, EPOCHS = 5, 8

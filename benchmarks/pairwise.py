@@ -124,7 +124,7 @@ def once(run: Callable[[], Any]) -> tuple[float, Any]:
 
 def by_product() -> list[Row]:
     """Show the cost where float32 products do not serve: the same data, products in float64."""
-    from infotheo.information.pair_sums.row_sums import row_sums
+    from infotheo.estimators.pair_sums.row_sums import row_sums
 
     x = activations(1, SAMPLES, UNITS)
     x -= x.mean(axis=1, keepdims=True)
@@ -281,7 +281,7 @@ def draw_growth(path: Path) -> None:
     """Draw time for each pair over samples and over units, beside that of a Gram product."""
     import matplotlib.pyplot as plt
 
-    from infotheo.figures.style import LOWER, UPPER
+    from infotheo.study.figures.style import LOWER, UPPER
 
     figure, panels = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     for axes, runs, key, label in zip(

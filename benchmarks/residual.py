@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.race import Row, medians
-from infotheo.measures.invertibility import invertibility
-from infotheo.measures.residual import residual
 from infotheo.networks.residual_units import ResidualBlock, residual_block
+from infotheo.study.measures.invertibility import invertibility
+from infotheo.study.measures.residual import residual
 
 SAMPLES = 128
 SIZES = {16: 32, 32: 16, 64: 8}  # channels: rows and columns of the image

@@ -388,7 +388,7 @@ ELSEWHERE = {
 }
 # names of dimensions, devices and switches: any value of theirs is a name, a device, true or false
 OPEN = {"sample_dim", "unit_dim", "class_dim", "output_dim", "device"}
-NO_ESTIMATORS = {"correlation_table", "dump_activations"}  # tests/figures, tests/training
+NO_ESTIMATORS = {"correlation_table", "dump_activations"}  # tests/study/figures, tests/training
 
 
 def public_functions():

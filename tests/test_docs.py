@@ -84,7 +84,7 @@ def test_example_runs_with_the_imports_that_its_page_shows(name):
 
 
 def test_an_import_that_is_missing_is_noticed():
-    module = sys.modules["infotheo.information.prediction"]
+    module = sys.modules["infotheo.estimators.prediction"]
     importlib.import_module(module.__name__)
     lines = docstrings.imports_for(">>> np.log(fano_error_bound(2.0, classes=10))", module)
     assert lines == ["import numpy as np", "from infotheo import fano_error_bound"]

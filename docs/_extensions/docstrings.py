@@ -31,7 +31,7 @@ def imports_for(docstring, module):
 
     Examples
     --------
-    >>> imports_for(">>> float(np.log(fano_error_bound(2.0, 10)))", infotheo.information.prediction)
+    >>> imports_for(">>> float(np.log(fano_error_bound(2.0, 10)))", infotheo.estimators.prediction)
     ['import numpy as np', 'from infotheo import fano_error_bound']
     """
     examples = doctest.DocTestParser().get_examples(docstring)

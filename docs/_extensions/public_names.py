@@ -20,7 +20,7 @@ def results_of(name):
     Examples
     --------
     >>> results_of("mixture_entropy")
-    ['infotheo.information.pairwise.bounds.MixtureEntropy']
+    ['infotheo.estimators.pairwise.bounds.MixtureEntropy']
     """
     home = importlib.import_module(infotheo._HOMES[name])
     text = inspect.getdoc(getattr(infotheo, name)) or ""

@@ -5,7 +5,7 @@ import pandas
 from matplotlib.figure import Figure
 
 import infotheo as it
-from infotheo.figures import style
+from infotheo.study.figures import style
 
 BINS = (2, 3, 4, 6, 8, 12, 16, 24, 30, 48, 64, 100)
 UNITS = (1, 2, 3, 10)

@@ -7,7 +7,7 @@ import pandas
 from matplotlib.figure import Figure
 
 import infotheo as it
-from infotheo.figures import style
+from infotheo.study.figures import style
 
 DIMENSIONS = (1, 2, 3, 5, 8, 12, 20)
 SIZES = (300, 3000)

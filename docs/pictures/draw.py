@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 
-from infotheo.figures import style
+from infotheo.study.figures import style
 
 HERE = Path(__file__).parent
 NAMES = ("saturation", "noise", "labels", "bins", "dimension", "learned")

@@ -5,7 +5,7 @@ import pandas
 from matplotlib.figure import Figure
 
 import infotheo as it
-from infotheo.figures import style
+from infotheo.study.figures import style
 
 SEPARATIONS = np.linspace(0, 8, 17)
 PER_CLASS = 250

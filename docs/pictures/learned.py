@@ -7,7 +7,7 @@ import pandas
 from matplotlib.figure import Figure
 
 import infotheo as it
-from infotheo.figures import style
+from infotheo.study.figures import style
 
 SLOW = True  # minutes of training: not checked with the others
 SIZE, CORRELATION = 4000, 0.75

@@ -7,7 +7,7 @@ import pandas
 from matplotlib.figure import Figure
 
 import infotheo as it
-from infotheo.figures import style
+from infotheo.study.figures import style
 
 FRACTIONS = np.logspace(-5, 2, 29)
 SCALES = {"layer": 1.0, "the same, ten times smaller": 0.1}

@@ -7,7 +7,7 @@ import pandas
 from matplotlib.figure import Figure
 
 import infotheo as it
-from infotheo.figures import style
+from infotheo.study.figures import style
 
 SIZES = (30, 100, 300, 1000, 3000, 10000)
 UNITS = (1, 3, 10)

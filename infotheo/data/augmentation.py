@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from infotheo.scalars import check_count, check_number
+from infotheo.arrays.numbers import check_count, check_number
 
 __all__ = ["augmentations", "crop_and_flip"]
 

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from infotheo.evaluation import evaluation_mode
 from infotheo.invertibility.taps import find_taps
+from infotheo.modules.evaluation_mode import evaluation_mode
 
 __all__ = ["visit_blocks"]
 

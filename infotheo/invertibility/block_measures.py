@@ -8,7 +8,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from infotheo.evaluation import evaluation_mode
 from infotheo.invertibility.blocks import parts_of, require_sum
 from infotheo.invertibility.inputs import (
     branch_outputs,
@@ -20,6 +19,7 @@ from infotheo.invertibility.inversion import Inversion, iterate
 from infotheo.invertibility.layer_walk import LayerWalk, UnknownNormError
 from infotheo.invertibility.lipschitz import jacobian_norms
 from infotheo.invertibility.pair_quotients import largest_pair_quotient
+from infotheo.modules.evaluation_mode import evaluation_mode
 
 __all__ = ["BlockMeasures", "measure_block", "nothing_known", "relative_error"]
 

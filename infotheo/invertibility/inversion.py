@@ -9,7 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from infotheo.evaluation import evaluation_mode
+from infotheo.arrays.labels import check_open_unit
+from infotheo.arrays.numbers import check_count
+from infotheo.arrays.results import provenance, with_attrs
 from infotheo.invertibility.inputs import (
     branch_output,
     read_branch,
@@ -17,9 +19,7 @@ from infotheo.invertibility.inputs import (
     require_finite,
     sample_chunks,
 )
-from infotheo.results import provenance, with_attrs
-from infotheo.scalars import check_count
-from infotheo.validation import check_open_unit
+from infotheo.modules.evaluation_mode import evaluation_mode
 
 __all__ = ["Inversion", "InversionWarning", "invert_residual", "iterate"]
 

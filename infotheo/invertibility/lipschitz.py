@@ -7,7 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from infotheo.evaluation import evaluation_mode
+from infotheo.arrays.labels import check_open_unit
+from infotheo.arrays.numbers import check_count
+from infotheo.arrays.results import provenance, with_attrs
 from infotheo.invertibility.inputs import (
     branch_output,
     branch_outputs,
@@ -19,9 +21,7 @@ from infotheo.invertibility.inputs import (
 from infotheo.invertibility.layer_walk import LayerBound, LayerWalk
 from infotheo.invertibility.pair_quotients import largest_pair_quotient
 from infotheo.invertibility.singular_values import largest_singular_values, linearized
-from infotheo.results import provenance, with_attrs
-from infotheo.scalars import check_count
-from infotheo.validation import check_open_unit
+from infotheo.modules.evaluation_mode import evaluation_mode
 
 __all__ = ["LipschitzBounds", "jacobian_norms", "lipschitz_bounds"]
 

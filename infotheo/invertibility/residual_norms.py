@@ -13,11 +13,11 @@ import xarray as xr
 from torch import Tensor, nn
 
 from infotheo import __version__
-from infotheo.evaluation import device_of, evaluation_mode, inputs_and_labels
+from infotheo.arrays.labels import check_choice
 from infotheo.invertibility.inputs import read_tensor, require_module
 from infotheo.invertibility.norm_recorder import NormRecorder
 from infotheo.invertibility.taps import Reference, find_taps
-from infotheo.validation import check_choice
+from infotheo.modules.evaluation_mode import device_of, evaluation_mode, inputs_and_labels
 
 __all__ = ["Reference", "ZeroNormWarning", "norms_at_overflow", "residual_norms"]
 

@@ -10,7 +10,7 @@ import torch
 from array_api_compat import array_namespace, device, is_torch_array
 from torch import nn
 
-from infotheo.arrays import Array, is_labelled, to_numpy
+from infotheo.arrays.samples import Array, is_labelled, to_numpy
 
 __all__ = ["AffineLayer", "beside", "open_layer", "real_values"]
 

@@ -11,10 +11,10 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from array_api_compat import array_namespace
 
-from infotheo.arrays import Array, to_numpy
+from infotheo.arrays.labels import check_choice
+from infotheo.arrays.numbers import check_number
+from infotheo.arrays.samples import Array, to_numpy
 from infotheo.networks.affine_layers import AffineLayer, beside, open_layer, real_values
-from infotheo.scalars import check_number
-from infotheo.validation import check_choice
 
 __all__ = ["TransformedLayers", "comparable_output_network", "identical_output_network"]
 

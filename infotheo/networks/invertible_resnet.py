@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from infotheo.arrays.labels import check_open_unit
+from infotheo.arrays.numbers import check_count
 from infotheo.invertibility.inversion import invert_residual
-from infotheo.networks.contractive import keep_below
 from infotheo.networks.images import convolution
-from infotheo.networks.invertible import InvertibleNetwork, invertible_network
+from infotheo.networks.invertible_base import InvertibleNetwork, invertible_network
+from infotheo.networks.norm_bound import keep_below
 from infotheo.networks.residual_units import ResidualBlock
-from infotheo.scalars import check_count
-from infotheo.validation import check_open_unit
 
 __all__ = ["ContractiveBlock", "invertible_residual_network"]
 
@@ -69,7 +69,7 @@ def invertible_residual_network(
     1 x 1, ELU, 3 x 3 convolution, without batch norm and, in the first block, without the first
     ELU. Behrmann et al. divide the weights by a norm from a few power iterations, which lies below
     the true one; here the three norms are kept at the cube root of ``contraction`` by an upper
-    bound of them (:mod:`infotheo.networks.contractive`), so that no training can break it, and
+    bound of them (:mod:`infotheo.networks.norm_bound`), so that no training can break it, and
     :func:`~infotheo.lipschitz_bounds` proves it below 1 by default settings for every
     ``contraction`` up to 0.94. The price: each 3 x 3 convolution is kept to 0.87 to 0.93 of
     what it may (and, as its norm on small images is less than on large ones, to 0.7 on 4 x 4); and

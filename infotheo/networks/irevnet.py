@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from infotheo.arrays.numbers import check_count
 from infotheo.networks.images import convolution
-from infotheo.networks.invertible import InvertibleNetwork, invertible_network
+from infotheo.networks.invertible_base import InvertibleNetwork, invertible_network
 from infotheo.networks.residual_units import ResidualBlock
-from infotheo.scalars import check_count
 
 __all__ = ["CouplingBlock", "reversible_network"]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
 
+from infotheo.arrays.numbers import check_count
 from infotheo.registry import lookup
-from infotheo.scalars import check_count
 
 activations: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,

@@ -7,8 +7,8 @@ from typing import Literal, get_args
 
 from torch import Tensor, nn
 
+from infotheo.arrays.labels import check_choice
 from infotheo.networks.images import convolution
-from infotheo.validation import check_choice
 
 __all__ = ["ResidualBlock", "Shortcut", "Unit", "residual_block"]
 

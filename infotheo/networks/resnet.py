@@ -8,9 +8,9 @@ from typing import Literal
 
 from torch import nn
 
+from infotheo.arrays.numbers import check_count
 from infotheo.networks.images import convolution, linear_output, read_image_shape
 from infotheo.networks.residual_units import residual_block
-from infotheo.scalars import check_count
 
 __all__ = ["residual_network", "staged_network"]
 

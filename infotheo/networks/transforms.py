@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, read_samples
-from infotheo.scalars import check_count, check_number
+from infotheo.arrays.numbers import check_count, check_number
+from infotheo.arrays.samples import Array, read_samples
 
 __all__ = ["Whitening", "ones_with_random_diagonal", "random_positive_diagonal", "whitening"]
 

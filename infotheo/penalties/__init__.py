@@ -15,7 +15,7 @@ from torch import Tensor
 
 from infotheo.penalties.amplitude import amplitude_penalty
 from infotheo.penalties.covariance import class_wise_covariance_penalty, covariance_penalty
-from infotheo.penalties.objectives import output_objectives
+from infotheo.penalties.logit_terms import output_objectives
 from infotheo.penalties.rank import class_wise_rank_penalty, rank_penalty
 from infotheo.penalties.variance import class_wise_variance_penalty, variance_penalty
 from infotheo.penalties.weights import logit_penalty, weight_regularizers

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, Samples, read_samples
-from infotheo.information.pair_sums.distances import centred
+from infotheo.arrays.labels import Classes, read_classes
+from infotheo.arrays.results import FieldNote, wrap
+from infotheo.arrays.samples import Array, Samples, read_samples
+from infotheo.estimators.pair_sums.distances import centred
 from infotheo.representation.moments import masked_second_moments
-from infotheo.results import FieldNote, wrap
-from infotheo.validation import Classes, read_classes
 
 __all__ = ["Characteristics", "characteristics"]
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from infotheo.arrays import Array, read_samples, to_numpy
-from infotheo.paired import check_leading
-from infotheo.results import FieldNote, wrap
-from infotheo.scalars import check_number
-from infotheo.validation import read_classes
+from infotheo.arrays.labels import read_classes
+from infotheo.arrays.numbers import check_number
+from infotheo.arrays.pairs import check_leading
+from infotheo.arrays.results import FieldNote, wrap
+from infotheo.arrays.samples import Array, read_samples, to_numpy
 
 __all__ = ["ComponentAccuracies", "component_accuracies", "component_numbers"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from infotheo.arrays import Array, read_samples
-from infotheo.paired import check_leading
-from infotheo.results import FieldNote, wrap
+from infotheo.arrays.pairs import check_leading
+from infotheo.arrays.results import FieldNote, wrap
+from infotheo.arrays.samples import Array, read_samples
 
 __all__ = ["DirectionAngle", "direction_angle"]
 

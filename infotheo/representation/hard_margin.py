@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, read_samples, to_numpy
+from infotheo.arrays.labels import check_choice, read_classes
+from infotheo.arrays.numbers import check_count
+from infotheo.arrays.results import FieldNote, provenance, wrap
+from infotheo.arrays.samples import Array, read_samples, to_numpy
 from infotheo.representation.separation import separation
-from infotheo.results import FieldNote, provenance, wrap
-from infotheo.scalars import check_count
-from infotheo.validation import check_choice, read_classes
 
 __all__ = [
     "HardMargin",

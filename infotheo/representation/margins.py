@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, Samples, is_labelled, read_samples, to_numpy
-from infotheo.paired import check_leading
-from infotheo.results import FieldNote, wrap
-from infotheo.validation import read_classes
+from infotheo.arrays.labels import read_classes
+from infotheo.arrays.pairs import check_leading
+from infotheo.arrays.results import FieldNote, wrap
+from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples, to_numpy
 
 __all__ = ["Margins", "margins"]
 

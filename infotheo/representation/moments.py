@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import device
 
-from infotheo.arrays import Array
+from infotheo.arrays.samples import Array
 
 __all__ = ["SecondMoments", "masked_second_moments"]
 

@@ -13,14 +13,14 @@ import xarray as xr
 from torch import Tensor, nn
 
 from infotheo.data.samples import SPLITS, split_of
+from infotheo.modules.layers import require_layers
 from infotheo.networks import networks
-from infotheo.networks.layers import require_layers
+from infotheo.penalties.loss_term import network_settings, penalises_activations, penalty
 from infotheo.registry import lookup
 from infotheo.training.device import chosen_device
-from infotheo.training.evaluation import error_of, logits
-from infotheo.training.keeping import AtSnapshot
-from infotheo.training.objective import network_settings, penalises_activations, penalty
+from infotheo.training.errors import error_of, logits
 from infotheo.training.selection import choose_loss_weight
+from infotheo.training.snapshot_store import AtSnapshot
 from infotheo.training.trainer import Trained, train
 
 

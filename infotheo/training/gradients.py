@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from infotheo.training.objective import Penalty
+from infotheo.penalties.loss_term import Penalty
+from infotheo.training.random_streams import Masks, generators
 from infotheo.training.replicas import Replicas
-from infotheo.training.streams import Masks, generators
 
 __all__ = ["Augmentation", "Draws", "Task"]
 

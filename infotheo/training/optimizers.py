@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from infotheo.scalars import check_number
+from infotheo.arrays.numbers import check_number
 
 Optimizer = torch.optim.Optimizer
 

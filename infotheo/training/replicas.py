@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.modules.conv import _ConvNd
 
-from infotheo.networks.layers import require_layers
+from infotheo.modules.layers import require_layers
+from infotheo.training.random_streams import Masks, generator
 from infotheo.training.replica_layers import MaskedDropout, in_sequence, replace_layers
-from infotheo.training.streams import Masks, generator
 
 __all__ = ["Replicas", "Way"]
 

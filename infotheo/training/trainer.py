@@ -14,19 +14,19 @@ import xarray as xr
 from torch import Tensor, nn
 
 from infotheo.data.augmentation import augmentations
+from infotheo.penalties.loss_term import Penalty
+from infotheo.progress import progress
 from infotheo.registry import lookup
 from infotheo.training import checkpoint
-from infotheo.training.evaluation import error, logits
+from infotheo.training.errors import error, logits
 from infotheo.training.gradients import Draws, Task
-from infotheo.training.keeping import AtSnapshot, Keeper, keeper
-from infotheo.training.objective import Penalty
 from infotheo.training.optimizers import optimizers
-from infotheo.training.phases import Timeline, timeline
-from infotheo.training.progress import progress
+from infotheo.training.random_streams import orders
 from infotheo.training.replicas import Replicas
 from infotheo.training.resumption import State
-from infotheo.training.snapshots import read_schedule
-from infotheo.training.streams import orders
+from infotheo.training.snapshot_schedule import read_schedule
+from infotheo.training.snapshot_store import AtSnapshot, Keeper, keeper
+from infotheo.training.timeline import Timeline, timeline
 
 __all__ = ["Trained", "logits", "train"]
 
@@ -95,13 +95,14 @@ def train(
         may be smaller.
     phases
         From which epoch or step on the learning rate and the batch size are others, see
-        :func:`infotheo.training.phases.timeline`.
+        :func:`infotheo.training.timeline.timeline`.
     augmentation, augmentation_settings
         Name in :data:`infotheo.data.augmentation.augmentations`, or a dotted path, and its
         keywords: how the inputs of each mini-batch are changed at random.
     snapshots
-        When to keep all weights, see :func:`infotheo.training.snapshots.read_schedule`; ``{}``:
-        before each epoch and at the end.
+        When to keep all weights, see
+        :func:`infotheo.training.snapshot_schedule.read_schedule`; ``{}``: before each epoch and
+        at the end.
     at_snapshot
         Function (moment, replicas) → dataset over ``seed``, whose results are kept in place of
         the weights. It must leave the replicas as they are.

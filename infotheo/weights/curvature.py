@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from infotheo.scalars import check_count
+from infotheo.arrays.numbers import check_count
 
 __all__ = ["HessianDiagonal", "HessianTrace", "hessian_diagonal", "hessian_trace"]
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array, is_labelled, read_samples, to_numpy
-from infotheo.results import FieldNote, wrap
-from infotheo.scalars import check_number
-from infotheo.validation import Units, nats_per
+from infotheo.arrays.labels import Units, nats_per
+from infotheo.arrays.numbers import check_number
+from infotheo.arrays.results import FieldNote, wrap
+from infotheo.arrays.samples import Array, is_labelled, read_samples, to_numpy
 from infotheo.weights.logarithm import log_or_minus_infinity
 from infotheo.weights.parameters import Parameters, read_parameters
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from infotheo.arrays import Array, to_numpy
-from infotheo.results import FieldNote, wrap
-from infotheo.validation import Units, nats_per
+from infotheo.arrays.labels import Units, nats_per
+from infotheo.arrays.results import FieldNote, wrap
+from infotheo.arrays.samples import Array, to_numpy
 from infotheo.weights.parameters import Parameters, read_parameters
 
 __all__ = ["WeightInformation", "read_alpha", "weight_information"]

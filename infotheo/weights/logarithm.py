@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from infotheo.arrays import Array
+from infotheo.arrays.samples import Array
 
 __all__ = ["log_or_minus_infinity"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_torch_array
 
-from infotheo.arrays import Array, Samples, is_labelled, read_samples
+from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples
 
 __all__ = ["Parameters", "read_parameters"]
 

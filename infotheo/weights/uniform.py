@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays import Array
-from infotheo.results import FieldNote, wrap
-from infotheo.scalars import check_count, check_number
-from infotheo.validation import Units, nats_per
+from infotheo.arrays.labels import Units, nats_per
+from infotheo.arrays.numbers import check_count, check_number
+from infotheo.arrays.results import FieldNote, wrap
+from infotheo.arrays.samples import Array
 from infotheo.weights.information import read_alpha
 
 __all__ = [

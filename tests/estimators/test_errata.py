@@ -21,30 +21,33 @@ TESTS = Path(__file__).parent.parent
 PROVEN = {
     "paper 1 table 1: bars of absolute values lost": [
         ("estimators/test_errata.py", "test_without_bars_opposite_signs_cancel"),
-        ("estimators/test_characteristics.py", "test_agrees_with_loops_over_pairs"),
+        ("representation/test_characteristics.py", "test_agrees_with_loops_over_pairs"),
     ],
     "paper 1 section 2: positive activations of a pair": [
-        ("estimators/test_characteristics.py", "test_pairs_use_their_common_samples_only"),
-        ("estimators/test_characteristics.py", "test_positive_only_matters_and_leaves_pairs_out"),
+        ("representation/test_characteristics.py", "test_pairs_use_their_common_samples_only"),
+        (
+            "representation/test_characteristics.py",
+            "test_positive_only_matters_and_leaves_pairs_out",
+        ),
     ],
     "paper 1 table 1 and section 4.2: two stable ranks": [
         ("estimators/test_errata.py", "test_two_stable_ranks_are_two_quantities"),
     ],
     "paper 1 section 4.1: P_d <= P_s and M P_d <= M - rank(C)": [
         ("estimators/test_errata.py", "test_dead_units_leave_the_rank"),
-        ("estimators/test_characteristics.py", "test_dead_units_sparsity_and_rank"),
+        ("representation/test_characteristics.py", "test_dead_units_sparsity_and_rank"),
     ],
     "paper 1 appendix A: a = a+ - a-": [
         ("estimators/test_errata.py", "test_a_number_is_its_positive_less_its_negative_part"),
     ],
     "paper 1 eq. 10: gradient of the rank surrogate": [
-        ("estimators/test_penalties.py", "test_printed_gradient_of_the_rank_surrogate"),
+        ("penalties/test_penalties.py", "test_printed_gradient_of_the_rank_surrogate"),
         ("estimators/test_errata.py", "test_at_a_tie_the_rank_surrogate_has_a_subgradient"),
     ],
     "papers 1 and 2: normalised penalties": [
-        ("estimators/test_penalties.py", "test_equals_the_naive_sum"),
-        ("estimators/test_penalties.py", "test_printed_gradient_of_covariance_and_variance"),
-        ("estimators/test_penalties.py", "test_sums_without_normalisation"),
+        ("penalties/test_penalties.py", "test_equals_the_naive_sum"),
+        ("penalties/test_penalties.py", "test_printed_gradient_of_covariance_and_variance"),
+        ("penalties/test_penalties.py", "test_sums_without_normalisation"),
         ("estimators/test_errata.py", "test_one_loss_weight_means_the_same_at_any_width"),
     ],
     "papers 1 and 2: noise variance not stated": [
@@ -55,13 +58,13 @@ PROVEN = {
     ],
     "paper 3 prop. 7: sign, monotony and the 2": [
         (
-            "estimators/test_dual_information.py",
+            "weights/test_dual_information.py",
             "test_printed_function_of_proposition_7_is_negative_and_alpha_lacks_a_2",
         ),
     ],
     "paper 3 prop. 5, first display": [
         (
-            "estimators/test_weight_information.py",
+            "weights/test_weight_information.py",
             "test_the_first_display_of_proposition_5_is_no_bound",
         ),
     ],
@@ -74,50 +77,50 @@ PROVEN = {
     ],
     "paper 4 eq. 7: absolute weights every 30 steps": [
         (
-            "estimators/test_penalties.py",
+            "penalties/test_penalties.py",
             "test_the_information_objective_adds_absolute_weights_every_thirty_steps",
         ),
         ("estimators/test_errata.py", "test_thirty_steps_are_a_setting"),
     ],
     "paper 3 section 6.2: the logit's sign follows which class is joint": [
-        ("critics/test_estimates.py", "test_the_logit_has_the_sign_of_the_information"),
+        ("estimators/critics/test_estimates.py", "test_the_logit_has_the_sign_of_the_information"),
         (
-            "critics/test_objectives.py",
+            "estimators/critics/test_objectives.py",
             "test_the_discriminator_likes_the_log_ratio_best_and_with_this_sign",
         ),
     ],
     "paper 5 section 3.3, paper 4 appendix D: a ratio of norms is no operator norm": [
         (
-            "estimators/test_lipschitz.py",
+            "invertibility/test_lipschitz.py",
             "test_errata_ratio_below_one_does_not_bound_the_operator_norm",
         ),
         (
-            "estimators/test_lipschitz.py",
+            "invertibility/test_lipschitz.py",
             "test_errata_bounds_of_a_residual_branch_bracket_each_other",
         ),
-        ("estimators/test_inversion.py", "test_errata_ratio_below_one_and_yet_not_injective"),
+        ("invertibility/test_inversion.py", "test_errata_ratio_below_one_and_yet_not_injective"),
         (
-            "estimators/test_inversion.py",
+            "invertibility/test_inversion.py",
             "test_errata_lipschitz_constant_above_one_and_yet_invertible",
         ),
-        ("measures/test_residual_blocks.py", "test_verdicts_where_the_answer_is_known"),
+        ("study/measures/test_residual_blocks.py", "test_verdicts_where_the_answer_is_known"),
     ],
     # found while building, beyond the printed list
     "paper 3 prop. 5: Taylor's half": [
-        ("estimators/test_weight_information.py", "test_taylors_half_doubles_the_noise"),
+        ("weights/test_weight_information.py", "test_taylors_half_doubles_the_noise"),
     ],
     "paper 3 prop. 7: conditions of both ends": [
         (
-            "estimators/test_dual_information.py",
+            "weights/test_dual_information.py",
             "test_the_lower_end_of_proposition_7_needs_inputs_of_mean_zero",
         ),
         (
-            "estimators/test_dual_information.py",
+            "weights/test_dual_information.py",
             "test_the_upper_end_of_proposition_7_needs_more_than_a_bounded_kurtosis",
         ),
     ],
     "paper 3 corollary 5.1: dim z_k counts outputs": [
-        ("estimators/test_dual_information.py", "test_corollary_5_1_counts_outputs"),
+        ("weights/test_dual_information.py", "test_corollary_5_1_counts_outputs"),
     ],
 }
 

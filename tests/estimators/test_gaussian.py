@@ -7,8 +7,8 @@ import torch
 import xarray as xr
 
 import infotheo as it
-from infotheo.information.gaussian import DependenceWarning, gaussian_information
-from infotheo.information.total_correlation import total_correlation
+from infotheo.estimators.gaussian import DependenceWarning, gaussian_information
+from infotheo.estimators.total_correlation import total_correlation
 
 
 def by_determinants(x, y):

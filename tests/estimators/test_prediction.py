@@ -7,7 +7,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infotheo.information.prediction import (
+from infotheo.estimators.prediction import (
     fano_error_bound,
     irrelevant_information,
     prediction_information,

@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 
 import infotheo as it
-from infotheo.uncertainty import permutation_test, subsample_error
+from infotheo.estimators.resampling import permutation_test, subsample_error
 
 neighbors = partial(it.neighbor_information, check_trust=False)
 plain = partial(it.gaussian_information, correction=None)

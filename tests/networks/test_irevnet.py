@@ -7,7 +7,7 @@ from torch import nn
 from infotheo.invertibility import invert_residual, lipschitz_bounds, residual_norms
 from infotheo.invertibility.blocks import is_residual_block, require_sum
 from infotheo.networks import reversible_network
-from infotheo.networks.invertible import SpaceToDepth, ZeroChannels
+from infotheo.networks.invertible_base import SpaceToDepth, ZeroChannels
 
 
 def images(count=16, side=16, seed=0):

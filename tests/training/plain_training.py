@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from infotheo.data.samples import labelled_samples
-from infotheo.training.streams import Masks, generator, orders
+from infotheo.training.random_streams import Masks, generator, orders
 
 CLASSES = 4
 UNITS = 16

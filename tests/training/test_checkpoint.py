@@ -7,11 +7,11 @@ from itertools import count
 import numpy as np
 import pytest
 import torch
-from plain_training import CLASSES, UNITS, clusters
 
 from infotheo.networks import multilayer_perceptron
 from infotheo.training import checkpoint
 from infotheo.training.trainer import train
+from tests.training.plain_training import CLASSES, UNITS, clusters
 
 STEPS = 4  # of an epoch: 120 samples in batches of 30
 EPOCHS = 5

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from plain_training import CLASSES, UNITS, clusters, small_samples
 
 from infotheo.networks import multilayer_perceptron
 from infotheo.training.fit import fit
 from infotheo.training.trainer import train
+from tests.training.plain_training import CLASSES, UNITS, clusters, small_samples
 
 NETWORK = {"name": "mlp", "width": 20, "hidden_layers": 3}
 # With momentum, a gradient near 1e30 takes weights beyond float32 in a step or two.

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from plain_training import CLASSES, plain_network, small_samples
 
 from infotheo.data.samples import labelled_samples, split_of
-from infotheo.following.follow import record
 from infotheo.networks import multilayer_perceptron
+from infotheo.study.trajectories.follow import record
 from infotheo.training.fit import (
     Fitted,
     build_network,
@@ -18,6 +17,7 @@ from infotheo.training.fit import (
     state_of,
 )
 from infotheo.training.selection import choose_loss_weight
+from tests.training.plain_training import CLASSES, plain_network, small_samples
 from workflows.files import read_dataset, write_dataset
 
 NETWORK = {"name": "mlp", "width": 20, "hidden_layers": 3}

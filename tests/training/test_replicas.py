@@ -10,7 +10,14 @@ from functools import partial
 
 import pytest
 import torch
-from plain_training import (
+from torch import nn
+
+from infotheo.networks import multilayer_perceptron
+from infotheo.penalties.loss_term import network_settings, penalises_activations, penalty
+from infotheo.training.errors import logits
+from infotheo.training.replicas import Replicas
+from infotheo.training.trainer import train
+from tests.training.plain_training import (
     CLASSES,
     PLAIN_PENALTIES,
     UNITS,
@@ -20,13 +27,6 @@ from plain_training import (
     seeded,
     train_alone,
 )
-from torch import nn
-
-from infotheo.networks import multilayer_perceptron
-from infotheo.training.evaluation import logits
-from infotheo.training.objective import network_settings, penalises_activations, penalty
-from infotheo.training.replicas import Replicas
-from infotheo.training.trainer import train
 
 # Powers of two, the same number in both precisions; each changes what is learned.
 LOSS_WEIGHTS = {

@@ -9,14 +9,15 @@ import torch
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
-from plain_training import small_samples
 
-from infotheo.following.rebuild import networks_over_time, replicas_at, replicas_over_time
-from infotheo.training import checkpoint, keeping, trainer
-from infotheo.training.evaluation import logits
+from infotheo.study.trajectories.rebuild import networks_over_time, replicas_at, replicas_over_time
+from infotheo.training import checkpoint, trainer
+from infotheo.training import snapshot_store as keeping
+from infotheo.training.errors import logits
 from infotheo.training.fit import fit, fit_at_chosen_weight
-from infotheo.training.phases import timeline
-from infotheo.training.snapshots import moments, read_schedule, spread
+from infotheo.training.snapshot_schedule import moments, read_schedule, spread
+from infotheo.training.timeline import timeline
+from tests.training.plain_training import small_samples
 
 NETWORK = {"name": "mlp", "width": 12, "hidden_layers": 2}
 BATCH_NORM = {"name": "batch_norm", "layer": "hidden2"}

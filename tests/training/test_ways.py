@@ -5,14 +5,14 @@ from functools import partial
 
 import pytest
 import torch
-from plain_training import CLASSES, UNITS, clusters, train_alone
 from torch import nn
 
 from infotheo.networks import multilayer_perceptron
+from infotheo.penalties.loss_term import penalty
 from infotheo.training import trainer
-from infotheo.training.objective import penalty
 from infotheo.training.replicas import Replicas
 from infotheo.training.trainer import train
+from tests.training.plain_training import CLASSES, UNITS, clusters, train_alone
 
 CPU = torch.device("cpu")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from sysconfig import get_path
@@ -21,8 +22,7 @@ from workflows.plan.sources import (
 
 _PROJECT = {"infotheo", "workflows"}
 # What is told while a job runs, or when it fails, is no part of its result.
-_TELLING = {"workflows.job", "infotheo.training.progress"}
-_NAMING = (ast.Name, ast.Attribute)
+_TELLING = {"workflows.job", "infotheo.progress"}
 _DOCUMENTED = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -46,19 +46,23 @@ def _fingerprint(roots: tuple[Definition | str, ...]) -> str:
         (root if isinstance(root, str) else root.module).partition(".")[0] for root in roots
     }
     packages = {package for package in packages if not _installed(package)}
-    opaque = set(REGISTRIES.values())
-    waiting = [_whole_module(root) if isinstance(root, str) else root for root in roots]
-    texts: dict[str, str] = {}
-    while waiting:
-        found = waiting.pop()
-        key = f"{found.module}:{found.name}"
-        if key in texts or key in opaque or found.module in _TELLING:
-            continue
-        texts[key] = _text_of(found)
-        waiting += _used(found, frozenset(packages))
+    # Definitions are numbered as they are met, so that no module's name is part of the hash.
+    waiting: list[Definition] = []
+    numbers: dict[tuple[str, str], int] = {}
+
+    def number(used: Definition) -> int:
+        key = (used.module, used.name)
+        if key not in numbers:
+            numbers[key] = len(waiting)
+            waiting.append(used)
+        return numbers[key]
+
     digest = hashlib.sha256()
-    for key in sorted(texts):
-        digest.update(f"{key}\n{texts[key]}\n".encode())
+    for root in roots:
+        number(_whole_module(root) if isinstance(root, str) else root)
+    for read in waiting:  # grows as it is read
+        code = _code(read, frozenset(packages))
+        digest.update(f"{code.text}\n{[number(used) for used in code.used]}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -74,25 +78,46 @@ def _installed(package: str) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class Code:
+    """A definition's code as text, where ``@0``, ``@1``, … stand for the definitions it uses."""
+
+    text: str
+    used: tuple[Definition, ...]
+
+
 @cache
-def _used(found: Definition, packages: frozenset[str]) -> tuple[Definition, ...]:
-    """Definitions that a definition's code names: directly, or as an attribute of a module."""
-    return tuple(_named(found, packages))
-
-
-def _named(found: Definition, packages: frozenset[str]) -> Iterator[Definition]:
-    names = dict(top_level(found.module))
-    code = list(_walk(found.node))
-    for node in code:
+def _code(definition: Definition, packages: frozenset[str]) -> Code:
+    """Return a definition's code; used is what it names, also as an attribute of a module."""
+    names = dict(top_level(definition.module))
+    for node in _walk(definition.node):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            names |= imported(node, found.module)
-    for path in sorted({tuple(_dotted(node)) for node in code if type(node) in _NAMING}):
-        origin = names.get(path[0]) if path else None
+            names |= imported(node, definition.module)
+    used: dict[tuple[str, str], int] = {}
+    definitions: list[Definition] = []
+
+    def reference(parts: list[str]) -> str:
+        origin, rest = names.get(parts[0]), parts[1:]
         if isinstance(origin, tuple):
-            followed = origin[0].partition(".")[0] in packages
-            origin = _resolved(*origin, path[1:]) if followed else None
-        if isinstance(origin, Definition):
-            yield origin
+            if origin[0].partition(".")[0] not in packages:
+                return ".".join([*filter(None, origin), *rest])
+            origin, rest = _resolved(*origin, rest)
+        if not isinstance(origin, Definition) or _is_opaque(origin):
+            return ".".join([parts[-1 - len(rest)], *rest])
+        key = (origin.module, origin.name)
+        if key not in used:
+            used[key] = len(definitions)
+            definitions.append(origin)
+        return ".".join([f"@{used[key]}", *rest])
+
+    text = _text(definition.node, names, reference)
+    return Code(text, tuple(definitions))
+
+
+def _is_opaque(definition: Definition) -> bool:
+    """Return whether a definition is looked into, but never followed."""
+    name = f"{definition.module}:{definition.name}"
+    return name in REGISTRIES.values() or definition.module in _TELLING
 
 
 def _dotted(node: ast.AST) -> list[str]:
@@ -104,37 +129,45 @@ def _dotted(node: ast.AST) -> list[str]:
     return [node.id, *parts] if isinstance(node, ast.Name) else []
 
 
-def _resolved(module: str, name: str | None, attributes: Sequence[str]) -> Definition | None:
-    """Return the definition behind ``name`` of a module, or behind attributes of a module."""
+def _resolved(
+    module: str, name: str | None, attributes: Sequence[str]
+) -> tuple[Definition | None, list[str]]:
+    """Return the definition behind ``name`` of a module, or behind attributes of a module.
+
+    With it the attributes that are left: those of the definition itself.
+    """
     path = [*([name] if name else []), *attributes]
     while path:
         first, *path = path
-        found = definition(module, first)
-        if found is not None:
-            return found
+        resolved = definition(module, first)
+        if resolved is not None:
+            return resolved, path
         homes = _lazy_homes(module)
         if first in homes:
-            return definition(homes[first], first)
+            return definition(homes[first], first), path
         origin = top_level(module).get(first)
         if origin is None and not module_file(f"{module}.{first}"):
-            return None
+            return None, path
         if isinstance(origin, tuple):  # a module, imported by the package
             module = origin[0] if origin[1] is None else f"{origin[0]}.{origin[1]}"
         else:
             module = f"{module}.{first}"
-    return None
+    return None, path
 
 
-@cache
-def _text_of(found: Definition) -> str:
-    return _text(found.node)
-
-
-def _text(value: object) -> str:
+def _text(value: object, names: Container[str], reference: Callable[[list[str]], str]) -> str:
+    """Return code as text; a dotted name that starts with one of ``names`` is a reference."""
+    if isinstance(value, ast.Import | ast.ImportFrom):
+        return ""  # what is imported shows where it is used
+    if isinstance(value, ast.Name | ast.Attribute):
+        parts = _dotted(value)
+        if parts and parts[0] in names:
+            return reference(parts)
     if isinstance(value, ast.AST):
-        return f"{type(value).__name__}({','.join(map(_text, _fields(value)))})"
+        fields = (_text(field, names, reference) for field in _fields(value))
+        return f"{type(value).__name__}({','.join(fields)})"
     if isinstance(value, list):
-        return f"[{','.join(map(_text, value))}]"
+        return f"[{','.join(_text(item, names, reference) for item in value)}]"
     return repr(value)
 
 

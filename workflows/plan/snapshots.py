@@ -48,7 +48,7 @@ class Snapshots:
         """Code that a training runs for them besides the trainer's own."""
         if self.keep != "measures":
             return []
-        in_place = definition("infotheo.following.in_place", "measuring_in_place")
+        in_place = definition("infotheo.study.trajectories.in_place", "measuring_in_place")
         assert in_place is not None
         return [in_place, *(each.code for each in self.followed)]
 

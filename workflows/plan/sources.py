@@ -21,14 +21,14 @@ REGISTRIES = {
     "data set": "infotheo.data:datasets",
     "regularizer": "infotheo.penalties:regularizers",
     "weight regularizer": "infotheo.penalties.weights:weight_regularizers",
-    "network regularizer": "infotheo.training.objective:network_regularizers",
+    "network regularizer": "infotheo.penalties.loss_term:network_regularizers",
     "optimizer": "infotheo.training.optimizers:optimizers",
     "augmentation": "infotheo.data.augmentation:augmentations",
-    "measure": "infotheo.measures:measures",
-    "network measure": "infotheo.measures.networks:network_measures",
-    "figure": "infotheo.figures:figures",
-    "table": "infotheo.figures:tables",
-    "animation": "infotheo.figures:animations",
+    "measure": "infotheo.study.measures:measures",
+    "network measure": "infotheo.study.measures.networks:network_measures",
+    "figure": "infotheo.study.figures:figures",
+    "table": "infotheo.study.figures:tables",
+    "animation": "infotheo.study.figures:animations",
 }
 REQUIRED = object()
 

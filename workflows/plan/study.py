@@ -206,7 +206,7 @@ class Study(Layout):
 
     def correlate_params(self) -> dict[str, Any]:
         """Return the settings of the correlation table."""
-        function = definition("infotheo.correlation", "correlation_table")
+        function = definition("infotheo.study.correlation", "correlation_table")
         assert function is not None
         settings = minimal(
             self.config.get("correlation", {}), function, "correlation", positional=2

@@ -6,7 +6,7 @@ from workflows.files import read_dataset, write_table
 from workflows.job import job
 
 with job(snakemake):
-    from infotheo.runs_table import run_rows, runs_table
+    from infotheo.study.runs_table import run_rows, runs_table
 
     spec = snakemake.params.spec
     plain = (spec["layers"][0], "logits", "network_estimates")

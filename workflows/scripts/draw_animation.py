@@ -4,9 +4,9 @@ from workflows.job import job
 from workflows.study_data import read_needed
 
 with job(snakemake):
-    from infotheo.figures import animations
-    from infotheo.figures.animation import save_animation
     from infotheo.registry import lookup
+    from infotheo.study.figures import animations
+    from infotheo.study.figures.animation import save_animation
 
     spec = snakemake.params.spec
     function = lookup(spec["animation"], animations, "animation")

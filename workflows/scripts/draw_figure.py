@@ -4,9 +4,9 @@ from workflows.job import job
 from workflows.study_data import read_needed
 
 with job(snakemake):
-    from infotheo.figures import figures
-    from infotheo.figures.style import save
     from infotheo.registry import lookup
+    from infotheo.study.figures import figures
+    from infotheo.study.figures.style import save
 
     spec = snakemake.params.spec
     needed = read_needed(snakemake.input.items(), spec)

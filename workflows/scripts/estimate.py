@@ -4,8 +4,8 @@ from workflows.files import read_dataset, write_dataset
 from workflows.job import job
 
 with job(snakemake):
-    from infotheo.measures import measure_finite, measures
     from infotheo.registry import lookup
+    from infotheo.study.measures import measure_finite, measures
 
     spec = snakemake.params.spec
     (values,) = read_dataset(snakemake.input[0]).data_vars.values()

@@ -5,8 +5,8 @@ from workflows.job import job
 from workflows.study_data import read_needed
 
 with job(snakemake):
-    from infotheo.figures import tables
     from infotheo.registry import lookup
+    from infotheo.study.figures import tables
 
     spec = snakemake.params.spec
     needed = read_needed(snakemake.input.items(), spec)

@@ -6,7 +6,7 @@ from workflows.job import job
 with job(snakemake):
     import torch
 
-    from infotheo.following.follow import record
+    from infotheo.study.trajectories.follow import record
     from infotheo.training.device import chosen_device
 
     torch.set_num_threads(snakemake.threads)

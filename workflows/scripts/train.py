@@ -5,7 +5,7 @@ from pathlib import Path
 from workflows.files import read_dataset, write_dataset
 from workflows.job import job
 
-IN_PLACE = "infotheo.following.in_place:measuring_in_place"
+IN_PLACE = "infotheo.study.trajectories.in_place:measuring_in_place"
 
 with job(snakemake):
     import torch

@@ -1,0 +1,1 @@
+"""The door of every estimator: samples, pairs, labels, numbers, results, threads."""

@@ -1,0 +1,169 @@
+"""Checks of the arguments that estimators share; each failure is one line with the value found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from infotheo.arrays.samples import Samples, is_labelled, to_numpy
+
+__all__ = [
+    "Classes",
+    "Units",
+    "check_choice",
+    "check_open_unit",
+    "nats_per",
+    "read_classes",
+    "read_weights",
+]
+
+Units = Literal["nats", "bits"]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Labels of the samples: codes 0..C-1 on the host, and which label each code stands for."""
+
+    codes: np.ndarray  # (sample,) int64
+    labels: np.ndarray  # (class,) the distinct labels, sorted
+
+    @property
+    def count(self) -> int:
+        """Number of classes present."""
+        return len(self.labels)
+
+    def members(self) -> list[np.ndarray]:
+        """Sample indices of each class."""
+        order = np.argsort(self.codes, kind="stable")
+        return np.split(order, np.cumsum(np.bincount(self.codes))[:-1])
+
+    def probabilities(self, weights: np.ndarray | None = None) -> np.ndarray:
+        """Probability of each class, p(y), from sample weights that sum to one."""
+        counts = np.bincount(self.codes, weights=weights)
+        return counts / counts.sum()
+
+
+def read_classes(labels: Any, samples: Samples, name: str = "labels") -> Classes:
+    """Check class labels: integers (sample,) or one-hot (sample, class), shared by the batch.
+
+    Raises
+    ------
+    TypeError
+        If the labels are neither integers nor one-hot.
+    ValueError
+        If their length is not the number of samples.
+
+    Examples
+    --------
+    >>> from infotheo.arrays.samples import read_samples
+    >>> read_classes([3, 7, 3], read_samples([[0.0], [1.0], [2.0]])).codes.tolist()
+    [0, 1, 0]
+    """
+    if is_labelled(labels):
+        samples.check_beside(labels, name)
+        labels = labels.transpose(samples.sample_dim, ...)
+    found = to_numpy(labels)
+    if found.ndim not in (1, 2) or len(found) != samples.size:
+        raise ValueError(
+            f"{name} has shape {found.shape}; expected ({samples.size},) integers or "
+            f"({samples.size}, classes) one-hot, one for each sample"
+        )
+    if found.ndim == 2:
+        one_hot = found.dtype.kind in "fiub" and bool(
+            np.all((found == 0) | (found == 1)) and np.all(found.sum(axis=1) == 1)
+        )
+        if not one_hot:
+            raise TypeError(
+                f"{name} of shape {found.shape} are not one-hot; expected rows with a single 1, "
+                f"or integers of shape ({samples.size},)"
+            )
+        found = found.argmax(axis=1)
+    if found.dtype.kind not in "iub":
+        raise TypeError(
+            f"{name} has dtype {found.dtype}; expected integer class labels or one-hot rows"
+        )
+    distinct, codes = np.unique(found, return_inverse=True)
+    return Classes(codes.astype(np.int64), distinct)
+
+
+def read_weights(weights: Any, samples: Samples, name: str = "weights") -> np.ndarray:
+    """Check sample weights (sample,), and scale them to sum to one; ``None`` means uniform.
+
+    Raises
+    ------
+    ValueError
+        If the length is wrong, or a weight is negative or not finite, or all are zero.
+
+    Examples
+    --------
+    >>> from infotheo.arrays.samples import read_samples
+    >>> read_weights([1, 3], read_samples([[0.0], [1.0]])).tolist()
+    [0.25, 0.75]
+    """
+    if weights is None:
+        return np.full(samples.size, 1.0 / samples.size)
+    if is_labelled(weights):
+        samples.check_beside(weights, name)
+    found = to_numpy(weights)
+    if found.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {found.dtype}; expected real numbers")
+    if found.shape != (samples.size,):
+        raise ValueError(
+            f"{name} has shape {found.shape}; expected ({samples.size},), one for each sample"
+        )
+    found = found.astype(np.float64)
+    bad = found[~(np.isfinite(found) & (found >= 0))]
+    if len(bad):
+        raise ValueError(f"{name} contains {bad[0]}; expected finite values >= 0")
+    if found.max(initial=0.0) > 0:
+        found = found / found.max()  # of any scale: their sum cannot overflow
+    if found.sum() <= 0:
+        raise ValueError(f"{name} sum to {found.sum()}; expected a positive sum")
+    return found / found.sum()
+
+
+def check_open_unit(value: float, name: str) -> float:
+    """Check a number in the open interval (0, 1).
+
+    Examples
+    --------
+    >>> check_open_unit(1.5, "alpha")
+    Traceback (most recent call last):
+    ...
+    ValueError: alpha is 1.5; expected a number between 0 and 1, both excluded
+    """
+    if not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name} is {value!r}; expected a number between 0 and 1, both excluded")
+    if not 0 < value < 1:  # also refuses NaN
+        raise ValueError(f"{name} is {value}; expected a number between 0 and 1, both excluded")
+    return float(value)
+
+
+def check_choice(value: Any, choices: Sequence[Any], name: str) -> None:
+    """Check that ``value`` is one of ``choices``.
+
+    Examples
+    --------
+    >>> check_choice("miller", [None, "miller-madow"], "correction")
+    Traceback (most recent call last):
+    ...
+    ValueError: correction is 'miller'; expected one of None, 'miller-madow'
+    """
+    if not any(value is choice or value == choice for choice in choices):
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}")
+
+
+def nats_per(units: Units) -> float:
+    """Nats in one of ``units``: divide an information in nats by it.
+
+    Examples
+    --------
+    >>> round(nats_per("bits"), 4)
+    0.6931
+    """
+    check_choice(units, get_args(Units), "units")
+    return math.log(2.0) if units == "bits" else 1.0

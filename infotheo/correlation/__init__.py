@@ -1,5 +1,0 @@
-"""Does a measure go with generalization: coefficients, intervals, permutation p-values."""
-
-from infotheo.correlation.table import correlation_table
-
-__all__ = ["correlation_table"]

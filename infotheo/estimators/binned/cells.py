@@ -1,0 +1,174 @@
+"""Cells of a binned activation: equal cells over a range, a width, given edges, or quantiles."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from infotheo.arrays.numbers import check_count
+from infotheo.arrays.samples import Array, Samples, to_numpy
+
+__all__ = ["Cells", "read_cells"]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """How a value becomes a cell number: edges, or a width without ends."""
+
+    samples: Samples
+    low: int  # smallest and largest number of a cell
+    high: int
+    edges: np.ndarray | None = None
+    width: float | None = None
+    name: str = "edges"
+
+    def place(self, values: Array) -> Array:
+        """Return the numbers of the cells, whole, in the shape of the values.
+
+        Cells are those of float64 arithmetic, whatever precision a value was stored in.
+        """
+        xp = self.samples.namespace
+        if self.edges is None:
+            return xp.floor(xp.astype(values, xp.float64, copy=False) / self.width)
+        return self._searched(values)
+
+    def _searched(self, values: Array) -> Array:
+        """Find the cells among the inner edges: values beyond the ends fall into the end cells."""
+        xp = self.samples.namespace
+        assert self.edges is not None
+        inner = self.samples.like(self.edges[1:-1])
+        flat = xp.reshape(xp.astype(values, xp.float64, copy=False), (-1,))
+        numbers = xp.searchsorted(inner, flat, side="right")
+        return xp.reshape(xp.astype(numbers, xp.float64), values.shape)
+
+    def count_off(self, values: np.ndarray, numbers: np.ndarray, scratch: np.ndarray) -> None:
+        """Write the numbers of equal cells by arithmetic, and by search where that may err.
+
+        On the host much faster than searching all; the arrays are of one shape and dtype.
+        """
+        assert self.edges is not None
+        first, last = float(self.edges[0]), float(self.edges[-1])
+        count, span = len(self.edges) - 1, last - first
+        # in cells, for values in range: rounding of the first edge, of the difference, of the
+        # factor, of the product, and of the edges themselves; doubled
+        rounding = 2.0**-24 if values.dtype == np.float32 else 2.0**-53
+        margin = 2 * rounding * count * (3 + 2 * max(abs(first), abs(last)) / span)
+        factor = count / span
+        if margin > 0.1 or factor > np.finfo(values.dtype).max:  # cells of subnormal width
+            numbers[...] = self._searched(values)
+            return
+        np.subtract(values, first, out=scratch)
+        np.multiply(scratch, factor, out=scratch)
+        np.clip(scratch, 0.25, count - 0.25, out=scratch)
+        np.floor(scratch, out=numbers)
+        np.subtract(scratch, numbers, out=scratch)
+        if scratch.min() < margin or scratch.max() > 1 - margin:
+            near = (scratch < margin) | (scratch > 1 - margin)
+            numbers[near] = self._searched(values[near])
+
+    def outside(self, values: Array) -> Array:
+        """Return the fraction of (batch, sample, unit) values beyond the ends, (batch,)."""
+        xp, (low, high) = self.samples.namespace, self.samples.extent
+        if self.edges is None or (low >= self.edges[0] and high <= self.edges[-1]):
+            return self.samples.like(np.zeros(values.shape[0]))
+        whole = xp.astype(values, xp.float64, copy=False)
+        beyond = (whole < float(self.edges[0])) | (whole > float(self.edges[-1]))
+        return xp.mean(xp.astype(beyond, xp.float64), axis=(1, 2))
+
+    def settings(self) -> dict[str, Any]:
+        """Provenance: the edges or the width in use."""
+        if self.edges is None:
+            return {"bin_width": self.width}
+        if self.name == "range":
+            ends = (float(self.edges[0]), float(self.edges[-1]))
+            return {"bins": len(self.edges) - 1, "range": ends}
+        return {self.name: [str(edge) if math.isinf(edge) else edge for edge in self.edges]}
+
+
+def read_cells(
+    samples: Samples,
+    bins: int,
+    range: tuple[float, float] | None,
+    bin_width: float | None,
+    edges: Any,
+) -> Cells:
+    """Check the ways to say what a cell is; at most one of range, bin_width and edges.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described, or two of them contradict each other.
+
+    Examples
+    --------
+    >>> from infotheo.arrays.samples import read_samples
+    >>> read_cells(read_samples([[0.0], [1.0]]), 2, None, None, None).edges.tolist()
+    [0.0, 0.5, 1.0]
+    """
+    named = {"range": range, "bin_width": bin_width, "edges": edges}
+    given = [name for name, value in named.items() if value is not None]
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(given)} are given together; expected at most one of them")
+    if bin_width is not None:
+        if not isinstance(bin_width, int | float | np.number):
+            raise TypeError(f"bin_width is {bin_width!r}; expected a positive number")
+        largest = _magnitude(samples)
+        if not (math.isfinite(bin_width) and bin_width > 0 and largest / bin_width < 2**53):
+            raise ValueError(
+                f"bin_width is {bin_width}; expected a positive, finite number, not below rounding "
+                f"(largest activation {largest:.4g})"
+            )
+        number = math.ceil(largest / bin_width)
+        return Cells(samples, -number, number, width=float(bin_width))
+    if edges is not None and not isinstance(edges, str):
+        found = _read_edges(edges)
+        return Cells(samples, 0, len(found) - 2, edges=found)
+    bins = check_count(bins, "bins")
+    if isinstance(edges, str):
+        if edges != "quantile":
+            raise ValueError(f"edges is {edges!r}; expected increasing numbers or 'quantile'")
+        values = to_numpy(samples.values).astype(np.float64).ravel()
+        found = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)))
+        found = found if len(found) > 1 else _widened(found[0])
+        return Cells(samples, 0, len(found) - 2, edges=found)
+    low, high = _read_range(range, samples)
+    cells = np.linspace(low, high, bins + 1) if low < high else _widened(low)
+    return Cells(samples, 0, len(cells) - 2, edges=cells, name="range")
+
+
+def _widened(value: float) -> np.ndarray:
+    """One cell around the only value there is."""
+    return np.array([value, np.nextafter(value, np.inf)])
+
+
+def _magnitude(samples: Samples) -> float:
+    return max(map(abs, samples.extent))
+
+
+def _read_range(range: tuple[float, float] | None, samples: Samples) -> tuple[float, float]:
+    if range is None:
+        return samples.extent
+    try:
+        low, high = (float(end) for end in range)
+    except (TypeError, ValueError):
+        raise TypeError(f"range is {range!r}; expected two numbers, low < high") from None
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"range is {range!r}; expected two finite numbers, low < high")
+    return low, high
+
+
+def _read_edges(edges: Any) -> np.ndarray:
+    found = to_numpy(edges)
+    if found.dtype.kind not in "fiu":
+        raise TypeError(f"edges has dtype {found.dtype}; expected increasing numbers")
+    found = found.astype(np.float64)
+    if found.ndim != 1 or len(found) < 2:
+        raise ValueError(f"edges has shape {found.shape}; expected (K,) with K >= 2")
+    wrong = np.flatnonzero(~(found[1:] > found[:-1]))  # also finds NaN
+    if wrong.size:
+        i = int(wrong[0])
+        raise ValueError(f"edges go from {found[i]} to {found[i + 1]}; expected increasing numbers")
+    return found

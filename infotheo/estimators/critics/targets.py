@@ -1,0 +1,90 @@
+"""What the critics contrast the samples with: continuous rows, or classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from infotheo.arrays.labels import Classes, read_classes
+from infotheo.arrays.pairs import read_paired
+from infotheo.arrays.samples import Samples, is_labelled, read_samples, to_numpy
+
+__all__ = ["Target", "is_one_hot", "read_target"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Second variable of an information: rows of a batch, or classes that the batch shares."""
+
+    rows: Any = None  # (*batch, sample, unit)
+    classes: Classes | None = None
+
+    @property
+    def codes(self) -> np.ndarray | None:
+        """Class of each sample, if discrete."""
+        return None if self.classes is None else self.classes.codes
+
+    def values(self, samples: Samples, device: torch.device) -> Tensor:
+        """Return (batch or 1, sample, unit) values, one-hot for classes."""
+        if self.classes is not None:
+            codes = torch.tensor(self.classes.codes, device=device)
+            return torch.nn.functional.one_hot(codes, self.classes.count).float().unsqueeze(0)
+        rows = torch.as_tensor(self.rows, device=device)
+        return rows.reshape(-1, *rows.shape[-2:])
+
+    def entropy(self) -> float | None:
+        """Entropy of the classes in nats."""
+        if self.classes is None:
+            return None
+        p = self.classes.probabilities()
+        return float(-np.sum(p * np.log(p)))
+
+
+def read_target(
+    x: Any,
+    y: Any,
+    *,
+    names: tuple[str, str],
+    discrete: bool,
+    sample_dim: str,
+    unit_dim: str,
+) -> tuple[Samples, Target]:
+    """Open x, and y as classes (one-dimensional integers, or ``discrete``) or as rows.
+
+    Examples
+    --------
+    >>> _, target = read_target(
+    ...     [[0.0], [1.0], [2.0]], [7, 9, 7],
+    ...     names=("x", "y"), discrete=False, sample_dim="sample", unit_dim="unit",
+    ... )
+    >>> target.codes.tolist()
+    [0, 1, 0]
+    """
+    shape = np.shape(y) if not hasattr(y, "shape") else tuple(y.shape)
+    kind = y.dtype if hasattr(y, "dtype") else np.asarray(y).dtype
+    integers = len(shape) == 1 and str(kind).rpartition(".")[2].lstrip("u")[:3] in ("int", "boo")
+    if discrete or integers:
+        samples = read_samples(x, name=names[0], sample_dim=sample_dim, unit_dim=unit_dim)
+        return samples, Target(classes=read_classes(y, samples, names[1]))
+    samples, other = read_paired(x, y, names=names, sample_dim=sample_dim, unit_dim=unit_dim)
+    return samples, Target(rows=other.values)
+
+
+def is_one_hot(rows: Any) -> bool:
+    """Whether rows (sample, class) have a single 1 each.
+
+    Examples
+    --------
+    >>> is_one_hot([[0, 1], [1, 0]]), is_one_hot([[0, 1], [1, 1]])
+    (True, False)
+    """
+    if is_labelled(rows):
+        rows = rows.values
+    found = to_numpy(rows)
+    return (found.ndim, found.dtype.kind in "fiub") == (2, True) and bool(
+        np.all((found == 0) | (found == 1)) and np.all(found.sum(axis=1) == 1)
+    )

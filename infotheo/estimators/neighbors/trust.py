@@ -1,0 +1,217 @@
+"""Whether a nearest-neighbour estimate can be believed, asked of the data it came from.
+
+The estimators take the density as constant across a neighbourhood. In many dimensions the k-th
+neighbour is as far as the data are wide, and they return far too little, quietly. So they are put
+to the same test with a known answer: Gaussian samples of the same size, with the covariances of the
+data, whose information has a closed form.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from infotheo.estimators.neighbors.search import Nearest, count_near
+
+__all__ = [
+    "NeighborTrustWarning",
+    "doubt_of_sign",
+    "doubts",
+    "joint_trial",
+    "label_trial",
+    "mostly_repeated",
+    "pair_trial",
+]
+
+MISSING = 0.25  # of the information: more than this, beyond chance, is too much
+TRIED = 500  # samples of the trial for which the estimate is made
+WEAK, PLANTED = (
+    0.5,
+    1.0,
+)  # nats: less linear information than WEAK tests nothing, so some is planted
+REPEATED = 0.1  # share of samples with repeated values whose neighbourhoods mix several of them
+FULL = 0.9  # of the ceiling
+
+Terms = Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]  # (spaces, queries) -> (query,)
+
+
+class NeighborTrustWarning(UserWarning):
+    """A nearest-neighbour estimate that its data do not support."""
+
+
+def _queries(size: int) -> np.ndarray:
+    return np.unique(np.linspace(0, size - 1, min(TRIED, size)).astype(np.int64))
+
+
+def _verdict(
+    found: np.ndarray, true: np.ndarray, information: float, dimensions: str
+) -> str | None:
+    """Compare the estimate's terms with the true log density ratios of the same samples."""
+    missing = true - found
+    error = missing.std() / math.sqrt(len(missing))
+    if missing.mean() - 3 * error <= MISSING * information:
+        return None
+    return (
+        f"in {dimensions} it finds {information - missing.mean():.2g} of {information:.2g} nats in "
+        "as many Gaussian samples with the same covariances"
+    )
+
+
+def _principal(space: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Factor centred data into orthonormal scores (sample, rank) and loadings (rank, unit)."""
+    centred = space - space.mean(axis=0)
+    scores, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    rank = int(np.sum(sizes > sizes[0] * max(space.shape) * 2.0**-52)) if sizes[0] > 0 else 0
+    return scores[:, :rank], sizes[:rank, None] * axes[:rank]
+
+
+def _true_correlations(found: np.ndarray, share_x: float, share_y: float) -> np.ndarray:
+    """Undo the inflation of squared canonical correlations by many dimensions.
+
+    ``share_x`` and ``share_y`` are dimensions per sample. A true value r appears as
+    (r + (1 - r) share_x) (r + (1 - r) share_y) / r, Bao, Hu, Pan & Zhou 2019, theorem 1.8; one that
+    chance can give, as 0.
+
+    Examples
+    --------
+    >>> _true_correlations(np.array([0.02, 0.5]), 0.01, 0.01).round(3).tolist()
+    [0.0, 0.49]
+    """
+    a = (1 - share_x) * (1 - share_y)
+    b = share_y * (1 - share_x) + share_x * (1 - share_y) - found
+    rest = b * b - 4 * a * share_x * share_y
+    return np.where(rest > 0, np.clip((-b + np.sqrt(np.maximum(rest, 0))) / (2 * a), 0, 1), 0)
+
+
+def pair_trial(x: np.ndarray, y: np.ndarray, terms: Terms) -> str | None:
+    """Try an estimator of I(x;y) on Gaussian samples like x and y; say what it misses."""
+    size = len(x)
+    (u, of_x), (v, of_y) = _principal(x), _principal(y)
+    if not (len(of_x) and len(of_y)):
+        return None  # constant: nothing to find
+    if len(of_x) + len(of_y) >= size - 1:
+        return f"{x.shape[1]} + {y.shape[1]} units are too many for {size} samples"
+    left, found, right = np.linalg.svd(u.T @ v, full_matrices=True)
+    squared = _true_correlations(found**2, len(of_x) / size, len(of_y) / size)
+    squared = np.minimum(squared, 1 - 1e-12)
+    if -0.5 * np.log1p(-squared).sum() >= WEAK:
+        of_x, of_y = left.T @ of_x, right @ of_y
+    else:  # between the directions of most variance, where it is easiest to see
+        squared = np.zeros_like(squared)
+        squared[0] = 1 - math.exp(-2 * PLANTED)
+    stream = np.random.default_rng(0)
+    a, b = (stream.standard_normal((size, len(loadings))) for loadings in (of_x, of_y))
+    m, rho = len(squared), np.sqrt(squared)
+    b[:, :m] = rho * a[:, :m] + np.sqrt(1 - squared) * b[:, :m]
+    queries = _queries(size)
+    p, q = a[queries, :m], b[queries, :m]
+    information = -0.5 * np.log1p(-squared)
+    true = information + (2 * rho * p * q - squared * (p**2 + q**2)) / (2 * (1 - squared))
+    scale = math.sqrt(size - 1)
+    results = terms([a @ of_x / scale, b @ of_y / scale], queries)
+    dimensions = f"{x.shape[1]} + {y.shape[1]} dimensions"
+    return _verdict(results, true.sum(axis=1), float(information.sum()), dimensions)
+
+
+def joint_trial(z: np.ndarray, terms: Terms) -> str | None:
+    """Try an estimator of total correlation on Gaussian samples like z; say what it misses."""
+    size = len(z)
+    z = z[:, z.std(axis=0) > 0]
+    if z.shape[1] < 2:
+        return None
+    if z.shape[1] >= size - 1:
+        return f"{z.shape[1]} units are too many for {size} samples"
+    deviation = z.std(axis=0)
+    correlation = np.atleast_2d(np.corrcoef(z, rowvar=False))
+    # chance correlations, of about 1/sqrt(N) each, add up over many pairs
+    chance = z.shape[1] * (z.shape[1] - 1) / (4 * size)
+    eigenvalues = np.linalg.eigvalsh(correlation)
+    if eigenvalues[0] < 1e-10 or -0.5 * np.log(eigenvalues).sum() - chance < WEAK:
+        correlation = np.eye(z.shape[1])
+        first, second = np.argsort(deviation)[-2:]
+        correlation[first, second] = correlation[second, first] = math.sqrt(
+            1 - math.exp(-2 * PLANTED)
+        )
+    root = np.linalg.cholesky(correlation)
+    information = -float(np.log(np.diagonal(root)).sum())
+    white = np.random.default_rng(0).standard_normal(z.shape)
+    samples = white @ root.T
+    queries = _queries(size)
+    true = information + 0.5 * ((samples**2).sum(axis=1) - (white**2).sum(axis=1))[queries]
+    results = terms([column[:, None] for column in (samples * deviation).T], queries)
+    return _verdict(results, true, information, f"{z.shape[1]} dimensions")
+
+
+def label_trial(
+    x: np.ndarray, codes: np.ndarray, value: float, terms: Callable[..., np.ndarray]
+) -> str | None:
+    """Try an estimator of I(x;label) on Gaussian x whose leading direction decides the label."""
+    size = len(x)
+    shares = np.bincount(codes) / size
+    entropy = -float(np.sum(shares * np.log(shares)))
+    _, loadings = _principal(x)
+    if not len(loadings) or value >= (1 - MISSING) * entropy:
+        return None  # nothing to find; or nothing more that could be missing
+    if len(loadings) >= size - 1:
+        return f"{x.shape[1]} units are too many for {size} samples"
+    scores = np.random.default_rng(0).standard_normal((size, len(loadings)))
+    labels = np.empty(size, np.int64)
+    labels[np.argsort(scores[:, 0])] = np.sort(codes)
+    queries = _queries(size)
+    found = terms(scores @ loadings, labels, queries)
+    missing = -np.log(shares[labels[queries]]) - found
+    if missing.mean() - 3 * missing.std() / math.sqrt(len(queries)) <= MISSING * entropy:
+        return None
+    return (
+        f"in {x.shape[1]} dimensions it finds {entropy - missing.mean():.2g} of {entropy:.2g} nats "
+        "in as many Gaussian samples with the same covariance, labelled by their leading direction"
+    )
+
+
+def _mixes_values(space: np.ndarray, found: Nearest, which: int, k: int) -> bool:
+    """Whether neighbourhoods span several of the repeated values of a space."""
+    if len(np.unique(space[:, 0])) > (1 - REPEATED) * len(space):
+        return False
+    everyone = np.arange(len(space))
+    same = count_near(space, np.zeros(len(space)), queries=everyone)
+    return bool(np.mean((same >= k) & (found.counts[which] > same)) > REPEATED)
+
+
+def doubts(
+    spaces: Sequence[np.ndarray],
+    names: Sequence[str],
+    found: Nearest,
+    terms: np.ndarray,
+    k: int,
+    ceiling: float,
+) -> str | None:
+    """Say what in the estimate itself speaks against it: repeated values, ceiling, sign."""
+    for which, name in enumerate(names):
+        if _mixes_values(spaces[which], found, which, k):
+            distinct = len(np.unique(spaces[which], axis=0))
+            return (
+                f"{name} takes {distinct} distinct values in {len(terms)} samples and "
+                "neighbourhoods mix them; if they are classes, pass them as y with discrete_y=True"
+            )
+    value = terms.mean()
+    if value >= FULL * ceiling > 0 and not mostly_repeated(found):
+        return (
+            f"{value:.3g} nats is within 10% of {ceiling:.3g}, the most that {len(terms)} samples "
+            "can show"
+        )
+    return doubt_of_sign(terms)
+
+
+def doubt_of_sign(terms: np.ndarray) -> str | None:
+    """Say so if the mean of the terms is negative by more than four standard errors."""
+    value = terms.mean()
+    if value >= -4 * terms.std() / math.sqrt(len(terms)) - 1e-9:
+        return None
+    return f"{value:.3g} nats is negative beyond chance"
+
+
+def mostly_repeated(found: Nearest) -> bool:
+    """Whether most samples coincide with k others: then symbols are counted, not distances."""
+    return bool(np.mean(found.radius == 0) > 0.5)

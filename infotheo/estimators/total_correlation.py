@@ -1,0 +1,209 @@
+"""Total correlation: how much the units of a representation say about each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from infotheo.arrays.labels import Units, check_choice, nats_per
+from infotheo.arrays.results import FieldNote, wrap
+from infotheo.arrays.samples import Array, Samples, read_samples, to_numpy
+from infotheo.estimators.covariance import (
+    centred_columns,
+    expected_log_determinant,
+    independent_columns,
+    warn_of_dependence,
+)
+from infotheo.estimators.neighbors.information import (
+    check_neighbors,
+    product_terms,
+    standardized,
+    warn_of_doubts,
+)
+from infotheo.estimators.neighbors.search import nearest
+from infotheo.estimators.neighbors.trust import doubts, joint_trial, mostly_repeated
+
+__all__ = ["TotalCorrelation", "total_correlation"]
+
+
+class TotalCorrelation(NamedTuple):
+    """Result of :func:`total_correlation`."""
+
+    value: Array
+    ceiling: Array | None
+    standard_error: Array | None
+
+
+def total_correlation(
+    z: Any,
+    *,
+    method: Literal["gaussian", "neighbors"] = "gaussian",
+    correction: Literal["wishart"] | None = "wishart",
+    k: int = 3,
+    algorithm: Literal["ksg1", "ksg2"] = "ksg1",
+    standardize: Literal["units"] | None = None,
+    check_trust: bool = True,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> Any:
+    r"""Estimate the total correlation of the units, :math:`\sum_i H(z_i) - H(z)`.
+
+    Parameters
+    ----------
+    z
+        Samples (..., sample, unit); leading dimensions are batch dimensions.
+    method
+        "gaussian": from the covariance, as if z were Gaussian, with gradients; "neighbors":
+        Kraskov's estimators, in few dimensions, without.
+    correction
+        For "gaussian": "wishart" subtracts the exact bias for Gaussian samples, about
+        :math:`d (d - 1) / 4N`; the value can then be below 0 by chance.
+    k, algorithm, check_trust
+        For "neighbors", as in :func:`~infotheo.neighbor_information`.
+    standardize
+        For "neighbors": "units" divides every unit by its standard deviation beforehand.
+    units
+        "nats" or "bits".
+    sample_dim, unit_dim
+        Names of the two dimensions of a DataArray.
+
+    Returns
+    -------
+    TotalCorrelation or xarray.Dataset
+        ``value``. "gaussian": ``standard_error`` for Gaussian samples (too small for heavier tails)
+        and no ceiling. "neighbors": ``ceiling``, the most that the estimator can return,
+        :math:`(d - 1)(\psi(N) - \psi(k))` without repeated points, and no standard error: see
+        :func:`~infotheo.subsample_error`. What is missing is ``None``, or left out of
+        a Dataset.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described; or, for "gaussian", if the samples are no more than the
+        units, where any data depend exactly.
+
+    Warns
+    -----
+    DependenceWarning
+        If a unit is a linear function of others to rounding: the Gaussian value is infinite.
+    NeighborTrustWarning
+        As in :func:`~infotheo.neighbor_information`; the trial is made with
+        Gaussian samples of the correlations of z, or, where these hold less than 0.5 nats, of 1 nat
+        between the two units of most variance.
+
+    Notes
+    -----
+    Gaussian: :math:`-\frac12 \ln \det R`, R the correlation matrix, with variance
+    :math:`\sum_{i<j} R_{ij}^2 / \nu + d (d - 1) / 4 \nu^2`, :math:`\nu = N - 1`. Neighbours: eq. 23
+    and 24 of Kraskov, Stoegbauer & Grassberger 2004. Constant units add nothing. For a linear layer
+    with multiplicative noise, :func:`~infotheo.dual_information` (paper 3, prop. 6)
+    gives I(z;x) + TC(z) in closed form: the sum needs no samples
+    of z, this function none of the weights.
+
+    Examples
+    --------
+    >>> z = np.array([[1.0, 1.0], [2.0, 3.0], [3.0, 2.0], [4.0, 4.0]])  # correlation 0.8
+    >>> round(total_correlation(z, correction=None).value, 4)  # -ln(1 - 0.8^2) / 2
+    np.float64(0.5108)
+    """
+    check_choice(method, ("gaussian", "neighbors"), "method")
+    check_choice(correction, (None, "wishart"), "correction")
+    check_choice(algorithm, ("ksg1", "ksg2"), "algorithm")
+    check_choice(standardize, (None, "units"), "standardize")
+    scale = nats_per(units)
+    samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
+    result: TotalCorrelation
+    settings: dict[str, Any] = {"method": method}
+    if method == "gaussian":
+        found = [_gaussian(a, samples, correction) for a in samples.flat()]
+        values, errors, infinite = zip(*found, strict=True)
+        warn_of_dependence(infinite, "a unit of z is a linear function of others")
+        stack = samples.namespace.stack
+        value, error = (samples.unflat(stack(v)) / scale for v in (values, errors))
+        result = TotalCorrelation(value, None, error)
+        settings["correction"] = correction
+    else:
+        k = check_neighbors(k, samples.size)
+        arrays = [standardized(a, standardize) for a in to_numpy(samples.flat())]
+        near = [_neighbors(a, k, algorithm == "ksg2", check_trust) for a in arrays]
+        numbers, ceilings, reasons = zip(*near, strict=True)
+        warn_of_doubts(reasons)
+        value, ceiling = (
+            samples.unflat(samples.like(np.array(v))) / scale for v in (numbers, ceilings)
+        )
+        result = TotalCorrelation(value, ceiling, None)
+        settings |= {"k": k, "algorithm": algorithm, "standardize": standardize}
+    return wrap(
+        result,
+        samples,
+        estimator="total_correlation",
+        settings=settings,
+        notes={
+            "value": FieldNote(units, f"total correlation, {method}"),
+            "ceiling": FieldNote(units, "most that the estimator can return"),
+            "standard_error": FieldNote(units, "standard error for Gaussian samples"),
+        },
+    )
+
+
+def _gaussian(z: Array, samples: Samples, correction: str | None) -> tuple[Array, Array, bool]:
+    """Value, standard error and whether the dependence is exact, of (sample, unit)."""
+    xp, freedom = samples.namespace, samples.size - 1
+    columns = centred_columns(z, xp)
+    varying = np.flatnonzero(np.any(to_numpy(columns) != 0, axis=0))
+    width = len(varying)
+    if width > freedom:
+        raise ValueError(
+            f"z has {width} units that vary and {samples.size} samples; expected more than {width} "
+            "samples"
+        )
+    if width < 2:
+        nothing = 0 * xp.sum(z)
+        return nothing, nothing, False
+    columns = xp.take(columns, samples.like(varying, "int64"), axis=1)
+    correlation = xp.matmul(xp.matrix_transpose(columns), columns)
+    pairs = width * (width - 1) / 2
+    excess = (xp.sum(correlation * correlation) - width) / 2 - pairs / freedom
+    excess = xp.where(excess > 0, excess, xp.zeros_like(excess))
+    error = xp.sqrt(excess / freedom + pairs / (2 * freedom**2))
+    if len(independent_columns(to_numpy(columns))) < width:
+        return samples.like(np.inf), error, True
+    factor = xp.linalg.qr(columns)[1]
+    value = -xp.sum(xp.log(xp.abs(xp.linalg.diagonal(factor))))
+    if correction is not None:
+        alone = width * expected_log_determinant(freedom, 1)
+        value = value - (alone - expected_log_determinant(freedom, width)) / 2
+    return value, error, False
+
+
+def _neighbors(
+    z: np.ndarray, k: int, rectangle: bool, check: bool
+) -> tuple[float, float, str | None]:
+    """Value, ceiling and the first reason for doubt, if asked for."""
+    from scipy.special import digamma
+
+    size = len(z)
+    spaces = [column[:, None] for column in z.T]
+    found = nearest(spaces, k, rectangle=rectangle)
+    terms = product_terms(found, k, size, rectangle)
+    of_order = np.mean(digamma(found.order))
+    ceiling = float((len(spaces) - 1) * (digamma(size) - of_order))
+    if rectangle:
+        constant = found.sides == 0
+        spread = np.maximum((~constant).sum(axis=0) - 1, 0)
+        ceiling -= float(np.mean(spread / found.order))
+
+    def trial(spaces: Sequence[np.ndarray], queries: np.ndarray) -> np.ndarray:
+        near = nearest(spaces, k, queries=queries, rectangle=rectangle)
+        return product_terms(near, k, size, rectangle)
+
+    reason = None
+    if check and len(spaces) > 1:
+        names = [f"unit {which}" for which in range(len(spaces))]
+        reason = doubts(spaces, names, found, terms, k, ceiling)
+        if not mostly_repeated(found):
+            reason = reason or joint_trial(z, trial)
+    return float(terms.mean()), ceiling, reason

@@ -1,0 +1,1 @@
+"""Any torch module: its evaluation mode, its recorded layers, its last layer."""

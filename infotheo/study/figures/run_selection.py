@@ -1,0 +1,104 @@
+"""The rows and columns of ``runs.csv`` that a figure or table is about."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas
+
+from infotheo.registry import nearest
+from infotheo.study.columns import parse
+
+__all__ = ["diverged", "measure_key", "needed", "of_condition", "over_seeds", "seed_count"]
+
+RUN_COLUMNS = (
+    "study", "condition", "regularizer", "weight", "seed", "train_error", "test_error",
+    "generalization_gap",
+)  # fmt: skip
+MEASURES = ("pairwise", "binned", "prediction")
+
+
+def measure_key(column: str) -> str:
+    """Name the entry of the config key ``measures`` that makes a column.
+
+    Examples
+    --------
+    >>> measure_key("pairwise_input_lower@noise_variance=0.1"), measure_key("sparsity")
+    ('pairwise', 'characteristics')
+    """
+    first = parse(column).measure.partition("_")[0]
+    return first if first in MEASURES else "characteristics"
+
+
+def needed(runs: pandas.DataFrame, columns: list[str], figure: str) -> None:
+    """Raise a ValueError that says how to get the first of the columns that is missing."""
+    for column in columns:
+        if column in runs.columns:
+            continue
+        if column in RUN_COLUMNS:
+            raise ValueError(f"{figure}: runs has no column {column!r}, which every study writes")
+        raise ValueError(
+            f"{figure}: runs has no column {column!r}; the config key 'measures:"
+            f" {measure_key(column)}' makes it"
+        )
+
+
+def of_condition(runs: pandas.DataFrame, condition: str | None, figure: str) -> pandas.DataFrame:
+    """Rows of one condition; None means the first one."""
+    needed(runs, ["regularizer"], figure)
+    if not len(runs):
+        raise ValueError(f"{figure}: runs has no rows")
+    if "condition" not in runs.columns:
+        return runs
+    names = runs["condition"].astype(str)
+    chosen = names.iloc[0] if condition is None else condition
+    if chosen not in set(names):
+        known = list(dict.fromkeys(names))
+        raise ValueError(
+            f"{figure}: condition {chosen!r} is not in runs{nearest(chosen, known)}"
+            f" known: {', '.join(known)}"
+        )
+    return runs[names == chosen]
+
+
+def over_seeds(runs: pandas.DataFrame, column: str) -> pandas.DataFrame:
+    """Mean, lowest and highest finite value per regularizer, in the order of the rows.
+
+    Examples
+    --------
+    >>> runs = pandas.DataFrame({"regularizer": ["b", "b", "a"], "gap": [1.0, 3.0, np.nan]})
+    >>> over_seeds(runs, "gap").loc["b"].tolist()
+    [2.0, 1.0, 3.0]
+    """
+    values = runs[column].astype(float).replace([np.inf, -np.inf], np.nan)
+    grouped = values.groupby(runs["regularizer"], sort=False)
+    return grouped.agg(["mean", "min", "max"]).rename(columns={"min": "low", "max": "high"})
+
+
+def seed_count(runs: pandas.DataFrame) -> str:
+    """Say in words how many seeds each regularizer has.
+
+    Examples
+    --------
+    >>> seed_count(pandas.DataFrame({"regularizer": ["a", "a", "b"]}))
+    '1 to 2 seeds'
+    """
+    sizes = runs.groupby("regularizer", sort=False).size()
+    low, high = int(sizes.min()), int(sizes.max())
+    if low != high:
+        return f"{low} to {high} seeds"
+    return "one seed" if low == 1 else f"{low} seeds"
+
+
+def diverged(runs: pandas.DataFrame, column: str) -> str:
+    """Say which runs have no finite value and are left out; empty if none.
+
+    Examples
+    --------
+    >>> diverged(pandas.DataFrame({"regularizer": ["a", "a"], "gap": [1.0, np.nan]}), "gap")
+    'Left out, because diverged: 1 of 2 a.'
+    """
+    finite = np.isfinite(runs[column].astype(float))
+    counts = finite.groupby(runs["regularizer"], sort=False).agg(["size", "sum"])
+    lost = [f"{size - kept} of {size} {name}" for name, size, kept in counts.itertuples()
+            if kept < size]  # fmt: skip
+    return f"Left out, because diverged: {', '.join(lost)}." if lost else ""

@@ -1,0 +1,95 @@
+"""Where the sample is too small for the question: the lower bound against its ceiling ln N."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas
+from matplotlib.figure import Figure
+
+from infotheo.study.columns import sweep
+from infotheo.study.figures import style
+from infotheo.study.figures.run_selection import (
+    diverged,
+    needed,
+    of_condition,
+    over_seeds,
+    seed_count,
+)
+
+__all__ = ["saturation"]
+
+MEASURE = "pairwise_input_lower"
+CEILING = "pairwise_input_ceiling"
+SETTINGS = {
+    "noise_variance": "noise variance σ²",
+    "relative_noise_variance": "σ² / mean variance of the layer's units",
+}
+
+
+@style.styled
+def saturation(
+    runs: pandas.DataFrame, *, threshold: float = 0.95, condition: str | None = None
+) -> Figure:
+    """Lower bound of I(Z;X) as a fraction of ln N against σ², absolute beside relative.
+
+    In the shaded part the sample is too small, or the noise too weak, to tell networks apart.
+
+    Parameters
+    ----------
+    runs
+        One row per trained network, with the columns of a sweep over noise variances.
+    threshold
+        Fraction of ln N above which values are shaded and counted as saturated.
+    condition
+        Condition to draw; None takes the first.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or the threshold is no fraction.
+    """
+    name = "saturation"
+    if not 0 < threshold <= 1:
+        raise ValueError(f"{name}: threshold: expected a fraction of ln N, found {threshold!r}")
+    needed(runs, [CEILING], name)
+    sweeps = {setting: sweep(runs.columns, MEASURE, setting) for setting in SETTINGS}
+    sweeps = {setting: columns for setting, columns in sweeps.items() if columns}
+    if not sweeps:
+        needed(runs, [f"{MEASURE}@noise_variance=…"], name)
+    runs = of_condition(runs, condition, name)
+    names = list(dict.fromkeys(runs["regularizer"]))
+
+    figure = Figure(figsize=(style.WIDTH, 4.4), layout="constrained")
+    panels = figure.subplots(1, len(sweeps), squeeze=False, sharey=True)[0]
+    for axes, (setting, columns) in zip(panels, sweeps.items(), strict=True):
+        axes.set_xscale("log")
+        fractions = runs[list(columns.values())].div(runs[CEILING], axis=0)
+        means = pandas.concat(
+            [over_seeds(fractions.assign(regularizer=runs["regularizer"]), column)["mean"]
+             for column in columns.values()],
+            axis=1,
+        )  # fmt: skip
+        values = np.array(list(columns))
+        for regularizer in names:
+            axes.plot(
+                values, means.loc[regularizer], color=style.colour(regularizer), markersize=5,
+                linestyle=style.line_style(regularizer), label=regularizer,
+                **style.marker(regularizer),
+            )  # fmt: skip
+        finite = fractions.to_numpy()[np.isfinite(fractions.to_numpy())]
+        share = np.mean(finite >= threshold) if finite.size else 0.0
+        axes.axhspan(threshold, 1.0, color="#f3e3c3", zorder=0)
+        axes.axhline(1.0, color="black", linestyle=":", linewidth=1.2)
+        axes.set_title(f"{share:.0%} of values above {threshold:g} ln N")
+        axes.set_ylim(0, 1.03)
+        axes.set_xlabel(SETTINGS[setting])
+        axes.grid(axis="y")
+    panels[0].set_ylabel("lower bound of I(Z;X) / ln N")
+    panels[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    ceiling = runs[CEILING].max()
+    figure.suptitle(
+        f"Saturation of I(Z;X) at ln N = {ceiling:.2f} nats (mean of {seed_count(runs)})",
+        x=0.01, ha="left",
+    )  # fmt: skip
+    style.note(figure, diverged(runs, next(iter(next(iter(sweeps.values())).values()))))
+    return figure

@@ -1,0 +1,62 @@
+"""What measures of residual blocks share: the samples they look at, and the labelled result."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from torch import Tensor
+
+from infotheo.arrays.numbers import check_count
+from infotheo.invertibility.blocks import is_residual_block
+from infotheo.invertibility.inputs import evenly_spaced, read_tensor, require_module
+from infotheo.modules.evaluation_mode import require_finite_weights
+
+__all__ = ["Columns", "by_block", "chosen_samples", "largest", "share"]
+
+Columns = dict[str, tuple[Any, str]]  # name: values and long name
+
+
+def chosen_samples(network: Any, inputs: Any, samples: int, minimum: int) -> Tensor:
+    """Check what every measure of blocks gets, and return the samples to look at.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described, the network has no residual block, or a weight is not
+        finite; the message names it.
+    """
+    modules = require_module(network, "network").modules()
+    if not any(is_residual_block(module) for module in modules):
+        raise ValueError(
+            f"network ({type(network).__name__}) has no residual block, a module with a module "
+            "'branch', whose |L| could be measured"
+        )
+    require_finite_weights(network, "network")
+    check_count(samples, "samples", least=minimum)
+    x = read_tensor(inputs, "inputs", minimum=minimum)
+    return evenly_spaced(x, samples)
+
+
+def largest(values: np.ndarray) -> float:
+    """Return the largest value that is defined, or NaN."""
+    return math.nan if np.isnan(values).all() else float(np.nanmax(values))
+
+
+def share(hits: np.ndarray, of: np.ndarray) -> float:
+    """Share of those that are defined; NaN if none is."""
+    count = np.sum(~np.isnan(of))
+    return float(np.sum(hits) / count) if count else math.nan
+
+
+def by_block(
+    of_blocks: Columns, of_network: Columns, names: list[str], origin: dict[str, str]
+) -> xr.Dataset:
+    """Label the variables over ``block`` and those of the whole network."""
+    variables: dict[str, Any] = {}
+    for dims, columns in ((("block",), of_blocks), ((), of_network)):
+        for name, (values, long) in columns.items():
+            variables[name] = (dims, values, {"units": "1", "long_name": long, **origin})
+    return xr.Dataset(variables, {"block": names}, origin)

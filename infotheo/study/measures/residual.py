@@ -1,0 +1,103 @@
+"""The ratio of norms at the data of the residual blocks of one network, as papers 4 and 5 take it.
+
+They conclude from :math:`|L(x)|/|x| < 1` that y = x + L(x) can be inverted. It does not follow: the
+measure ``invertibility`` has what would license it, and the trial.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from torch import Tensor, nn
+
+from infotheo.arrays.results import provenance
+from infotheo.invertibility.residual_norms import ZeroNormWarning, norms_at_overflow
+from infotheo.study.measures.blocks import Columns, by_block, chosen_samples, largest, share
+
+__all__ = ["residual"]
+
+
+def residual(
+    network: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    samples: int = 128,
+    reference: Literal["input", "shortcut"] = "input",
+) -> xr.Dataset:
+    r"""Ratio :math:`|L(x)|/|x|` of every residual block at the data, before its last activation.
+
+    Parameters
+    ----------
+    network
+        A module with residual blocks: modules with a ``branch``, and perhaps a ``shortcut`` and an
+        ``activation``. Runs in evaluation mode and is left as it was.
+    inputs
+        (sample, …), on the network's device.
+    labels
+        Not used: the measures of networks all receive them.
+    samples
+        How many of the inputs are looked at, evenly spaced.
+    reference
+        What x is: the block's "input", or the "shortcut" 's output, after down-sampling.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over ``block``: ``residual_norm_mean``, ``_q05``, ``_median`` and ``_q95`` over the samples;
+        ``residual_norm_pooled``, of all samples as one tensor, which is what paper 5 takes of a
+        batch; ``residual_norm_infinite``, the share of samples with x = 0 but not L(x). Of the
+        network: ``residual_norm_largest``, the largest mean of a block, and ``blocks_claimed``, the
+        share of blocks whose pooled ratio is below 1. NaN in a block where a norm is not finite, as
+        activations overflow; those of the network then, too.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described, the network has no residual block, or a weight is not
+        finite; the message says which.
+
+    Examples
+    --------
+    >>> import torch
+    >>> class Block(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.branch = nn.Linear(2, 2, bias=False)
+    ...         _ = nn.init.eye_(self.branch.weight).data.mul_(0.25)
+    ...     def forward(self, x):
+    ...         return torch.relu(x + self.branch(x))
+    >>> found = residual(nn.Sequential(Block()), torch.ones(4, 2), torch.zeros(4))
+    >>> found["residual_norm_mean"].values.tolist(), float(found["blocks_claimed"])
+    ([0.25], 1.0)
+    """
+    x = chosen_samples(network, inputs, samples, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ZeroNormWarning)  # counted in the result
+        found, overflown = norms_at_overflow(
+            network, x, reference=reference, quantiles=(0.05, 0.5, 0.95)
+        )
+    of = f"|L(x)| / |x|, x: {'input of the block' if reference == 'input' else 'its shortcut'}"
+    pooled, mean = found["pooled"].values, found["mean"].values
+    infinite = np.where(overflown, math.nan, found["infinite"].values / len(x))
+    largest_mean, claimed = largest(mean), share(pooled < 1, pooled)
+    if overflown.any():
+        largest_mean = claimed = math.nan
+    of_blocks: Columns = {
+        "residual_norm_mean": (mean, f"mean of {of}"),
+        "residual_norm_pooled": (pooled, f"{of}, of all samples as one tensor"),
+        "residual_norm_infinite": (infinite, "share of samples, x = 0"),
+    }
+    for name, values in zip(("q05", "median", "q95"), found["quantiles"].values.T, strict=True):
+        of_blocks[f"residual_norm_{name}"] = (values, f"{name} of {of}")
+    of_network: Columns = {
+        "residual_norm_largest": (largest_mean, f"largest mean of a block of {of}"),
+        "blocks_claimed": (claimed, "share of blocks with pooled ratio < 1"),
+    }
+    settings = {"samples": len(x), "reference": reference}
+    names = found["block"].values.tolist()
+    return by_block(of_blocks, of_network, names, provenance("residual_norms", settings))

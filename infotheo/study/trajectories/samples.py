@@ -1,0 +1,72 @@
+"""The samples on which networks are looked at, and what the networks put out for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from infotheo.data.samples import PARTS, require_part, split_of
+from infotheo.training.errors import logits
+from infotheo.training.replicas import Replicas
+
+__all__ = ["LOGITS", "LookedAt", "looked_at", "outputs"]
+
+LOGITS = ""  # the place of what the networks predict; no layer bears this name
+
+
+class LookedAt(NamedTuple):
+    """Samples: inputs (sample, ...), labels (sample,) and their positions in the source."""
+
+    inputs: Tensor
+    labels: Tensor
+    source: np.ndarray
+
+    def rows(self, values: Tensor) -> xr.DataArray:
+        """Name the dimensions of (seed, moment, sample, unit)."""
+        return xr.DataArray(
+            values.numpy(),
+            dims=("seed", "moment", "sample", "unit"),
+            coords={"sample": self.source, "class": ("sample", self.labels.numpy())},
+        )
+
+
+def looked_at(samples: xr.Dataset, part: str = "test", count: int | None = None) -> LookedAt:
+    """Return the first so many samples of a part.
+
+    Parameters
+    ----------
+    samples
+        A data set in the form of :mod:`infotheo.data.samples`.
+    part
+        "train", "validation", "test" or "all".
+    count
+        How many; all of the part by default.
+
+    Raises
+    ------
+    ValueError
+        If there is no such part, it is empty, or it has fewer samples.
+    """
+    inputs, labels = split_of(samples, part)
+    require_part(samples, part)
+    if count is not None and count > len(labels):
+        raise ValueError(
+            f"samples: found {count}, expected at most {len(labels)}, those of part {part!r}"
+        )
+    source = samples["sample"].values[np.isin(samples["split"].values, PARTS[part])]
+    rows = slice(None, count)
+    return LookedAt(torch.from_numpy(inputs[rows]), torch.from_numpy(labels[rows]), source[rows])
+
+
+def outputs(replicas: Replicas, of: LookedAt, places: Sequence[str]) -> dict[str, Tensor]:
+    """Return (seed, sample, unit) of each layer, or of the logits, on the host."""
+    layers = [place for place in places if place != LOGITS]
+    found = dict(replicas.outputs_of(layers, of.inputs)) if layers else {}
+    if LOGITS in places:
+        found[LOGITS] = logits(replicas, of.inputs).cpu()
+    return found
