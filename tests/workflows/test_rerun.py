@@ -178,15 +178,23 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize("function", EDITS)
-def test_code_of_one_stage(function, finished, checkout):
+def decorate(checkout, function):
+    """Edit a function of the library, which changes none of its results."""
     (file,) = [
         path
         for path in (checkout / "infotheo").rglob("*.py")
         if f"\ndef {function}(" in path.read_text()
     ]
     edit(checkout, file, f"\ndef {function}(", f"\n@(lambda same: same)\ndef {function}(")
-    assert would_run(finished, CONFIG, checkout) == sorted(EDITS[function])
+
+
+def test_code_of_one_stage(finished, tmp_path):
+    checkouts = {}
+    for function in EDITS:
+        checkouts[function] = shutil.copytree(finished / "project", tmp_path / function)
+        decorate(checkouts[function], function)
+    expected = {function: sorted(jobs) for function, jobs in EDITS.items()}
+    assert would_run_each(finished, dict.fromkeys(EDITS, CONFIG), checkouts) == expected
 
 
 def test_code_of_everything(finished, checkout):
