@@ -27,7 +27,7 @@ REGISTRIES = {
     "measure": "infotheo.study.measures:measures",
     "network measure": "infotheo.study.measures.networks:network_measures",
     "figure": "infotheo.study.figures:figures",
-    "table": "infotheo.study.figures:tables",
+    "table": "infotheo.study.tables:tables",
     "animation": "infotheo.study.figures:animations",
 }
 REQUIRED = object()
