@@ -11,6 +11,7 @@ import xarray
 from numpy.typing import NDArray
 
 from infotheo.arrays.labels import Units, nats_per
+from infotheo.study.columns import swept_variable
 from infotheo.study.figures import over_time
 
 __all__ = [
@@ -78,14 +79,15 @@ def noises(trajectories: Mapping[str, xarray.Dataset], figure: str) -> list[Nois
     found = []
     first, *others = trajectories.values()
     for name in NOISES:
-        variable = f"pairwise_input_lower@{name}"
+        variable = swept_variable("pairwise_input_lower", name)
         if all(variable in dataset for dataset in (first, *others)):
             for value in first[name].values:
                 if all(np.isclose(one[name].values, value, rtol=1e-6).any() for one in others):
                     found.append((name, float(value)))
     if not found:
         # says which trajectories lack it and what makes it
-        over_time.needed(trajectories, ["pairwise_input_lower@noise_variance"], figure)
+        variable = swept_variable("pairwise_input_lower", "noise_variance")
+        over_time.needed(trajectories, [variable], figure)
         raise ValueError(f"{figure}: trajectories have no noise variance in common")
     return found
 
@@ -166,9 +168,9 @@ def read(
             raise ValueError(f"{figure}: pairwise information needs a noise variance")
         at = {noise[0]: noise[1]}
         names = {
-            "input": [f"pairwise_input_{side}@{noise[0]}" for side in SIDES],
-            "label": [f"pairwise_label_{side}@{noise[0]}" for side in SAME_SIDE],
-            "label_bounds": [f"pairwise_label_{side}@{noise[0]}" for side in SIDES],
+            "input": [swept_variable(f"pairwise_input_{side}", noise[0]) for side in SIDES],
+            "label": [swept_variable(f"pairwise_label_{side}", noise[0]) for side in SAME_SIDE],
+            "label_bounds": [swept_variable(f"pairwise_label_{side}", noise[0]) for side in SIDES],
         }
     wanted = [name for group in names.values() for name in group]
     over_time.needed(trajectories, wanted, figure)

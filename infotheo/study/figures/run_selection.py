@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas
 
 from infotheo.registry import nearest
 from infotheo.study.columns import parse
 
-__all__ = ["diverged", "measure_key", "needed", "of_condition", "over_seeds", "seed_count"]
+__all__ = [
+    "check_layer", "diverged", "layer_words", "measure_key", "needed", "of_condition", "over_seeds",
+    "seed_count",
+]  # fmt: skip
 
 RUN_COLUMNS = (
     "study", "condition", "regularizer", "weight", "seed", "train_error", "test_error",
@@ -40,6 +45,37 @@ def needed(runs: pandas.DataFrame, columns: list[str], figure: str) -> None:
             f"{figure}: runs has no column {column!r}; the config key 'measures:"
             f" {measure_key(column)}' makes it"
         )
+
+
+def check_layer(names: Iterable[str], layer: str | None, figure: str) -> None:
+    """Raise a ValueError if no column has this layer; None is the study's first, which all have.
+
+    Parameters
+    ----------
+    names
+        Of the columns.
+    layer
+        The layer that is asked for.
+    figure
+        Who asks, for the message.
+    """
+    layers = [name for name in dict.fromkeys(parse(name).layer for name in names) if name]
+    if layer is not None and layer not in layers:
+        raise ValueError(
+            f"{figure}: layer {layer!r} has no columns{nearest(layer, layers)}"
+            f" known: {', '.join(layers) or 'none'}; the study's first layer is drawn without one"
+        )
+
+
+def layer_words(layer: str | None) -> str:
+    """Say of which layer a figure is; empty for the study's first.
+
+    Examples
+    --------
+    >>> layer_words("hidden2"), layer_words(None)
+    (' of hidden2', '')
+    """
+    return "" if layer is None else f" of {layer}"
 
 
 def of_condition(runs: pandas.DataFrame, condition: str | None, figure: str) -> pandas.DataFrame:

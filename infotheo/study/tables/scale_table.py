@@ -6,16 +6,18 @@ import numpy as np
 import pandas
 from numpy.typing import NDArray
 
-from infotheo.study.columns import sweep
+from infotheo.study.columns import Column, sweep
 from infotheo.study.correlation.association import settled
-from infotheo.study.figures.run_selection import needed, of_condition
+from infotheo.study.figures.run_selection import check_layer, needed, of_condition
 
 __all__ = ["scale_table"]
 
 TARGETS = ("test_error", "generalization_gap")
 
 
-def scale_table(runs: pandas.DataFrame, *, condition: str | None = None) -> pandas.DataFrame:
+def scale_table(
+    runs: pandas.DataFrame, *, condition: str | None = None, layer: str | None = None
+) -> pandas.DataFrame:
     """Correlation of the bounds of I(Z;X) with errors before and after the layer's scale is held.
 
     Parameters
@@ -24,6 +26,8 @@ def scale_table(runs: pandas.DataFrame, *, condition: str | None = None) -> pand
         One row per trained network.
     condition
         Which condition; the first by default.
+    layer
+        Which layer, of those that the study measured besides its first; None takes the first.
 
     Returns
     -------
@@ -36,7 +40,8 @@ def scale_table(runs: pandas.DataFrame, *, condition: str | None = None) -> pand
     Raises
     ------
     ValueError
-        If the measures ``characteristics`` or ``pairwise`` are missing.
+        If the measures ``characteristics`` or ``pairwise`` are missing, or the layer was not
+        measured.
 
     Notes
     -----
@@ -51,15 +56,17 @@ def scale_table(runs: pandas.DataFrame, *, condition: str | None = None) -> pand
     >>> float(scale_table(runs)["scale_with_target"][0])
     1.0
     """
-    needed(runs, ["log_variance", "pairwise_input_lower"], "scale_table")
+    check_layer(runs.columns, layer, "scale_table")
+    scale = str(Column("log_variance", layer))
+    needed(runs, [scale, str(Column("pairwise_input_lower", layer))], "scale_table")
     chosen = of_condition(runs, condition, "scale_table")
     rows = []
     for setting in ("noise_variance", "relative_noise_variance"):
         for bound in ("lower", "upper"):
-            columns = sweep(chosen.columns, f"pairwise_input_{bound}", setting)
+            columns = sweep(chosen.columns, f"pairwise_input_{bound}", setting, layer)
             for value, column in columns.items():
                 for target in TARGETS:
-                    numbers = chosen[[column, target, "log_variance"]].astype(float)
+                    numbers = chosen[[column, target, scale]].astype(float)
                     finite = numbers[np.isfinite(numbers).all(axis=1)]  # a run is in or out whole
                     names = chosen.loc[finite.index, "regularizer"]
                     found = finite.groupby(names, sort=False).mean()
