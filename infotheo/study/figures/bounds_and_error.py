@@ -10,16 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infotheo.study.columns import Column, sweep
-from infotheo.study.correlation.association import coefficients, settled
+from infotheo.study.correlation.association import coefficients, round_to_bits
 from infotheo.study.figures import style
 from infotheo.study.figures.run_selection import (
     check_layer,
-    diverged,
+    divergence_remark,
     layer_words,
-    needed,
-    of_condition,
-    over_seeds,
+    require_columns,
     seed_count,
+    select_condition,
+    summarize_seeds,
 )
 
 __all__ = ["bounds_and_error"]
@@ -71,16 +71,16 @@ def bounds_and_error(
         for information in INFORMATION
         for bound in ("lower", "upper")
     }
-    needed(runs, [*columns.values(), "test_error", "generalization_gap"], name)
-    runs = of_condition(runs, condition, name)
+    require_columns(runs, [*columns.values(), "test_error", "generalization_gap"], name)
+    runs = select_condition(runs, condition, name)
     names = list(dict.fromkeys(runs["regularizer"]))
 
     figure = Figure(figsize=(style.WIDTH, 7.4), layout="constrained")
     panels = figure.subplots(3, 1, sharex=True, height_ratios=[1.15, 1, 1])
-    at = _noise_text(runs, Column("pairwise_input_lower", layer), noise_variance)
+    noise_words = _noise_words(runs, Column("pairwise_input_lower", layer), noise_variance)
     seeds = seed_count(runs)
     figure.suptitle(
-        f"Information bounds{layer_words(layer)} at {at} and generalization: "
+        f"Information bounds{layer_words(layer)} at {noise_words} and generalization: "
         f"{'' if seeds == 'one seed' else 'mean and range of '}{seeds}",
         x=0.01, ha="left",
     )  # fmt: skip
@@ -98,7 +98,7 @@ def bounds_and_error(
         axes.grid(axis="y")
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     style.name_axis(panels[2], names)
-    style.note(figure, diverged(runs, columns["input", "lower"]))
+    style.note(figure, divergence_remark(runs, columns["input", "lower"]))
     return figure
 
 
@@ -116,7 +116,7 @@ def _column(runs: pandas.DataFrame, plain: Column, noise_variance: float | None)
     )
 
 
-def _noise_text(runs: pandas.DataFrame, plain: Column, noise_variance: float | None) -> str:
+def _noise_words(runs: pandas.DataFrame, plain: Column, noise_variance: float | None) -> str:
     """State σ², which a plain column shares with the column of the sweep that it equals."""
     if noise_variance is not None:
         return f"σ² = {noise_variance:g}"
@@ -128,7 +128,7 @@ def _noise_text(runs: pandas.DataFrame, plain: Column, noise_variance: float | N
 
 
 def _bounds(axes: Axes, runs: pandas.DataFrame, lower: str, upper: str) -> None:
-    low, high = over_seeds(runs, lower)["mean"], over_seeds(runs, upper)["mean"]
+    low, high = summarize_seeds(runs, lower)["mean"], summarize_seeds(runs, upper)["mean"]
     axes.bar(
         range(len(low)), (high - low).fillna(0.0), 0.34, bottom=low.fillna(0.0),
         color="#e4e4e4", zorder=1, label="between the bounds",
@@ -141,7 +141,7 @@ def _dots(
     axes: Axes, runs: pandas.DataFrame, column: str, label: str, colour: str, marker: str,
     factor: float, offset: float,
 ) -> None:  # fmt: skip
-    spread = over_seeds(runs, column) * factor
+    spread = summarize_seeds(runs, column) * factor
     positions = np.arange(len(spread)) + offset
     axes.vlines(positions, spread["low"], spread["high"], color=colour, linewidth=1.6, zorder=2)
     axes.plot(
@@ -172,10 +172,10 @@ def _correlations(runs: pandas.DataFrame, lower: str, upper: str) -> str:
     means = usable.groupby("regularizer", sort=False)[used].mean()
     if len(means) < 3:
         return ""
-    bounds = settled(means[[lower, upper]].to_numpy())
+    bounds = round_to_bits(means[[lower, upper]].to_numpy())
     parts = []
     for target, label in TARGETS.items():
-        r = coefficients(bounds, settled(means[target].to_numpy()), "pearson")
+        r = coefficients(bounds, round_to_bits(means[target].to_numpy()), "pearson")
         low, high = (f"{value:.2f}" if np.isfinite(value) else "undefined" for value in r)
         parts.append(f"with {label} {low} (lower), {high} (upper)")
     return f": Pearson r over {len(means)} regularizers {'; '.join(parts)}"

@@ -1,4 +1,4 @@
-"""How the correlation of the information bounds moves with the noise variance."""
+"""Correlation of the information bounds with generalization, by noise variance."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def correlation_by_noise(
         If a setting is unknown, the layer was not measured or there is no sweep.
     """
     targets = list(TARGETS) if target == "both" else [target]
-    _known(target, ["both", *TARGETS], "target")
-    _known(information, list(INFORMATION), "information")
-    _known(method, list(dict.fromkeys(correlations["method"])), "method")
-    _known(level, list(dict.fromkeys(correlations["level"])), "level")
+    _check_choice(target, ["both", *TARGETS], "target")
+    _check_choice(information, list(INFORMATION), "information")
+    _check_choice(method, list(dict.fromkeys(correlations["method"])), "method")
+    _check_choice(level, list(dict.fromkeys(correlations["level"])), "level")
     check_layer(correlations["measure"], layer, "correlation_by_noise")
     chosen = correlations[(correlations["method"] == method) & (correlations["level"] == level)]
     settings = [
@@ -80,12 +80,12 @@ def correlation_by_noise(
     figure = Figure(figsize=(style.WIDTH, 1.3 + 2.6 * len(targets)), layout="constrained")
     panels = figure.subplots(len(targets), len(settings), squeeze=False, sharex="col", sharey=True)
     for row, name in zip(panels, targets, strict=True):
-        of_target = chosen[chosen["target"] == name].set_index("measure")
+        target_rows = chosen[chosen["target"] == name].set_index("measure")
         for axes, setting in zip(row, settings, strict=True):
             _frame(axes)
             for bound in BOUNDS:
                 measure = f"pairwise_{information}_{bound}"
-                _line(axes, of_target, sweep(of_target.index, measure, setting, layer), bound)
+                _line(axes, target_rows, sweep(target_rows.index, measure, setting, layer), bound)
             if method == "pearson" and level == "regularizers" and information == "input":
                 _published(axes, setting)
             axes.set_title(f"with the {TARGETS[name]}: {SETTINGS[setting][0]} σ²")
@@ -93,10 +93,10 @@ def correlation_by_noise(
     for axes, setting in zip(panels[-1], settings, strict=True):
         axes.set_xlabel(SETTINGS[setting][1])
     points = chosen["n"].max()
-    what = "regularizers, seeds averaged" if level == "regularizers" else "runs"
+    points_name = "regularizers, seeds averaged" if level == "regularizers" else "runs"
     figure.suptitle(
         f"{INFORMATION[information]}{layer_words(layer)} against generalization, by noise variance"
-        f" ({points} {what})",
+        f" ({points} {points_name})",
         x=0.01, ha="left",
     )  # fmt: skip
     columns = chosen["measure"].map(parse)
@@ -112,7 +112,7 @@ def correlation_by_noise(
     return figure
 
 
-def _known(value: str, choices: list[str], argument: str) -> None:
+def _check_choice(value: str, choices: list[str], argument: str) -> None:
     if value not in choices:
         raise ValueError(
             f"correlation_by_noise: {argument}: expected one of {', '.join(choices)},"

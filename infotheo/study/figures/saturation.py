@@ -1,4 +1,4 @@
-"""Where the sample is too small for the question: the lower bound against its ceiling ln N."""
+"""The lower bound of I(Z;X) against its ceiling ln N: where the sample is too small."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from infotheo.study.columns import Column, sweep
 from infotheo.study.figures import style
 from infotheo.study.figures.run_selection import (
     check_layer,
-    diverged,
+    divergence_remark,
     layer_words,
-    needed,
-    of_condition,
-    over_seeds,
+    require_columns,
     seed_count,
+    select_condition,
+    summarize_seeds,
 )
 
 __all__ = ["saturation"]
@@ -60,12 +60,12 @@ def saturation(
         raise ValueError(f"{name}: threshold: expected a fraction of ln N, found {threshold!r}")
     check_layer(runs.columns, layer, name)
     ceiling_name = str(Column("pairwise_input_ceiling", layer))
-    needed(runs, [ceiling_name], name)
+    require_columns(runs, [ceiling_name], name)
     sweeps = {setting: sweep(runs.columns, MEASURE, setting, layer) for setting in SETTINGS}
     sweeps = {setting: columns for setting, columns in sweeps.items() if columns}
     if not sweeps:
-        needed(runs, [str(Column(MEASURE, layer, "noise_variance", "…"))], name)
-    runs = of_condition(runs, condition, name)
+        require_columns(runs, [str(Column(MEASURE, layer, "noise_variance", "…"))], name)
+    runs = select_condition(runs, condition, name)
     names = list(dict.fromkeys(runs["regularizer"]))
 
     figure = Figure(figsize=(style.WIDTH, 4.4), layout="constrained")
@@ -74,7 +74,7 @@ def saturation(
         axes.set_xscale("log")
         fractions = runs[list(columns.values())].div(runs[ceiling_name], axis=0)
         means = pandas.concat(
-            [over_seeds(fractions.assign(regularizer=runs["regularizer"]), column)["mean"]
+            [summarize_seeds(fractions.assign(regularizer=runs["regularizer"]), column)["mean"]
              for column in columns.values()],
             axis=1,
         )  # fmt: skip
@@ -101,5 +101,5 @@ def saturation(
         f" (mean of {seed_count(runs)})",
         x=0.01, ha="left",
     )  # fmt: skip
-    style.note(figure, diverged(runs, next(iter(next(iter(sweeps.values())).values()))))
+    style.note(figure, divergence_remark(runs, next(iter(next(iter(sweeps.values())).values()))))
     return figure

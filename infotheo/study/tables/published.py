@@ -8,7 +8,7 @@ import numpy as np
 import pandas
 
 from infotheo.study.columns import Column, sweep
-from infotheo.study.figures.run_selection import check_layer, of_condition
+from infotheo.study.figures.run_selection import check_layer, select_condition
 from infotheo.study.tables.regularizer_table import regularizer_table
 
 __all__ = ["published_correlations", "published_table"]
@@ -54,23 +54,23 @@ def published_table(
     Paper 1, tables 6 and 8; paper 2, table 5, where paper 1 has no number.
     """
     check_layer(runs.columns, layer, "published_table")
-    ours = regularizer_table(of_condition(runs, condition, "published_table"))
-    published = _published(Path(reference)).reindex(
-        [PUBLISHED_NAMES.get(name, name) for name in ours["regularizer"]]
+    measured = regularizer_table(select_condition(runs, condition, "published_table"))
+    published = _read_published(Path(reference)).reindex(
+        [PUBLISHED_NAMES.get(name, name) for name in measured["regularizer"]]
     )
-    error = 100 * ours["test_error"]
+    error = 100 * measured["test_error"]
     columns = {
-        "regularizer": ours["regularizer"],
+        "regularizer": measured["regularizer"],
         "error_percent": error,
-        "error_percent_std": 100 * ours["test_error_std"],
+        "error_percent_std": 100 * measured["test_error_std"],
         "published_error_percent": published["error_percent"].to_numpy(),
         "published_error_spread": published["error_spread"].to_numpy(),
         "difference": error - published["error_percent"].to_numpy(),
     }
     for name in published.columns:
         column = str(Column(name, layer))
-        if name not in ("error_percent", "error_spread") and column in ours.columns:
-            columns[name] = ours[column]
+        if name not in ("error_percent", "error_spread") and column in measured.columns:
+            columns[name] = measured[column]
             columns[f"published_{name}"] = published[name].to_numpy()
     return pandas.DataFrame(columns)
 
@@ -118,13 +118,13 @@ def published_correlations(
         for bound, name in PUBLISHED_BOUNDS.items():
             columns = sweep(chosen["measure"], f"pairwise_input_{bound}", setting, layer)
             for value, column in columns.items():
-                found = chosen.loc[chosen["measure"] == column, numbers]
-                for row in found.itertuples(index=False, name=None):
+                matches = chosen.loc[chosen["measure"] == column, numbers]
+                for row in matches.itertuples(index=False, name=None):
                     rows.append((bound, setting, value, *row, published.get(name, np.nan)))
     return pandas.DataFrame(rows, columns=["bound", "setting", "value", *numbers, "published"])
 
 
-def _published(folder: Path) -> pandas.DataFrame:
+def _read_published(folder: Path) -> pandas.DataFrame:
     """Merge published errors and characteristics by name; the first paper that prints one."""
     merged = pandas.DataFrame(columns=["error_percent", "error_spread"], dtype=float)
     for name in ("paper1_table6_mnist_characteristics", "paper2_table5_mnist_characteristics",
@@ -132,10 +132,10 @@ def _published(folder: Path) -> pandas.DataFrame:
         path = folder / f"{name}.csv"
         if not path.is_file():
             continue
-        found = pandas.read_csv(path).rename(columns={"spread_percent": "error_spread"})
-        if "condition" in found.columns:
-            found = found[found["condition"] == "default"].drop(columns="condition")
-        found = found.set_index("regularizer").astype(float)
-        order = [*merged.columns, *(name for name in found.columns if name not in merged.columns)]
-        merged = merged.combine_first(found)[order]
+        table = pandas.read_csv(path).rename(columns={"spread_percent": "error_spread"})
+        if "condition" in table.columns:
+            table = table[table["condition"] == "default"].drop(columns="condition")
+        table = table.set_index("regularizer").astype(float)
+        order = [*merged.columns, *(name for name in table.columns if name not in merged.columns)]
+        merged = merged.combine_first(table)[order]
     return merged

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from infotheo.study.tables.invertibility_table import WHOLE, invertibility_table
+from infotheo.study.tables.invertibility_table import NETWORK, invertibility_table
 from tests.study.figures.small_trajectories import diverged, make_trajectories
 
 
@@ -29,9 +29,9 @@ def test_table_has_the_last_moment_of_every_block_and_judges_the_network(traject
         ("licensed", "licensed"),
         ("inverted", "inverted"),
     ):
-        rows = found.loc["a"].drop(index=WHOLE)
+        rows = found.loc["a"].drop(index=NETWORK)
         np.testing.assert_allclose(rows[column], dataset[variable].mean("seed"), err_msg=variable)
-    whole = found.loc["a", WHOLE]
+    whole = found.loc["a", NETWORK]
     assert whole["upper"] == pytest.approx(float(dataset["lipschitz_upper"].max("block").mean()))
     assert whole["succeeded"] == pytest.approx(
         float(dataset["inversion_succeeded"].min("block").mean())
@@ -48,12 +48,12 @@ def test_network_is_judged_by_all_blocks_that_could_be_inverted(trajectories):
     dataset["inverted"] = dataset["inverted"].where(~identity, 1.0)
     dataset["licensed"] = dataset["licensed"].where(~identity, 1.0)
     dataset["licensed"][{"block": 3, "epoch": -1, "seed": 0}] = 0.0
-    whole = table({"a": dataset}).loc["a", WHOLE]
+    whole = table({"a": dataset}).loc["a", NETWORK]
     assert whole["verdict"] == "ratio < 1: 2 of 2; bound < 1: 1 of 2; inverted: 2 of 2"
     # an unknown bound licenses nothing
     dataset["licensed"][{"block": 3, "epoch": -1, "seed": 0}] = np.nan
     dataset["lipschitz_upper"][{"block": 3, "epoch": -1, "seed": 0}] = np.nan
-    whole = table({"a": dataset}).loc["a", WHOLE]
+    whole = table({"a": dataset}).loc["a", NETWORK]
     assert whole["licensed"] == 0.5
     assert whole["upper"] == pytest.approx(
         float(dataset["lipschitz_upper"].isel(epoch=-1, seed=1).max())
