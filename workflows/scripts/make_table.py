@@ -10,5 +10,5 @@ with job(snakemake):
 
     spec = snakemake.params.spec
     needed = read_needed(snakemake.input.items(), spec)
-    function = lookup(spec["table"], tables, "table")
+    function = lookup(spec["table"], tables)
     write_table(snakemake.output[0], function(**needed, **spec["settings"]))
