@@ -3,7 +3,7 @@ import pandas
 import pytest
 from scipy import stats
 
-from infotheo.study.correlation.association import resampled, settled
+from infotheo.study.correlation.association import bootstrap_coefficients, round_to_bits
 from infotheo.study.correlation.table import COLUMNS, correlation_table
 
 SCIPY = {"pearson": stats.pearsonr, "spearman": stats.spearmanr, "kendall": stats.kendalltau}
@@ -66,7 +66,7 @@ def test_resampled_coefficients_equal_scipy_on_the_repeated_points(method):
     x, y = draw.normal(size=(9, 2)).round(1), draw.normal(size=9).round(1)
     chosen = draw.integers(9, size=(20, 9))
     counts = np.stack([np.bincount(rows, minlength=9) for rows in chosen]).astype(float)
-    found = resampled(x, y, counts, method)
+    found = bootstrap_coefficients(x, y, counts, method)
     for index, rows in enumerate(chosen):
         for column in range(2):
             expected = SCIPY[method](x[rows, column], y[rows]).statistic
@@ -222,14 +222,14 @@ def test_a_far_outlier_costs_the_other_resamples_no_digits():
     y = draw.normal(size=7)
     counts = np.array([[1.0, 1, 1, 1, 1, 2, 0]])
     chosen = [0, 1, 2, 3, 4, 5, 5]
-    found = resampled(x[:, None], y, counts, "pearson")[0, 0]
+    found = bootstrap_coefficients(x[:, None], y, counts, "pearson")[0, 0]
     assert found == pytest.approx(stats.pearsonr(x[chosen], y[chosen]).statistic, abs=1e-5)
 
 
 def test_settled_values_keep_their_order():
     values = np.array([-1e300, -2.5, 0.0, 5e-324, 1e-300, np.log(10), 1e300])
-    assert np.all(np.diff(settled(values)) > 0)
-    assert settled(values) == pytest.approx(values, rel=1e-12)
+    assert np.all(np.diff(round_to_bits(values)) > 0)
+    assert round_to_bits(values) == pytest.approx(values, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -48,17 +48,17 @@ def test_needed_names_label_variable_and_config_key():
     with pytest.raises(
         ValueError, match="plane: .*'ReLU' have no 'binned_label'.*measures: binned"
     ):
-        over_time.needed(trajectories, ["binned_input", "binned_label"], "plane")
+        over_time.require_variables(trajectories, ["binned_input", "binned_label"], "plane")
     with pytest.raises(ValueError, match="plane: trajectories is empty"):
-        over_time.needed({}, ["binned_input"], "plane")
+        over_time.require_variables({}, ["binned_input"], "plane")
     final = {"tanh": trajectories["tanh"].isel(epoch=-1)}
     with pytest.raises(ValueError, match="'binned_input' of 'tanh' has .*'epoch' or 'step'"):
-        over_time.needed(final, ["binned_input"], "plane")
+        over_time.require_variables(final, ["binned_input"], "plane")
 
 
 def test_mean_and_range_are_over_the_finite_seeds_of_each_time():
     values = np.array([[1.0, np.nan, np.nan], [2.0, 5.0, np.inf], [6.0, 7.0, np.nan]])
-    spread = over_time.over_seeds(values)
+    spread = over_time.summarize_seeds(values)
     np.testing.assert_array_equal(spread.mean, [3, 6, np.nan])
     np.testing.assert_array_equal(spread.low, [1, 5, np.nan])
     np.testing.assert_array_equal(spread.high, [6, 7, np.nan])
