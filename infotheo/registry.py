@@ -1,4 +1,4 @@
-"""Look up a function by its registered name or by a dotted path into the user's own package."""
+"""Functions by their registered names, or by dotted paths into the user's own package."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ def takes_setting(function: Callable[..., Any], name: str) -> bool:
     >>> takes_setting(lookup, "kind")
     True
     """
-    known = inspect.signature(function).parameters
-    return name in known or any(each.kind is each.VAR_KEYWORD for each in known.values())
+    parameters = inspect.signature(function).parameters
+    return name in parameters or any(
+        parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()
+    )
 
 
 def lookup(name: str, registry: Mapping[str, Callable[..., Any]], kind: str) -> Callable[..., Any]:
@@ -58,8 +60,9 @@ def lookup(name: str, registry: Mapping[str, Callable[..., Any]], kind: str) -> 
         )
     module_name, _, attribute = name.partition(":")
     try:
-        return getattr(importlib.import_module(module_name), attribute)
+        function: Callable[..., Any] = getattr(importlib.import_module(module_name), attribute)
     except ImportError as error:
         raise ValueError(f"{kind} {name!r} does not import: {error}") from error
     except AttributeError:
         raise ValueError(f"{kind} {name!r}: {module_name} has no {attribute!r}") from None
+    return function

@@ -19,7 +19,7 @@ __all__ = [
     "centred_columns",
     "expected_log_determinant",
     "independent_columns",
-    "warn_of_dependence",
+    "warn_if_dependent",
 ]
 
 
@@ -78,11 +78,11 @@ def expected_log_determinant(freedom: int, units: int) -> float:
     return float(digamma((freedom - np.arange(units)) / 2).sum() + units * np.log(2))
 
 
-def warn_of_dependence(infinite: Sequence[bool], what: str) -> None:
-    """Warn that ``what`` depends exactly, if it does in some batch elements."""
+def warn_if_dependent(infinite: Sequence[bool], statement: str) -> None:
+    """Warn of exact dependence, worded by ``statement``, if some batch elements have it."""
     if any(infinite):
         warnings.warn(
-            f"{what} to rounding: the Gaussian value is infinite ({sum(infinite)} of "
+            f"{statement} to rounding: the Gaussian value is infinite ({sum(infinite)} of "
             f"{len(infinite)} values)",
             DependenceWarning,
             stacklevel=3,
