@@ -1,4 +1,4 @@
-"""Fit the critics of all folds together, each stopped early by its own validation part."""
+"""The fit of all folds' critics together, each stopped early by its own validation part."""
 
 from __future__ import annotations
 
@@ -129,13 +129,13 @@ def fit_critics(
     )
     best = torch.zeros(folds, device=data.device)
     best_step = torch.zeros(folds, device=data.device)
-    kept = [value.detach().clone() for value in critics.parameters]
+    best_parameters = [value.detach().clone() for value in critics.parameters]
     running = torch.ones(folds, dtype=torch.bool, device=data.device)
     check = 1
     for step in _steps(settings.max_steps, label):
         contrast = _contrast(critics, data, next(batches), shares)
         optimizer.zero_grad()
-        (-objective(contrast).sum()).backward()
+        torch.autograd.backward(-objective(contrast).sum())
         optimizer.step()
         if step + 1 < check:
             continue
@@ -143,12 +143,12 @@ def fit_critics(
         value = _validation_value(critics, data, objective, shares)
         better = running & (value > best)  # not for a value that is NaN
         best, best_step = torch.where(better, value, best), best_step.masked_fill(better, step + 1)
-        for old, new in zip(kept, critics.parameters, strict=True):
+        for old, new in zip(best_parameters, critics.parameters, strict=True):
             old[better] = new.detach()[better]
         running &= step + 1 < best_step + best_step.clamp(min=PATIENCE)
         if not bool(running.any()):
             break
-    critics.parameters = kept
+    critics.parameters = best_parameters
     return Critic(critics, best_step > 0, best_step.int())
 
 
