@@ -111,7 +111,7 @@ def provenance(estimator: str, settings: Mapping[str, Any]) -> dict[str, str]:
     """
     return {
         "estimator": estimator,
-        "settings": json.dumps(dict(settings), sort_keys=True, default=_plain),
+        "settings": json.dumps(dict(settings), sort_keys=True, default=_to_lists),
         "infotheo_version": package_version(),
     }
 
@@ -145,6 +145,6 @@ def _subclass_with_attrs(kind: type[Any]) -> type[Any]:
     return type(kind.__name__, (kind,), body)
 
 
-def _plain(value: Any) -> Any:
+def _to_lists(value: Any) -> Any:
     """Turn a setting that is an array into lists, for JSON."""
     return to_numpy(value).tolist()

@@ -16,7 +16,7 @@ from infotheo.arrays.samples import Array
 
 __all__ = [
     "DependenceWarning",
-    "centred_columns",
+    "centre_columns",
     "expected_log_determinant",
     "independent_columns",
     "warn_if_dependent",
@@ -27,12 +27,12 @@ class DependenceWarning(UserWarning):
     """One side is an exact linear function of others: the information is infinite."""
 
 
-def centred_columns(z: Array, xp: Any) -> Array:
+def centre_columns(z: Array, xp: Any) -> Array:
     """Centre samples (sample, unit) and scale each unit to norm 1; constant units become 0.
 
     Examples
     --------
-    >>> centred_columns(np.array([[1.0, 7.0], [3.0, 7.0]]), np).round(4).tolist()
+    >>> centre_columns(np.array([[1.0, 7.0], [3.0, 7.0]]), np).round(4).tolist()
     [[-0.7071, 0.0], [0.7071, 0.0]]
     """
     constant = xp.all(z == z[:1], axis=0)

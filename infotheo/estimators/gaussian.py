@@ -12,7 +12,7 @@ from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, to_numpy
 from infotheo.estimators.covariance import (
     DependenceWarning,
-    centred_columns,
+    centre_columns,
     expected_log_determinant,
     independent_columns,
     warn_if_dependent,
@@ -150,7 +150,7 @@ def _estimate_pair(
 
 def _basis(z: Array, samples: Samples) -> Array | None:
     """Orthonormal basis (sample, rank) of the centred samples; None where all is constant."""
-    columns = centred_columns(z, samples.namespace)
+    columns = centre_columns(z, samples.namespace)
     independent = independent_columns(to_numpy(columns))
     if not len(independent):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
@@ -39,6 +39,32 @@ class IrrelevantInformation(NamedTuple):
     """Result of :func:`irrelevant_information`."""
 
     value: Array
+
+
+@overload
+def prediction_information(
+    probabilities: xr.DataArray,
+    labels: Any = None,
+    *,
+    logits: bool = False,
+    uniform_marginals: bool = False,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> xr.Dataset: ...
+
+
+@overload
+def prediction_information(
+    probabilities: Any,
+    labels: Any = None,
+    *,
+    logits: bool = False,
+    uniform_marginals: bool = False,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> PredictionInformation: ...
 
 
 def prediction_information(
@@ -121,6 +147,32 @@ def prediction_information(
             "ceiling": FieldNote(units, f"ceiling of {target}"),
         },
     )
+
+
+@overload
+def irrelevant_information(
+    probabilities: xr.DataArray,
+    labels: Any,
+    *,
+    logits: bool = False,
+    uniform_marginals: bool = False,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> xr.Dataset: ...
+
+
+@overload
+def irrelevant_information(
+    probabilities: Any,
+    labels: Any,
+    *,
+    logits: bool = False,
+    uniform_marginals: bool = False,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> IrrelevantInformation: ...
 
 
 def irrelevant_information(

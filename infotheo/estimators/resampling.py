@@ -38,7 +38,7 @@ class SubsampleError(NamedTuple):
 
 
 def permutation_test(
-    estimator: Callable[..., Any],
+    estimator: Callable[..., tuple[Any, ...] | xr.Dataset],
     x: Any,
     y: Any,
     *,
@@ -132,7 +132,7 @@ def permutation_test(
 
 
 def subsample_error(
-    estimator: Callable[..., Any],
+    estimator: Callable[..., tuple[Any, ...] | xr.Dataset],
     *arrays: Any,
     seed: int,
     pieces: int = 10,

@@ -70,7 +70,7 @@ def _normal_pair(rho: float) -> tuple[Draw, Ratio]:
     return draw, ratio
 
 
-def _transformed(
+def _transform_pair(
     draw: Draw,
     ratio: Ratio,
     forward: tuple[Transform, Transform],
@@ -310,8 +310,8 @@ def _build() -> dict[str, Task]:
         return roots
 
     bumps = [_two_bumps(0.3, 0.0, 5.0), _two_bumps(0.5, -1.0, 3.0)]
-    half_cubes = _transformed(draw, ratio, (half_cube,) * 2, (from_half_cube,) * 2)
-    bimodal = _transformed(draw, ratio, (bumps[0][0], bumps[1][0]), (bumps[0][1], bumps[1][1]))
+    half_cubes = _transform_pair(draw, ratio, (half_cube,) * 2, (from_half_cube,) * 2)
+    bimodal = _transform_pair(draw, ratio, (bumps[0][0], bumps[1][0]), (bumps[0][1], bumps[1][1]))
     layer = np.array([[1.0, 0.5, 0.0], [0.0, 1.0, -1.0]])
     built = [
         Task("normal 0.75", truth, draw, ratio),

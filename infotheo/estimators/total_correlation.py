@@ -11,7 +11,7 @@ from infotheo.arrays.labels import Units, check_choice, nats_per
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, read_samples, to_numpy
 from infotheo.estimators.covariance import (
-    centred_columns,
+    centre_columns,
     expected_log_determinant,
     independent_columns,
     warn_if_dependent,
@@ -159,7 +159,7 @@ def _estimate_gaussian(
 ) -> tuple[Array, Array, bool]:
     """Value, standard error and whether the dependence is exact, of (sample, unit)."""
     xp, freedom = samples.namespace, samples.size - 1
-    columns = centred_columns(z, xp)
+    columns = centre_columns(z, xp)
     varying = np.flatnonzero(np.any(to_numpy(columns) != 0, axis=0))
     width = len(varying)
     if width > freedom:

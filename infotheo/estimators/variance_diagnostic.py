@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PredictionVariance", "prediction_variance"]
 
-Measure = Literal["joint", "uniform"]
+ProbabilityMeasure = Literal["joint", "uniform"]
 
 
 class PredictionVariance(NamedTuple):
@@ -29,7 +29,7 @@ def prediction_variance(
     probabilities: Any,
     *,
     logits: bool = False,
-    measure: Measure = "joint",
+    measure: ProbabilityMeasure = "joint",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
 ) -> PredictionVariance | xr.Dataset:
@@ -71,7 +71,7 @@ def prediction_variance(
     >>> prediction_variance(certain).value, prediction_variance(certain, measure="uniform").value
     (np.float64(0.0), np.float64(0.5))
     """
-    check_choice(measure, get_args(Measure), "measure")
+    check_choice(measure, get_args(ProbabilityMeasure), "measure")
     samples = read_samples(
         probabilities, name="probabilities", sample_dim=sample_dim, unit_dim=unit_dim
     )

@@ -5,7 +5,7 @@ Shwartz-Ziv & Tishby 2017; paper 5, section 1.2.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
 from array_api_compat import device, is_numpy_array
@@ -33,6 +33,42 @@ class BinnedInformation(NamedTuple):
     value: Array
     ceiling: Array
     outside: Array
+
+
+@overload
+def binned_information(
+    z: xr.DataArray,
+    labels: Any = None,
+    *,
+    bins: int = 30,
+    range: tuple[float, float] | None = None,
+    bin_width: float | None = None,
+    edges: Any = None,
+    inputs: Any = None,
+    weights: Any = None,
+    correction: Literal["miller-madow"] | None = None,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> xr.Dataset: ...
+
+
+@overload
+def binned_information(
+    z: Any,
+    labels: Any = None,
+    *,
+    bins: int = 30,
+    range: tuple[float, float] | None = None,
+    bin_width: float | None = None,
+    edges: Any = None,
+    inputs: Any = None,
+    weights: Any = None,
+    correction: Literal["miller-madow"] | None = None,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> BinnedInformation: ...
 
 
 def binned_information(
@@ -165,14 +201,14 @@ def _symbols(samples: Samples, cells: Cells) -> Symbols:
 
     def encode_rows(part: slice) -> Array:
         part_rows = rows[part]
-        codes = xp.empty(len(part_rows), dtype=encode.dtype, device=device(rows))
+        codes = xp.empty(len(part_rows), dtype=encode.factors.dtype, device=device(rows))
         blocks = _slices(len(part_rows), ELEMENTS // samples.units)
         if equal_cells:  # the same buffers serve all blocks
             numbers, scratch = (
                 np.empty_like(part_rows[blocks[0]]),
                 np.empty_like(part_rows[blocks[0]]),
             )
-            wide_numbers = np.empty(numbers.shape, encode.dtype)
+            wide_numbers = np.empty(numbers.shape, encode.factors.dtype)
         for block in blocks:
             values = part_rows[block]
             if equal_cells:

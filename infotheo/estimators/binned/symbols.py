@@ -54,15 +54,10 @@ class RowEncoder:
     bound: int | None  # as of the symbols
     namespace: Any
 
-    @property
-    def dtype(self) -> Any:
-        """Type of the codes."""
-        return self.factors.dtype
-
     def __call__(self, numbers: Array) -> Array:
         """Return the code of each row."""
         xp = self.namespace
-        numbers = xp.astype(numbers, self.dtype, copy=False)
+        numbers = xp.astype(numbers, self.factors.dtype, copy=False)
         if self.bound is not None:
             return xp.matmul(numbers, self.factors)
         # int64 arithmetic wraps: the sum is one modulo 2**64

@@ -73,7 +73,7 @@ def log_normalizer(scores: PairScores) -> Estimate:
 def donsker_varadhan(scores: PairScores) -> Estimate:
     """E_joint f - ln E_product exp f (Donsker & Varadhan 1983)."""
     log_mean, normalizer_influence = log_normalizer(scores)
-    return Estimate(scores.joint.mean() - log_mean, _centred(scores.joint) - normalizer_influence)
+    return Estimate(scores.joint.mean() - log_mean, _centre(scores.joint) - normalizer_influence)
 
 
 def nwj(scores: PairScores) -> Estimate:
@@ -81,7 +81,7 @@ def nwj(scores: PairScores) -> Estimate:
     log_mean, normalizer_influence = log_normalizer(scores)
     mean = log_mean.exp()
     return Estimate(
-        1 + scores.joint.mean() - mean, _centred(scores.joint) - mean * normalizer_influence
+        1 + scores.joint.mean() - mean, _centre(scores.joint) - mean * normalizer_influence
     )
 
 
@@ -89,7 +89,7 @@ def info_nce(scores: PairScores) -> Estimate:
     """Mean of ln exp f(x_i, y_i) / mean_j exp f(x_i, y_j), over a block (van den Oord 2018)."""
     joint, rows, size = scores.joint, scores.log_rows, scores.log_size
     terms = joint - torch.logaddexp(joint - size, rows + torch.log1p(-torch.exp(-size)))
-    return Estimate(terms.mean(), _centred(terms) - (scores.attention - 1))
+    return Estimate(terms.mean(), _centre(terms) - (scores.attention - 1))
 
 
 def standard_error(influence: Tensor) -> Tensor:
@@ -102,5 +102,5 @@ def _log_mean(values: Tensor) -> Tensor:
     return torch.logsumexp(values, 0) - math.log(len(values))
 
 
-def _centred(values: Tensor) -> Tensor:
+def _centre(values: Tensor) -> Tensor:
     return values - values.mean()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import get_args
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from infotheo.arrays.labels import check_choice
 from infotheo.arrays.numbers import check_count, check_number
 from infotheo.estimators.critics.critic import Architecture, Critics
-from infotheo.estimators.critics.objectives import Contrast, all_pairs, class_pairs
+from infotheo.estimators.critics.objectives import Contrast, Objective, all_pairs, class_pairs
 from infotheo.estimators.critics.standard_units import StandardUnits
 from infotheo.progress import progress
 
@@ -83,7 +83,7 @@ class Critic:
 
 def fit_critics(
     data: Data,
-    objective: Callable[[Contrast], Tensor],
+    objective: Objective,
     settings: Settings,
     *,
     seed: int,
@@ -179,7 +179,7 @@ def _contrast(critics: Critics, data: Data, rows: Tensor, shares: Tensor | None)
 def _validation_value(
     critics: Critics,
     data: Data,
-    objective: Callable[[Contrast], Tensor],
+    objective: Objective,
     shares: Tensor | None,
 ) -> Tensor:
     rows = data.validation[:, :VALIDATED]

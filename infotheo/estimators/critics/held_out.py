@@ -21,7 +21,7 @@ from infotheo.estimators.critics.bounds import (
 from infotheo.estimators.critics.calibration import Criterion, best_scale, clipped_normalizer
 from infotheo.estimators.critics.fitting import Critic, Data, Settings, fit_critics
 from infotheo.estimators.critics.folds import Fold
-from infotheo.estimators.critics.objectives import Contrast
+from infotheo.estimators.critics.objectives import Objective
 from infotheo.estimators.critics.standard_units import StandardUnits
 from infotheo.estimators.critics.targets import Target
 
@@ -69,7 +69,7 @@ def score_batch(
     samples: Samples,
     target: Target,
     folds: Sequence[Fold],
-    objective: Callable[[Contrast], Tensor],
+    objective: Objective,
     criterion: Criterion,
     settings: Settings,
     *,
@@ -108,7 +108,7 @@ def score_folds(
     y: Tensor,
     codes: np.ndarray | None,
     folds: Sequence[Fold],
-    objective: Callable[[Contrast], Tensor],
+    objective: Objective,
     criterion: Criterion,
     settings: Settings,
     *,

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-__all__ = ["Contrast", "all_pairs", "class_pairs", "contrastive_objective", "logistic_objective"]
+__all__ = [
+    "Contrast",
+    "Objective",
+    "all_pairs",
+    "class_pairs",
+    "contrastive_objective",
+    "logistic_objective",
+]
 
 
 class Contrast(NamedTuple):
@@ -20,6 +28,9 @@ class Contrast(NamedTuple):
     log_columns: Tensor  # (fold, n): ln of the mean of exp f(x, y_i) over other x
     product: Tensor  # (fold, n, m): scores; minus infinity for a self pair
     share: Tensor | float  # of product scores, weights that sum to one over m
+
+
+Objective = Callable[[Contrast], Tensor]  # (fold,)
 
 
 def all_pairs(scores: Tensor) -> Contrast:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from infotheo.arrays.labels import Classes, read_classes
 from infotheo.arrays.pairs import read_paired
-from infotheo.arrays.samples import Samples, read_samples
+from infotheo.arrays.samples import Array, Samples, read_samples
 from infotheo.estimators.shannon import entropy
 
 __all__ = ["Target", "read_target"]
@@ -21,7 +21,7 @@ __all__ = ["Target", "read_target"]
 class Target:
     """Second variable of an information: rows of a batch, or classes that the batch shares."""
 
-    rows: Any = None  # (*batch, sample, unit)
+    rows: Array | None = None  # (*batch, sample, unit)
     classes: Classes | None = None
 
     @property

@@ -1,4 +1,4 @@
-"""The k-th neighbour of each sample in a product of spaces, and who else is as near in each space.
+"""The k-th neighbour of each sample in a product of spaces, and counts as near in each space.
 
 What all nearest-neighbour estimates are made of. Distances are of the maximum norm, compared as
 float64 computes them, whichever way they are found: a tree in few dimensions, rows of distances in

@@ -184,7 +184,7 @@ def nearest_by_tiles(
     """
     rounded = _round_to_grid(spaces, k)
 
-    def one_block(points: np.ndarray, buffers: list[np.ndarray], work: np.ndarray) -> Nearest:
+    def run_block(points: np.ndarray, buffers: list[np.ndarray], work: np.ndarray) -> Nearest:
         *distances, joint = buffers
         for space_index, out in enumerate(distances):
             rounded.fill(space_index, points, out, work)
@@ -205,7 +205,7 @@ def nearest_by_tiles(
         }
         return Nearest(radius, order, sides, counts)
 
-    parts = _map_blocks(rounded, queries, one_block)
+    parts = _map_blocks(rounded, queries, run_block)
     return Nearest(
         np.concatenate([part.radius for part in parts]),
         np.concatenate([part.order for part in parts]),
@@ -232,11 +232,11 @@ def count_by_tiles(
     extent = np.empty(rounded.size)
     extent[queries] = radius
 
-    def one_block(points: np.ndarray, buffers: list[np.ndarray], work: np.ndarray) -> np.ndarray:
+    def run_block(points: np.ndarray, buffers: list[np.ndarray], work: np.ndarray) -> np.ndarray:
         rounded.fill(0, points, buffers[0], work)
         return _count(rounded, 0, points, buffers[0], extent[points], closed)
 
-    return np.concatenate(_map_blocks(rounded, queries, one_block))
+    return np.concatenate(_map_blocks(rounded, queries, run_block))
 
 
 def _candidates(
@@ -307,14 +307,14 @@ def _count(
     steps = radius / rounded.scale
     slack = rounded.slack(points, steps)
     above = distances <= _round_up(steps + slack, distances.dtype)[:, None]
-    outer = _true_in_rows(above)
+    outer = _count_true(above)
     low = steps - slack
     if distances.dtype.kind == "i":
         surely = np.ceil(low).astype(distances.dtype)
     else:
         surely = np.nextafter(low.astype(np.float32), np.float32(-np.inf))
     below = distances < surely[:, None]
-    inner = _true_in_rows(below)
+    inner = _count_true(below)
     if not np.any(outer > inner):
         return inner
     np.logical_xor(above, below, out=above)
@@ -325,6 +325,6 @@ def _count(
     return inner + np.bincount(rows[inside], minlength=len(points))
 
 
-def _true_in_rows(mask: np.ndarray) -> np.ndarray:
+def _count_true(mask: np.ndarray) -> np.ndarray:
     """Count row by row: along an axis NumPy would convert every element to an integer first."""
     return np.array([np.count_nonzero(row) for row in mask])
