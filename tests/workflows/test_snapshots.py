@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from infotheo.study.measures.layers import binned
+from infotheo.study.measures.binned import binned
 from tests.workflows.snakemake_runs import copy_project, make, run, would_run_each
 from tests.workflows.tiny_study import changed
 from workflows.plan import fingerprint as fingerprint_module

@@ -9,6 +9,6 @@ with job(snakemake):
     from infotheo.study.figures.animation import save_animation
 
     spec = snakemake.params.spec
-    function = lookup(spec["animation"], animations, "animation")
+    function = lookup(spec["animation"], animations)
     animation = function(**read_needed(snakemake.input.items(), spec), **spec["settings"])
     save_animation(animation, snakemake.output[0])

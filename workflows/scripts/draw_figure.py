@@ -10,5 +10,5 @@ with job(snakemake):
 
     spec = snakemake.params.spec
     needed = read_needed(snakemake.input.items(), spec)
-    function = lookup(spec["figure"], figures, "figure")
+    function = lookup(spec["figure"], figures)
     save(function(**needed, **spec["settings"]), snakemake.output.svg)

@@ -19,10 +19,13 @@ from collections.abc import Callable
 
 import xarray as xr
 
+from infotheo.study.measures.binned import binned
+from infotheo.study.measures.characteristics import characteristics
 from infotheo.study.measures.diagnostics import diagnostics
+from infotheo.study.measures.error import error
 from infotheo.study.measures.finite import measure_finite
-from infotheo.study.measures.layers import binned, characteristics, pairwise
-from infotheo.study.measures.predictions import error, prediction
+from infotheo.study.measures.pairwise import pairwise
+from infotheo.study.measures.prediction import prediction
 
 measures: dict[str, Callable[..., xr.Dataset]] = {
     "pairwise": pairwise,

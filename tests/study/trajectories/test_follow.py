@@ -6,8 +6,9 @@ import torch
 import xarray as xr
 
 from infotheo.data.twelve_bit import twelve_bit
-from infotheo.study.measures.layers import binned, pairwise
+from infotheo.study.measures.binned import binned
 from infotheo.study.measures.margins import margins
+from infotheo.study.measures.pairwise import pairwise
 from infotheo.study.trajectories.follow import follow, record
 from infotheo.study.trajectories.in_place import measuring_in_place
 from infotheo.study.trajectories.rebuild import replicas_at
