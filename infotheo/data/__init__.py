@@ -1,14 +1,18 @@
 """Data sets by name, each a function that returns labelled samples as an ``xarray.Dataset``."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-import xarray as xr
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from infotheo.data.cifar import cifar10, cifar100
 from infotheo.data.digits import digits
 from infotheo.data.mnist import mnist
 from infotheo.data.twelve_bit import twelve_bit
 from infotheo.registry import Registry
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 datasets: Registry[Callable[..., xr.Dataset]] = Registry(
     {

@@ -201,7 +201,7 @@ def test_a_new_entry_in_a_registry(finished, checkout):
     binned, registry = "infotheo/study/measures/binned.py", "infotheo/study/measures/__init__.py"
     edit(checkout, binned, "def binned(", "def nothing(activations): ...\n\n\ndef binned(")
     edit(checkout, registry, "import binned\n", "import binned, nothing\n")
-    edit(checkout, registry, '    "binned": binned,', '    "binned": binned,\n    "no": nothing,')
+    edit(checkout, registry, '"binned": binned,', '"binned": binned, "no": nothing,')
     assert would_run(finished, CONFIG, checkout) == NOTHING
 
 

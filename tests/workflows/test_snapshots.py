@@ -191,7 +191,7 @@ def test_measures_along_training_are_those_of_the_study_unless_said(tmp_path):
     own = {"margins": {"part": "train"}, "error": None}
     config = changed({"measures": own, "snapshots": None, "figures": ..., "tables": ...}, CONFIG)
     study = Study(config, "tiny.yaml", tmp_path)
-    parts = {each.spec["measure"]: each.spec["part"] for each in study.snapshots.followed}
+    parts = {each.spec["measure"]: each.spec["part"] for each in study.snapshots.trajectories}
     assert parts == {"margins": "train", "error": "test"}
     run = study.runs[0]
     assert run.spec["snapshots"] == {"every": "epoch", "count": 3}  # every one of two epochs

@@ -5,6 +5,13 @@ Positional parameters name the data (``runs``, ``correlations``, ``histories``, 
 keyword-only ones are settings. Adding one is one function and one line.
 """
 
+from collections.abc import Callable
+
+from matplotlib.animation import Animation
+from matplotlib.figure import Figure
+
+from infotheo.registry import Registry
+from infotheo.study import STUDY_DATA
 from infotheo.study.figures.activation_histograms import activation_histograms
 from infotheo.study.figures.activation_scatter import activation_scatter
 from infotheo.study.figures.bounds_and_error import bounds_and_error
@@ -21,21 +28,29 @@ from infotheo.study.figures.principal_components import principal_components
 from infotheo.study.figures.residual_blocks import residual_norms_over_training
 from infotheo.study.figures.saturation import saturation
 
-figures = {
-    "error_and_gap": error_and_gap,
-    "bounds_and_error": bounds_and_error,
-    "correlation_by_noise": correlation_by_noise,
-    "saturation": saturation,
-    "activation_histograms": activation_histograms,
-    "activation_scatter": activation_scatter,
-    "principal_components": principal_components,
-    "learning_curves": learning_curves,
-    "component_accuracies": component_accuracies,
-    "information_plane": information_plane,
-    "information_over_training": information_over_training,
-    "margins_over_training": margins_over_training,
-    "margin_distribution": margin_distribution,
-    "residual_norms_over_training": residual_norms_over_training,
-}
+figures: Registry[Callable[..., Figure]] = Registry(
+    {
+        "error_and_gap": error_and_gap,
+        "bounds_and_error": bounds_and_error,
+        "correlation_by_noise": correlation_by_noise,
+        "saturation": saturation,
+        "activation_histograms": activation_histograms,
+        "activation_scatter": activation_scatter,
+        "principal_components": principal_components,
+        "learning_curves": learning_curves,
+        "component_accuracies": component_accuracies,
+        "information_plane": information_plane,
+        "information_over_training": information_over_training,
+        "margins_over_training": margins_over_training,
+        "margin_distribution": margin_distribution,
+        "residual_norms_over_training": residual_norms_over_training,
+    },
+    kind="figure",
+    context=STUDY_DATA,
+)
 
-animations = {"information_plane": information_plane_animation}
+animations: Registry[Callable[..., Animation]] = Registry(
+    {"information_plane": information_plane_animation},
+    kind="animation",
+    context=STUDY_DATA,
+)

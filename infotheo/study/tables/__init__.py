@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import pandas
 
+from infotheo.registry import Registry
+from infotheo.study import STUDY_DATA
 from infotheo.study.tables.invertibility_table import invertibility_table
 from infotheo.study.tables.margin_and_information import margin_and_information
 from infotheo.study.tables.phase_table import phase_table
@@ -15,12 +17,16 @@ from infotheo.study.tables.published import published_correlations, published_ta
 from infotheo.study.tables.regularizer_table import regularizer_table
 from infotheo.study.tables.scale_table import scale_table
 
-tables: dict[str, Callable[..., pandas.DataFrame]] = {
-    "regularizer_table": regularizer_table,
-    "published_table": published_table,
-    "published_correlations": published_correlations,
-    "scale_table": scale_table,
-    "phase_table": phase_table,
-    "margin_and_information": margin_and_information,
-    "invertibility_table": invertibility_table,
-}
+tables: Registry[Callable[..., pandas.DataFrame]] = Registry(
+    {
+        "regularizer_table": regularizer_table,
+        "published_table": published_table,
+        "published_correlations": published_correlations,
+        "scale_table": scale_table,
+        "phase_table": phase_table,
+        "margin_and_information": margin_and_information,
+        "invertibility_table": invertibility_table,
+    },
+    kind="table",
+    context=STUDY_DATA,
+)
