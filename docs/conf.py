@@ -22,6 +22,7 @@ extensions = [
     "public_names",
     "docstrings",
     "registered",
+    "type_hints",
 ]
 exclude_patterns = ["_build", "_extensions", "_templates", "jupyter_execute"]
 
