@@ -182,7 +182,7 @@ def hard_margin(
         settings=settings,
         notes=NOTES,
     )
-    if not labelled:
+    if isinstance(wrapped, HardMargin):
         return wrapped
     units = {unit_dim: features[unit_dim]} if unit_dim in getattr(features, "coords", ()) else {}
     origin = provenance("hard_margin", settings)
