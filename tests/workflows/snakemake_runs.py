@@ -62,9 +62,11 @@ def run(
     )
 
 
-def make(folder: Path, config: Mapping[str, Any], cores: int = 2) -> None:
+def make(
+    folder: Path, config: Mapping[str, Any], cores: int = 2, project: Path | None = None
+) -> None:
     """Make a study for real."""
-    done = run(folder, config, "--cores", str(cores))
+    done = run(folder, config, "--cores", str(cores), project=project)
     assert done.returncode == 0, done.stdout
 
 

@@ -4,20 +4,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from infotheo.study.measures import measure_finite, measures
+from infotheo.study.measures import measure_finite, measures, prediction_measures
 from infotheo.study.measures.characteristics import characteristics
 from tests.study.measures.small_layers import SEEDS, make_activations, make_logits
 
-SETTINGS = {
+SETTINGS = {  # where the defaults are not enough
     "pairwise": {"noise_variance": [1, 0.1], "relative_noise_variance": [0.1, 1.0]},
     "binned": {"bins": 2},
-    "characteristics": {},
-    "prediction": {},
-    "error": {},
-    "diagnostics": {},
 }
-OF_ROWS = list(measures)
-OF_LOGITS = ("prediction", "error", "diagnostics")
+OF_ROWS = {**measures, **prediction_measures}
 
 
 @pytest.fixture
@@ -32,11 +27,11 @@ def logits():
 
 @pytest.mark.parametrize("name", OF_ROWS)
 def test_diverged_replica_has_no_measure_and_leaves_the_others(name, activations, logits):
-    values = logits if name in OF_LOGITS else activations
-    whole = measure_finite(measures[name], values, SETTINGS[name])
+    values = logits if name in prediction_measures else activations
+    whole = measure_finite(OF_ROWS[name], values, SETTINGS.get(name, {}))
     spoiled = values.copy(deep=True)
     spoiled[1, 5, 2] = np.nan
-    found = measure_finite(measures[name], spoiled, SETTINGS[name])
+    found = measure_finite(OF_ROWS[name], spoiled, SETTINGS.get(name, {}))
     assert set(found.data_vars) == set(whole.data_vars)
     assert found["seed"].values.tolist() == SEEDS
     for variable in whole.data_vars:
@@ -54,16 +49,16 @@ def test_diverged_replica_has_no_measure_and_leaves_the_others(name, activations
 
 @pytest.mark.parametrize("name", OF_ROWS)
 def test_nothing_but_diverged_replicas(name, activations):
-    found = measure_finite(measures[name], activations * np.nan, SETTINGS[name])
+    found = measure_finite(OF_ROWS[name], activations * np.nan, SETTINGS.get(name, {}))
     assert found["seed"].values.tolist() == SEEDS
     assert not found.data_vars
 
 
 @pytest.mark.parametrize("name", OF_ROWS)
 def test_a_replica_is_measured_as_if_it_were_alone(name, activations, logits):
-    values = logits if name in OF_LOGITS else activations
-    whole = measure_finite(measures[name], values, SETTINGS[name])
-    alone = measure_finite(measures[name], values.sel(seed=[9]), SETTINGS[name])
+    values = logits if name in prediction_measures else activations
+    whole = measure_finite(OF_ROWS[name], values, SETTINGS.get(name, {}))
+    alone = measure_finite(OF_ROWS[name], values.sel(seed=[9]), SETTINGS.get(name, {}))
     for variable, own in alone.data_vars.items():
         of_whole = whole[variable].sel(seed=[9]) if "seed" in own.dims else whole[variable]
         np.testing.assert_allclose(own, of_whole, rtol=1e-10, err_msg=str(variable))
@@ -79,15 +74,17 @@ def test_one_value_that_is_not_finite_leaves_its_network_out(activations, bad):
 
 @pytest.mark.parametrize("name", OF_ROWS)
 def test_leading_dimensions_come_back_as_they_were(name, activations, logits):
-    values = logits if name in OF_LOGITS else activations
+    values = logits if name in prediction_measures else activations
     later = values * 2
     later[1] = np.nan  # one network diverged on the way
     both = xr.concat([values, later], "epoch").assign_coords(
         epoch=[0.0, 3.0], step=("epoch", [0, 9])
     )
-    found = measure_finite(measures[name], both.transpose("seed", "epoch", ...), SETTINGS[name])
+    found = measure_finite(
+        OF_ROWS[name], both.transpose("seed", "epoch", ...), SETTINGS.get(name, {})
+    )
     for moment, own in enumerate((values, later)):
-        alone = measure_finite(measures[name], own, SETTINGS[name])
+        alone = measure_finite(OF_ROWS[name], own, SETTINGS.get(name, {}))
         for variable in alone.data_vars:
             together = found[variable]
             if "seed" in together.dims:
