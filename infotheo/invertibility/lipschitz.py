@@ -134,19 +134,15 @@ def lipschitz_bounds(
         return torch.tensor(value, dtype=torch.float64, device=x.device)
 
     settings = {"iterations": iterations, "tolerance": tolerance, "seed": seed}
-    bounds: LipschitzBounds = with_attrs(
-        LipschitzBounds,
-        (
-            scalar(max(pairs, confirmed)),
-            scalar(upper),
-            jacobian,
-            scalar(pairs),
-            scalar(estimate),
-            tuple(walk.layers),
-        ),
-        provenance("lipschitz_bounds", settings),
+    fields = (
+        scalar(max(pairs, confirmed)),
+        scalar(upper),
+        jacobian,
+        scalar(pairs),
+        scalar(estimate),
+        tuple(walk.layers),
     )
-    return bounds
+    return with_attrs(LipschitzBounds, fields, provenance("lipschitz_bounds", settings))
 
 
 def jacobian_norms(
