@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infotheo.study.trajectories.rebuild import networks_over_time, replicas_at, replicas_over_time
-from infotheo.training import checkpoint, trainer
-from infotheo.training import snapshot_store as keeping
+from infotheo.training import checkpoint, snapshot_store, trainer
 from infotheo.training.errors import logits
 from infotheo.training.fit import fit, fit_at_chosen_weight
 from infotheo.training.snapshot_schedule import moments, read_schedule, spread
@@ -186,14 +185,14 @@ def kill_before(monkeypatch, epoch):
 
 def kill_at_step(monkeypatch, step):
     """Kill the training inside an epoch, after the snapshot before this step."""
-    look = keeping.Keeper.look
+    take = snapshot_store.SnapshotStore.take
 
     def killed(self, number, replicas):
-        look(self, number, replicas)
+        take(self, number, replicas)
         if number == step:
             raise Killed
 
-    monkeypatch.setattr(keeping.Keeper, "look", killed)
+    monkeypatch.setattr(snapshot_store.SnapshotStore, "take", killed)
 
 
 def measured(moment, replicas):
@@ -386,10 +385,10 @@ def test_more_room_than_allowed_or_free_is_refused_before_training(tmp_path, fol
     with pytest.raises(ValueError, match=r"snapshots: 7 moments need .* of snapshots.gigabytes; "):
         follow(snapshots={"gigabytes": 0.999 * bytes_needed / 1e9})
     usage = namedtuple("usage", "free")
-    monkeypatch.setattr(keeping.shutil, "disk_usage", lambda folder: usage(bytes_needed - 1))
+    monkeypatch.setattr(snapshot_store.shutil, "disk_usage", lambda folder: usage(bytes_needed - 1))
     with pytest.raises(ValueError, match="snapshots: 7 moments need .* of what is free in "):
         follow(snapshots=enough, checkpoint_path=tmp_path / "state.npz")
-    monkeypatch.setattr(keeping.shutil, "disk_usage", lambda folder: usage(bytes_needed))
+    monkeypatch.setattr(snapshot_store.shutil, "disk_usage", lambda folder: usage(bytes_needed))
     with pytest.raises(Killed):
         follow(snapshots=enough, checkpoint_path=tmp_path / "state.npz")
 
@@ -433,7 +432,7 @@ def test_networks_come_back_as_they_were(samples, followed):
     state = torch.get_rng_state()
     seen = []
     for moment, replicas in replicas_over_time(samples, followed.snapshots, **OF):
-        found = replicas.outputs_of(["hidden1", "output"], inputs)
+        found = replicas.layer_outputs(["hidden1", "output"], inputs)
         seen.append((found["hidden1"], found["output"], moment))
     assert [moment for *_, moment in seen] == list(range(7))
     np.testing.assert_allclose(seen[-1][1], followed.predictions["logits"], rtol=0, atol=1e-5)
