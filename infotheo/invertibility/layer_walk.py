@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from infotheo.invertibility.blocks import block_parts, is_residual_block, require_sum
 from infotheo.invertibility.inputs import NotFiniteError
 from infotheo.invertibility.layer_norms import norm_function
-from infotheo.invertibility.singular_values import largest_singular_values, linearized
+from infotheo.invertibility.singular_values import largest_singular_values, linearize
 
 __all__ = ["LayerBound", "LayerWalk", "UnknownNormError"]
 
@@ -42,7 +42,7 @@ class LayerWalk:
         """Return the upper bound, its estimate by iteration, and the module's output."""
         function = norm_function(module)
         if function is not None:
-            return self._layer(module, x, name, function(module, x, self.tolerance))
+            return self._follow_layer(module, x, name, function(module, x, self.tolerance))
         if type(module).forward is nn.Sequential.forward:
             upper = estimate = 1.0
             for child, layer in module.named_children():
@@ -50,7 +50,7 @@ class LayerWalk:
                 upper, estimate = upper * above, estimate * estimated
             return upper, estimate, x
         if is_residual_block(module):
-            return self._block(module, x, name)
+            return self._follow_block(module, x, name)
         raise UnknownNormError(
             f"branch: the norm of layer {name or 'itself'!r} ({type(module).__name__}) is not "
             "known; expected nn.Sequential of known layers, or register "
@@ -58,7 +58,7 @@ class LayerWalk:
             "tolerance: its Lipschitz constant"
         )
 
-    def _layer(
+    def _follow_layer(
         self, layer: nn.Module, x: Tensor, name: str, upper: float
     ) -> tuple[float, float, Tensor]:
         output = layer(x.clone())
@@ -69,14 +69,14 @@ class LayerWalk:
             )
         iterated = upper
         if isinstance(layer, nn.modules.conv._ConvNd):
-            _, push, pull = linearized(layer, x)
+            _, push, pull = linearize(layer, x)
             start = torch.randn(x.shape, generator=self.generator).to(x)
             steps = CONVOLUTION_STEPS
             iterated = float(largest_singular_values(push, pull, start, steps)[0])
         self.layers.append(LayerBound(name, type(layer).__name__, upper, iterated))
         return upper, iterated, output
 
-    def _block(self, block: nn.Module, x: Tensor, name: str) -> tuple[float, float, Tensor]:
+    def _follow_block(self, block: nn.Module, x: Tensor, name: str) -> tuple[float, float, Tensor]:
         output = require_sum(block, x, name)
         parts = block_parts(block)
         upper, estimate, summed = self.follow(parts.branch, x, _path(name, "branch"))

@@ -20,7 +20,7 @@ from infotheo.invertibility.inputs import (
 )
 from infotheo.invertibility.layer_walk import LayerBound, LayerWalk
 from infotheo.invertibility.pair_quotients import largest_pair_quotient
-from infotheo.invertibility.singular_values import largest_singular_values, linearized
+from infotheo.invertibility.singular_values import largest_singular_values, linearize
 from infotheo.modules.evaluation_mode import evaluation_mode
 
 __all__ = ["LipschitzBounds", "jacobian_norms", "lipschitz_bounds"]
@@ -152,7 +152,7 @@ def jacobian_norms(
     values: list[Tensor] = []
     best, point, direction = -1.0, x[0], x[0]
     for part in sample_chunks(x, least=PARTS):
-        value, push, pull = linearized(lambda v: branch_output(branch, v), part)
+        value, push, pull = linearize(lambda v: branch_output(branch, v), part)
         # half a step for a third of its price
         start = pull(torch.randn(value.shape, generator=generator).to(value))
         norms, vectors = largest_singular_values(push, pull, start, iterations)

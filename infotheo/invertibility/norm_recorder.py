@@ -36,7 +36,7 @@ class NormRecorder:
     def __enter__(self) -> None:
         for index, tap in enumerate(self.taps):
             if tap.shortcut is None:
-                keep = self._keep(index, "x")
+                keep = self._make_recorder(index, "x")
                 self._hooks.append(
                     tap.block.register_forward_pre_hook(
                         lambda module, arguments, keep=keep: keep(
@@ -45,8 +45,8 @@ class NormRecorder:
                     )
                 )
             else:
-                self._hooks.append(self._hook_output(tap.shortcut, self._keep(index, "x")))
-            self._hooks.append(self._hook_output(tap.branch, self._keep(index, "L(x)")))
+                self._hooks.append(self._hook_output(tap.shortcut, self._make_recorder(index, "x")))
+            self._hooks.append(self._hook_output(tap.branch, self._make_recorder(index, "L(x)")))
 
     def __exit__(self, *exception: object) -> None:
         for hook in self._hooks:
@@ -56,7 +56,7 @@ class NormRecorder:
     def _hook_output(module: nn.Module, keep: Callable[[Any], None]) -> RemovableHandle:
         return module.register_forward_hook(lambda module, arguments, output: keep(output))
 
-    def _keep(self, index: int, quantity: str) -> Callable[[Any], None]:
+    def _make_recorder(self, index: int, quantity: str) -> Callable[[Any], None]:
         name = self.taps[index].name
 
         def keep(value: Any) -> None:
@@ -75,7 +75,7 @@ class NormRecorder:
 
         return keep
 
-    def settle(self, samples: int) -> None:
+    def finish_batch(self, samples: int) -> None:
         """Take one batch's norms to the host."""
         for index, tap in enumerate(self.taps):
             pair = []

@@ -136,7 +136,7 @@ def _record(recorder: NormRecorder, model: nn.Module, x: Any, device: torch.devi
             inputs, _ = inputs_and_labels(batch, "x")
             name = "x" if isinstance(x, Tensor) else f"x: batch {number}"
             model(read_tensor(inputs, name).to(device))
-            recorder.settle(len(inputs))
+            recorder.finish_batch(len(inputs))
 
 
 def _check_batches(x: Any) -> Iterable[Any]:

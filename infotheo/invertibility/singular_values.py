@@ -9,12 +9,12 @@ from torch import Tensor
 
 from infotheo.invertibility.inputs import NotFiniteError
 
-__all__ = ["largest_singular_values", "linearized"]
+__all__ = ["largest_singular_values", "linearize"]
 
 Map = Callable[[Tensor], Tensor]
 
 
-def linearized(function: Map, x: Tensor) -> tuple[Tensor, Map, Map]:
+def linearize(function: Map, x: Tensor) -> tuple[Tensor, Map, Map]:
     """Return a function's value, and the products with its Jacobian and the transposed one.
 
     The product with the Jacobian is the derivative of ``u -> J^T u``, which is linear: its graph is
@@ -23,7 +23,7 @@ def linearized(function: Map, x: Tensor) -> tuple[Tensor, Map, Map]:
 
     Examples
     --------
-    >>> value, push, pull = linearized(torch.square, torch.tensor([[3.0]]))
+    >>> value, push, pull = linearize(torch.square, torch.tensor([[3.0]]))
     >>> value, push(torch.ones(1, 1)), pull(torch.ones(1, 1))
     (tensor([[9.]]), tensor([[6.]]), tensor([[6.]]))
     """

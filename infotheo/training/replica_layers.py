@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["MaskedDropout", "in_sequence", "replace_layers"]
+__all__ = ["MaskedDropout", "is_known_sequence", "replace_layers"]
 
 
 class _LinearFunction(torch.autograd.Function):
@@ -49,7 +49,7 @@ class _BatchNorm(nn.BatchNorm1d):
             variance, mean = torch.var_mean(inputs, dim=1, correction=0)
             if self.running_mean is not None and self.running_var is not None:
                 samples = inputs.shape[1]
-                assert self.momentum is not None  # in_sequence has seen to it
+                assert self.momentum is not None  # is_known_sequence has seen to it
                 with torch.no_grad():
                     self.running_mean.lerp_(mean, self.momentum)
                     self.running_var.lerp_(variance * (samples / (samples - 1)), self.momentum)
@@ -100,10 +100,10 @@ _OTHER_DROPOUTS = (
 )
 
 
-def in_sequence(module: nn.Module) -> bool:
+def is_known_sequence(module: nn.Module) -> bool:
     """Whether every part is known, so that no ``forward`` of a user's runs on stacked tensors."""
     if type(module) is nn.Sequential:
-        return all(in_sequence(child) for child in module)
+        return all(is_known_sequence(child) for child in module)
     if type(module) is nn.BatchNorm1d:
         return module.affine and module.track_running_stats and module.momentum is not None
     return type(module) in (nn.Linear, nn.Dropout, *_ELEMENTWISE)

@@ -21,7 +21,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from infotheo.modules.layers import require_layers
 from infotheo.training.random_streams import Masks, generator
-from infotheo.training.replica_layers import MaskedDropout, in_sequence, replace_layers
+from infotheo.training.replica_layers import MaskedDropout, is_known_sequence, replace_layers
 
 __all__ = ["Method", "Replicas"]
 
@@ -30,7 +30,7 @@ Method = Literal["products", "vmap", "one by one"]
 
 def _choose_method(network: nn.Module, replicas: int, device: torch.device) -> Method:
     """Choose by what was measured: ``python benchmarks/training.py --only ways``."""
-    if type(network) is nn.Sequential and in_sequence(network):
+    if type(network) is nn.Sequential and is_known_sequence(network):
         return "products"
     convolves = any(isinstance(module, _ConvNd) for module in network.modules())
     return "one by one" if replicas == 1 or (convolves and device.type == "cpu") else "vmap"
@@ -75,7 +75,7 @@ class Replicas:
     ):
         self.seeds = list(seeds)
         self.device = device
-        modules = [_initialized(build, seed) for seed in self.seeds]
+        modules = [_initialize(build, seed) for seed in self.seeds]
         self._method = method or _choose_method(modules[0], len(self.seeds), device)
         self._template = replace_layers(copy.deepcopy(modules[0]), self._method == "products")
         self._template.to(device)
@@ -178,22 +178,22 @@ class Replicas:
     ) -> tuple[Tensor, ...]:
         """Return the logits and the layers' outputs, each with a leading replica dimension."""
         if self._method == "products":
-            return self._single(state, inputs, layers)
+            return self._run(state, inputs, layers)
         if self._method == "vmap":
-            return tuple(vmap(lambda single, x: self._single(single, x, layers))(state, inputs))
+            return tuple(vmap(lambda single, x: self._run(single, x, layers))(state, inputs))
         if len(inputs) == 1:  # views, whose gradients need no memory of their own
             squeezed = {name: value.squeeze(0) for name, value in state.items()}
-            return tuple(out.unsqueeze(0) for out in self._single(squeezed, inputs[0], layers))
+            return tuple(out.unsqueeze(0) for out in self._run(squeezed, inputs[0], layers))
         replicas = [
-            self._single({name: value[index] for name, value in state.items()}, x, layers)
+            self._run({name: value[index] for name, value in state.items()}, x, layers)
             for index, x in enumerate(inputs)
         ]
         return tuple(torch.stack(outputs) for outputs in zip(*replicas, strict=True))
 
-    def _single(
+    def _run(
         self, state: dict[str, Tensor], inputs: Tensor, layers: Sequence[str]
     ) -> tuple[Tensor, ...]:
-        with self._capturing(layers) as captured:
+        with self._capture(layers) as captured:
             logits = functional_call(self._template, state, (inputs,))
         for layer in layers:
             if layer not in captured:
@@ -201,7 +201,7 @@ class Replicas:
         return (logits, *(captured[layer] for layer in layers))
 
     @contextmanager
-    def _capturing(self, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    def _capture(self, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
         captured: dict[str, Tensor] = {}
         hooks = [
             self._modules[layer].register_forward_hook(
@@ -226,7 +226,7 @@ class Replicas:
         return module.shape[2:] if self._method == "products" else module.shape[1:]
 
 
-def _initialized(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+def _initialize(build: Callable[[], nn.Module], seed: int) -> nn.Module:
     """Build a network from this seed alone, leaving torch's own generator as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator(seed, "initialization").initial_seed())

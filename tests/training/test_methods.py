@@ -163,8 +163,8 @@ def test_gradients_flow_through_all_replicas_at_once(method):
 def test_outputs_of_several_layers(network, method):
     replicas = Replicas(network, [0, 1], CPU, method=method)
     inputs = clusters()[0]
-    found = replicas.layer_outputs(["last", "first"], inputs, chunk=50)
-    assert list(found) == ["last", "first"]
+    result = replicas.layer_outputs(["last", "first"], inputs, chunk=50)
+    assert list(result) == ["last", "first"]
     single = network().eval()
     for index in range(2):
         state = {**replicas.parameters, **replicas.buffers}
@@ -174,17 +174,17 @@ def test_outputs_of_several_layers(network, method):
             images = inputs.unflatten(1, (1, 4, 4)) if network is Convolutional else inputs
             first = single.first(images).flatten(1)
         # float32 in chunks of other sizes
-        torch.testing.assert_close(found["last"][index], logits, rtol=0, atol=1e-5)
-        torch.testing.assert_close(found["first"][index], first, rtol=0, atol=1e-5)
+        torch.testing.assert_close(result["last"][index], logits, rtol=0, atol=1e-5)
+        torch.testing.assert_close(result["first"][index], first, rtol=0, atol=1e-5)
 
 
 def test_outputs_of_known_layers_and_of_layers_that_are_not_there():
     replicas = Replicas(perceptron, [0, 1], CPU)
     inputs = clusters()[0]
-    found = replicas.layer_outputs(["hidden1.linear", "hidden1"], inputs)
-    assert found["hidden1"].shape == (2, 120, 8)
-    assert not found["hidden1"].requires_grad
-    assert torch.equal(found["hidden1"], found["hidden1.linear"].relu())
+    result = replicas.layer_outputs(["hidden1.linear", "hidden1"], inputs)
+    assert result["hidden1"].shape == (2, 120, 8)
+    assert not result["hidden1"].requires_grad
+    assert torch.equal(result["hidden1"], result["hidden1.linear"].relu())
     with pytest.raises(ValueError, match="layer 'hidden2' is not in the network"):
         replicas.layer_outputs(["hidden2"], inputs)
 
@@ -236,9 +236,9 @@ def test_weight_decay_is_torchs_on_every_parameter(name):
     alone.load_state_dict({key: value[0].detach() for key, value in start.parameters.items()})
     optimizer = plain(alone.parameters(), weight_decay=0.1)
     train_alone(alone, (inputs, labels), optimizer, 1, epochs=5, batch_size=25)
-    found, without = run(0.1), run(0.0)
+    result, without = run(0.1), run(0.0)
     for key, value in alone.state_dict().items():
-        torch.testing.assert_close(found[key][0].detach(), value, rtol=0, atol=1e-11)
-        assert (found[key] - without[key]).abs().max() > 1e-4  # biases too
+        torch.testing.assert_close(result[key][0].detach(), value, rtol=0, atol=1e-11)
+        assert (result[key] - without[key]).abs().max() > 1e-4  # biases too
     with pytest.raises(ValueError, match="weight_decay is -1; expected a finite number >= 0"):
         run(-1)
