@@ -20,7 +20,7 @@ class Parameters:
     """One number for each weight, and how to label and shape what a formula returns for them."""
 
     samples: Samples  # (*batch, 1, weight): the door's view of them
-    restore: Callable[[Array], Any]  # (*batch, weight) back to the shape or mapping that came in
+    restore: Callable[[Array], Array | dict[str, Array]]  # (*batch, weight) to what came in
     weight_dims: tuple[str, ...] = ()  # names of the summed dimensions of a DataArray
     weight_coords: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
