@@ -14,21 +14,31 @@ if not workflow.configfiles:
     configfile: "config.yaml"
 
 
+sys.path.insert(0, workflow.basedir)
+
+from workflows.console import shorten
+from workflows.plan.errors import ConfigError
+from workflows.plan.extends import extended
+from workflows.plan.study import Study
+
+file = str((workflow.configfiles or ["config.yaml"])[-1])
+try:
+    completed, files = extended(config, file)
+except ConfigError as error:
+    sys.exit(str(error))
+config |= completed
+config.pop("extends", None)
+
 # Jobs and this file find the project and, in the working directory or beside the configuration,
 # the user's own package.
 folders = [workflow.basedir, os.getcwd()]
-folders += [str(Path(file).resolve().parent) for file in workflow.configfiles]
-for folder in reversed(folders):
-    sys.path.insert(0, folder)
+folders += [str(Path(path).resolve().parent) for path in [*workflow.configfiles, *files]]
+folders = list(dict.fromkeys(folders))
+sys.path[:0] = folders
 # One thread a job: results then do not depend on how many jobs share the machine.
 os.environ |= {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS")}
 os.environ["PYTHONPATH"] = os.pathsep.join([*folders, os.environ.get("PYTHONPATH", "")])
 
-from workflows.console import shorten
-from workflows.plan.errors import ConfigError
-from workflows.plan.study import Study
-
-file = str((workflow.configfiles or ["config.yaml"])[-1])
 try:
     study = Study(config, file)
     study.check_code()
@@ -36,7 +46,8 @@ try:
 except ConfigError as error:
     sys.exit(str(error))
 
-config |= {"captions": study.captions(), "file": file}  # for the report and for messages
+# for the report and for messages; and what jobs need that is no part of a result
+config |= {"captions": study.captions(), "file": file, "jobs": study.jobs()}
 
 
 report: "workflows/captions/study.rst"
@@ -65,7 +76,7 @@ wildcard_constraints:
 rule all:
     default_target: True
     input:
-        study.targets(),
+        study.layout.targets(),
     message:
         f"study {study.name} is complete"
 

@@ -29,6 +29,7 @@ from infotheo.networks import multilayer_perceptron
 from infotheo.networks.resnet import residual_network
 from infotheo.training.gradients import Draws, Objective
 from infotheo.training.replicas import Method, Replicas
+from infotheo.training.settings import TrainingSettings
 from infotheo.training.trainer import train
 
 BATCH, CLASSES, WIDTH = 100, 10, 100
@@ -98,9 +99,8 @@ def compare(features: int, replicas: int, steps: int, rounds: int, device: torch
             build,
             (inputs, labels),
             nothing,
+            TrainingSettings(epochs=1, batch_size=BATCH),
             seeds=range(replicas),
-            epochs=1,
-            batch_size=BATCH,
             device=device,
         ),
         "one after another": lambda: plain_loop(networks, inputs, labels, fused=None),
@@ -112,9 +112,8 @@ def compare(features: int, replicas: int, steps: int, rounds: int, device: torch
         build,
         (inputs, labels),
         nothing,
+        TrainingSettings(epochs=0, batch_size=BATCH),
         seeds=range(replicas),
-        epochs=0,
-        batch_size=BATCH,
         device=device,
     )
     times: dict[str, list[float]] = {name: [] for name in contenders}
@@ -160,11 +159,8 @@ def compare_resnet(depth: int, batch: int, steps: int, rounds: int, device: torc
             build,
             (inputs, labels),
             (inputs[:0], labels[:0]),
+            TrainingSettings(epochs=1, batch_size=batch, optimizer="momentum", learning_rate=0.1),
             seeds=[0],
-            epochs=1,
-            batch_size=batch,
-            optimizer="momentum",
-            learning_rate=0.1,
             device=device,
         )
 

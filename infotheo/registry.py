@@ -1,4 +1,4 @@
-"""Look up a function by its registered name or by a dotted path into the user's own package."""
+"""Registries: functions by name, and what is passed to each of them besides its settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,43 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Registry(dict[str, Function]):
+    """Functions by name: a dictionary that also says how they are called.
+
+    Parameters
+    ----------
+    functions
+        The entries. Others can be set later, as in any dictionary.
+    kind
+        What is registered ("network", "data set", ...), for messages.
+    positional
+        What every function is passed first, in this order; its other parameters are settings.
+    context
+        What a function is passed by name where it has a parameter of that name.
+
+    Examples
+    --------
+    >>> scalings = Registry({"double": lambda x: 2 * x}, kind="scaling", positional=("x",))
+    >>> scalings["double"](3)
+    6
+    """
+
+    def __init__(
+        self,
+        functions: Mapping[str, Function],
+        *,
+        kind: str,
+        positional: tuple[str, ...] = (),
+        context: tuple[str, ...] = (),
+    ):
+        super().__init__(functions)
+        self.kind, self.positional, self.context = kind, positional, context
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -15,29 +51,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def takes_setting(function: Callable[..., Any], name: str) -> bool:
-    """Return whether a function has a parameter of this name.
-
-    Examples
-    --------
-    >>> takes_setting(lookup, "kind")
-    True
-    """
-    known = inspect.signature(function).parameters
-    return name in known or any(each.kind is each.VAR_KEYWORD for each in known.values())
-
-
-def lookup(name: str, registry: Mapping[str, Callable[..., Any]], kind: str) -> Callable[..., Any]:
+def lookup(name: str, *registries: Registry[Function]) -> Function:
     """Return the function registered as ``name``, or imported from ``"package.module:function"``.
 
     Parameters
     ----------
     name
-        A key of ``registry``, or a dotted path with a colon before the attribute.
-    registry
-        Plain dictionary of functions.
-    kind
-        What is looked up ("network", "data set", ...), for the message.
+        A key of one of the registries, or a dotted path with a colon before the attribute.
+    registries
+        Where to look, one after another.
 
     Raises
     ------
@@ -46,20 +68,81 @@ def lookup(name: str, registry: Mapping[str, Callable[..., Any]], kind: str) -> 
 
     Examples
     --------
-    >>> lookup("square", {"square": lambda x: x * x}, "function")(3)
+    >>> squares = Registry({"square": lambda x: x * x}, kind="function")
+    >>> lookup("square", squares)(3)
     9
     """
-    if name in registry:
-        return registry[name]
+    for registry in registries:
+        if name in registry:
+            return registry[name]
+    kind = registries[0].kind
     if ":" not in name:
+        known = [entry for registry in registries for entry in registry]
         raise ValueError(
-            f"unknown {kind} {name!r}{nearest(name, registry)}; expected one of "
-            f"{', '.join(sorted(registry))}, or a path like 'package.module:function'"
+            f"unknown {kind} {name!r}{nearest(name, known)}; expected one of "
+            f"{', '.join(sorted(known))}, or a path like 'package.module:function'"
         )
-    module_name, _, attribute = name.partition(":")
+    function: Function = import_function(name, kind)
+    return function
+
+
+def import_function(path: str, kind: str) -> Any:
+    """Return what ``"package.module:function"`` names.
+
+    Parameters
+    ----------
+    path
+        A module's name, a colon, and an attribute of it.
+    kind
+        What is imported ("network", "data set", ...), for the message.
+
+    Raises
+    ------
+    ValueError
+        If there is no such module or attribute.
+
+    Examples
+    --------
+    >>> import_function("math:floor", "function")(2.5)
+    2
+    """
+    module_name, _, attribute = path.partition(":")
     try:
         return getattr(importlib.import_module(module_name), attribute)
     except ImportError as error:
-        raise ValueError(f"{kind} {name!r} does not import: {error}") from error
+        raise ValueError(f"{kind} {path!r} does not import: {error}") from error
     except AttributeError:
-        raise ValueError(f"{kind} {name!r}: {module_name} has no {attribute!r}") from None
+        raise ValueError(f"{kind} {path!r}: {module_name} has no {attribute!r}") from None
+
+
+def bind(
+    name: str, registry: Registry[Callable[..., Any]], settings: Mapping[str, Any], **context: Any
+) -> Callable[..., Any]:
+    """Return the function of this name with all but its positional arguments filled in.
+
+    Parameters
+    ----------
+    name, registry
+        As for :func:`lookup`.
+    settings
+        Keyword arguments of the function. They come before the context of the same name.
+    context
+        What there is of the registry's ``context``.
+
+    Examples
+    --------
+    >>> powers = Registry(
+    ...     {"power": lambda x, *, exponent=2, base=0: base + x**exponent},
+    ...     kind="power", positional=("x",), context=("base", "unit"),
+    ... )
+    >>> bind("power", powers, {"exponent": 3}, base=10, unit="nats")(2)
+    18
+    """
+    function = lookup(name, registry)
+    parameters = inspect.signature(function).parameters if registry.context else {}
+    taken = {
+        argument: value
+        for argument, value in context.items()
+        if argument in registry.context and argument in parameters
+    }
+    return partial(function, **{**taken, **settings})

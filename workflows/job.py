@@ -1,8 +1,9 @@
-"""What every job's script has around its work: one clear line when it fails."""
+"""What every job's script has around its work: its threads, and one clear line when it fails."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ def job(snakemake: Any) -> Iterator[None]:
 
     Expected are ``ValueError``, ``TypeError`` and ``OSError``; their message names what is wrong.
     """
+    for library in ("OMP", "MKL", "OPENBLAS"):  # read when torch is imported, inside the job
+        os.environ[f"{library}_NUM_THREADS"] = str(snakemake.threads)
     log = Path(snakemake.log[0])
     try:
         log.parent.mkdir(parents=True, exist_ok=True)

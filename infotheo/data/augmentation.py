@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from infotheo.arrays.numbers import check_count, check_number
+from infotheo.registry import Registry
 
 __all__ = ["augmentations", "crop_and_flip"]
 
@@ -78,4 +79,8 @@ def crop_and_flip(
     return torch.where(flip, cut.flip(-1), cut).view_as(images)
 
 
-augmentations: dict[str, Callable[..., Tensor]] = {"crop_and_flip": crop_and_flip}
+augmentations: Registry[Callable[..., Tensor]] = Registry(
+    {"crop_and_flip": crop_and_flip},
+    kind="augmentation",
+    positional=("images", "streams"),
+)

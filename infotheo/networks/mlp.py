@@ -9,27 +9,30 @@ from collections.abc import Callable, Mapping, Sequence
 from torch import Tensor, nn
 
 from infotheo.arrays.numbers import check_count
-from infotheo.registry import lookup
+from infotheo.registry import Registry, lookup
 
-activations: dict[str, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-    "elu": nn.ELU,
-    "softplus": nn.Softplus,
-    "linear": nn.Identity,
-    "leaky_relu": nn.LeakyReLU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "mish": nn.Mish,
-    "selu": nn.SELU,
-    "celu": nn.CELU,
-    "softsign": nn.Softsign,
-    "relu6": nn.ReLU6,
-    "hardtanh": nn.Hardtanh,
-    "hardsigmoid": nn.Hardsigmoid,
-    "hardswish": nn.Hardswish,
-}
+activations: Registry[Callable[[], nn.Module]] = Registry(
+    {
+        "relu": nn.ReLU,
+        "tanh": nn.Tanh,
+        "sigmoid": nn.Sigmoid,
+        "elu": nn.ELU,
+        "softplus": nn.Softplus,
+        "linear": nn.Identity,
+        "leaky_relu": nn.LeakyReLU,
+        "gelu": nn.GELU,
+        "silu": nn.SiLU,
+        "mish": nn.Mish,
+        "selu": nn.SELU,
+        "celu": nn.CELU,
+        "softsign": nn.Softsign,
+        "relu6": nn.ReLU6,
+        "hardtanh": nn.Hardtanh,
+        "hardsigmoid": nn.Hardsigmoid,
+        "hardswish": nn.Hardswish,
+    },
+    kind="activation",
+)
 
 
 def _truncated_normal(weight: Tensor) -> Tensor:
@@ -38,13 +41,17 @@ def _truncated_normal(weight: Tensor) -> Tensor:
     return nn.init.trunc_normal_(weight, std=deviation, a=-2 * deviation, b=2 * deviation)
 
 
-initializations: dict[str, Callable[[Tensor], Tensor]] = {
-    "glorot_uniform": nn.init.xavier_uniform_,
-    "glorot_normal": nn.init.xavier_normal_,
-    "he_normal": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"),
-    "he_uniform": lambda weight: nn.init.kaiming_uniform_(weight, nonlinearity="relu"),
-    "truncated_normal": _truncated_normal,
-}
+initializations: Registry[Callable[[Tensor], Tensor]] = Registry(
+    {
+        "glorot_uniform": nn.init.xavier_uniform_,
+        "glorot_normal": nn.init.xavier_normal_,
+        "he_normal": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"),
+        "he_uniform": lambda weight: nn.init.kaiming_uniform_(weight, nonlinearity="relu"),
+        "truncated_normal": _truncated_normal,
+    },
+    kind="initialization",
+    positional=("weight",),
+)
 
 
 def multilayer_perceptron(
@@ -100,8 +107,8 @@ def multilayer_perceptron(
     >>> [name for name, _ in network.named_children()]
     ['hidden1', 'hidden2', 'output']
     """
-    build_activation = lookup(activation, activations, "activation")
-    initialize = lookup(initialization, initializations, "initialization")
+    build_activation = lookup(activation, activations)
+    initialize = lookup(initialization, initializations)
     dropout = dict(dropout or {})
     normalized = set(batch_norm or ())
     if widths is None:

@@ -19,15 +19,21 @@ from infotheo.penalties.logit_terms import output_objectives
 from infotheo.penalties.rank import class_wise_rank_penalty, rank_penalty
 from infotheo.penalties.variance import class_wise_variance_penalty, variance_penalty
 from infotheo.penalties.weights import logit_penalty, weight_regularizers
+from infotheo.registry import Registry
 
 __all__ = ["logit_penalty", "output_objectives", "regularizers", "weight_regularizers"]
 
-regularizers: dict[str, Callable[..., Tensor]] = {
-    "CR": covariance_penalty,
-    "cw-CR": class_wise_covariance_penalty,
-    "VR": variance_penalty,
-    "cw-VR": class_wise_variance_penalty,
-    "L1R": amplitude_penalty,
-    "RR": rank_penalty,
-    "cw-RR": class_wise_rank_penalty,
-}
+regularizers: Registry[Callable[..., Tensor]] = Registry(
+    {
+        "CR": covariance_penalty,
+        "cw-CR": class_wise_covariance_penalty,
+        "VR": variance_penalty,
+        "cw-VR": class_wise_variance_penalty,
+        "L1R": amplitude_penalty,
+        "RR": rank_penalty,
+        "cw-RR": class_wise_rank_penalty,
+    },
+    kind="regularizer",
+    positional=("activations", "labels"),
+    context=("classes",),
+)

@@ -1,50 +1,65 @@
-"""What a regularizer does to training: nothing, a change of the network, or a penalty."""
+"""Regularizers in a training: changes of the network, and terms of the loss."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from torch import Tensor
 
 from infotheo.penalties import regularizers as penalties
 from infotheo.penalties import weight_regularizers
-from infotheo.registry import lookup
+from infotheo.registry import Registry, bind
 
 Penalty = Callable[[Mapping[str, Tensor], "Tensor | None", Tensor], Tensor]
 
+# What a network regularizer changes: its keys are the settings that the network must take.
 
-def baseline() -> dict[str, Any]:
+
+class Unchanged(TypedDict):
+    """No setting of the network."""
+
+
+class DroppedUnits(TypedDict):
+    """Layer name → probability that a unit is dropped."""
+
+    dropout: dict[str, float]
+
+
+class NormalizedLayers(TypedDict):
+    """Names of the layers that are normalised over the mini-batch."""
+
+    batch_norm: list[str]
+
+
+def baseline() -> Unchanged:
     """No regularizer."""
     return {}
 
 
-def dropout(layer: str, *, rate: float = 0.5) -> dict[str, Any]:
+def dropout(layer: str, *, rate: float = 0.5) -> DroppedUnits:
     """Drop units of the layer with probability ``rate`` while training."""
     return {"dropout": {layer: rate}}
 
 
-def batch_normalization(layer: str) -> dict[str, Any]:
+def batch_normalization(layer: str) -> NormalizedLayers:
     """Normalise the layer's values over the mini-batch, before its activation."""
     return {"batch_norm": [layer]}
 
 
 # Regularizers that are settings of the network rather than a term of the loss.
-network_regularizers: dict[str, Callable[..., dict[str, Any]]] = {
-    "baseline": baseline,
-    "dropout": dropout,
-    "batch_norm": batch_normalization,
-}
+network_regularizers: Registry[Callable[..., Any]] = Registry(
+    {"baseline": baseline, "dropout": dropout, "batch_norm": batch_normalization},
+    kind="regularizer",
+    context=("layer",),
+)
 
 
 def network_settings(name: str, layer: str | None, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the regularizer adds to the network's settings; nothing for a penalty."""
-    change = network_regularizers.get(name)
-    if change is None:
+    if name not in network_regularizers:
         return {}
-    takes_layer = "layer" in inspect.signature(change).parameters
-    return change(**({"layer": layer} if takes_layer else {}), **settings)
+    return dict(bind(name, network_regularizers, settings, layer=layer)())
 
 
 def penalty(
@@ -84,15 +99,12 @@ def penalty(
             )
 
         return weight_term
-    of_activations = lookup(name, penalties, "regularizer")
-    keywords = dict(settings)
-    if "classes" in inspect.signature(of_activations).parameters:
-        keywords.setdefault("classes", classes)
+    of_activations = bind(name, penalties, settings, classes=classes)
 
     def activation_term(
         parameters: Mapping[str, Tensor], activations: Tensor | None, labels: Tensor
     ) -> Tensor:
-        return of_activations(activations, labels, **keywords)
+        return of_activations(activations, labels)
 
     return activation_term
 

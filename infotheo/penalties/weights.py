@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from infotheo.penalties.class_deviations import check_activations, membership
+from infotheo.registry import Registry
 
 __all__ = ["absolute_weights", "logit_penalty", "squared_weights", "weight_regularizers"]
 
@@ -34,10 +35,11 @@ def squared_weights(weights: Tensor) -> Tensor:
     return weights.square().sum((-2, -1))
 
 
-weight_regularizers: dict[str, Callable[[Tensor], Tensor]] = {
-    "L1W": absolute_weights,
-    "L2W": squared_weights,
-}
+weight_regularizers: Registry[Callable[..., Tensor]] = Registry(
+    {"L1W": absolute_weights, "L2W": squared_weights},
+    kind="regularizer",
+    positional=("weights",),
+)
 
 
 def logit_penalty(features: Tensor, output_weights: Tensor, labels: object) -> Tensor:

@@ -16,10 +16,11 @@ from infotheo.data.samples import SPLITS, split_of
 from infotheo.modules.layers import require_layers
 from infotheo.networks import networks
 from infotheo.penalties.loss_term import network_settings, penalises_activations, penalty
-from infotheo.registry import lookup
+from infotheo.registry import bind
 from infotheo.training.device import chosen_device
 from infotheo.training.errors import classification_error, logits
 from infotheo.training.selection import choose_loss_weight
+from infotheo.training.settings import TrainingSettings
 from infotheo.training.snapshot_store import AtSnapshot
 from infotheo.training.trainer import Trained, train
 
@@ -48,10 +49,11 @@ def build_network(
     """
     settings = {key: value for key, value in network.items() if key != "name"}
     settings |= network_settings(
-        regularizer["name"], regularizer.get("layer"), _own_settings(regularizer)
+        regularizer["name"], regularizer.get("layer"), _penalty_settings(regularizer)
     )
-    function = lookup(network["name"], networks, "network")
-    return function(samples["input"].shape[1:], int(samples.attrs["classes"]), **settings)
+    build = bind(network["name"], networks, settings)
+    model: nn.Module = build(samples["input"].shape[1:], int(samples.attrs["classes"]))
+    return model
 
 
 def check_layers(
@@ -94,7 +96,7 @@ def fit(
     network
         ``name`` and its settings.
     training
-        Settings of :func:`infotheo.training.trainer.train`.
+        Keywords of :class:`infotheo.training.settings.TrainingSettings`.
     regularizer
         ``name``, ``layer`` and the settings of the penalty.
     seeds, loss_weights
@@ -138,16 +140,16 @@ def fit(
         partial(build_network, samples, network, regularizer),
         parts["train"],
         parts["validation"],
+        TrainingSettings(**training),
         seeds=replica_seeds,
         loss_weights=replica_weights,
-        penalty=penalty(name, layer, _own_settings(regularizer), classes),
+        penalty=penalty(name, layer, _penalty_settings(regularizer), classes),
         penalized_layer=layer if penalises_activations(name) else None,
         snapshots=snapshots,
         at_snapshot=at_snapshot,
         device=where,
         label=label,
         checkpoint_path=checkpoint_path,
-        **training,
     )
     leading: dict[str, Sequence[float]] = {"seed": list(seeds)}
     if grid:
@@ -268,8 +270,8 @@ def _labelled(
 
 def state_of(weights: xr.Dataset, seed: int) -> dict[str, Tensor]:
     """Return one replica's parameters and buffers, for ``load_state_dict``."""
-    own = weights.sel(seed=seed)
-    return {str(name): torch.tensor(own[name].values) for name in own.data_vars}
+    replica = weights.sel(seed=seed)
+    return {str(name): torch.tensor(replica[name].values) for name in replica.data_vars}
 
 
 def _tensors(samples: xr.Dataset, part: str) -> tuple[Tensor, Tensor]:
@@ -277,6 +279,6 @@ def _tensors(samples: xr.Dataset, part: str) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(inputs), torch.from_numpy(labels)
 
 
-def _own_settings(regularizer: Mapping[str, Any]) -> dict[str, Any]:
+def _penalty_settings(regularizer: Mapping[str, Any]) -> dict[str, Any]:
     reserved = ("name", "layer", "weight")
     return {key: value for key, value in regularizer.items() if key not in reserved}

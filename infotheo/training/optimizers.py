@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from infotheo.arrays.numbers import check_number
+from infotheo.registry import Registry
 
 Optimizer = torch.optim.Optimizer
 
@@ -78,12 +79,11 @@ def rmsprop(
     return torch.optim.RMSprop(parameters, lr=learning_rate, alpha=decay, eps=epsilon, foreach=True)
 
 
-optimizers: dict[str, Callable[..., Optimizer]] = {
-    "adam": adam,
-    "momentum": momentum,
-    "sgd": sgd,
-    "rmsprop": rmsprop,
-}
+optimizers: Registry[Callable[..., Optimizer]] = Registry(
+    {"adam": adam, "momentum": momentum, "sgd": sgd, "rmsprop": rmsprop},
+    kind="optimizer",
+    positional=("parameters", "learning_rate"),
+)
 
 
 def state_arrays(optimizer: Optimizer) -> dict[str, Tensor]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import xarray as xr
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from infotheo.data.augmentation import augmentations
 from infotheo.penalties.loss_term import Penalty
 from infotheo.progress import progress
-from infotheo.registry import lookup
+from infotheo.registry import bind
 from infotheo.training import checkpoint
 from infotheo.training.errors import error, logits
 from infotheo.training.gradients import Draws, Objective
@@ -24,6 +23,7 @@ from infotheo.training.optimizers import optimizers
 from infotheo.training.random_streams import orders
 from infotheo.training.replicas import Replicas
 from infotheo.training.resumption import State
+from infotheo.training.settings import TrainingSettings
 from infotheo.training.snapshot_schedule import read_schedule
 from infotheo.training.snapshot_store import AtSnapshot, SnapshotStore, open_store
 from infotheo.training.timeline import Timeline, timeline
@@ -51,19 +51,12 @@ def train(
     build: Callable[[], nn.Module],
     samples: Split,
     validation: Split,
+    settings: TrainingSettings,
     *,
     seeds: Sequence[int],
     loss_weights: Sequence[float] | None = None,
     penalty: Penalty | None = None,
     penalized_layer: str | None = None,
-    optimizer: str = "adam",
-    optimizer_settings: Mapping[str, Any] | None = None,
-    learning_rate: float = 1e-4,
-    batch_size: int | Literal["full"] = 100,
-    epochs: int = 50,
-    phases: Sequence[Mapping[str, Any]] = (),
-    augmentation: str | None = None,
-    augmentation_settings: Mapping[str, Any] | None = None,
     snapshots: Mapping[str, Any] | None = None,
     at_snapshot: AtSnapshot | None = None,
     device: torch.device | str = "cpu",
@@ -83,22 +76,13 @@ def train(
         Makes one network.
     samples, validation
         Inputs (sample, …) float32 and labels (sample,) int64; the validation part may be empty.
+    settings
+        Optimiser, batches, epochs, augmentation.
     seeds, loss_weights
         One entry for each replica; the same length.
     penalty, penalized_layer
         Function (parameters, activations, labels) → (replica,), and the layer whose activations it
         is given.
-    optimizer, optimizer_settings, learning_rate
-        Name in :data:`infotheo.training.optimizers.optimizers`, or a dotted path, and its keywords.
-    batch_size, epochs
-        Samples of each step, or ``"full"`` for all of them; passes over the samples. A last batch
-        may be smaller.
-    phases
-        From which epoch or step on the learning rate and the batch size are others, see
-        :func:`infotheo.training.timeline.timeline`.
-    augmentation, augmentation_settings
-        Name in :data:`infotheo.data.augmentation.augmentations`, or a dotted path, and its
-        keywords: how the inputs of each mini-batch are changed at random.
     snapshots
         When to keep all weights, see
         :func:`infotheo.training.snapshot_schedule.read_schedule`; ``{}``: before each epoch and
@@ -125,21 +109,22 @@ def train(
     inputs, labels = samples
     if not seeds:
         raise ValueError("seeds: found none, expected at least one")
-    steps = timeline(len(labels), epochs, learning_rate, batch_size, phases)
+    epochs = settings.epochs
+    steps = timeline(
+        len(labels), epochs, settings.learning_rate, settings.batch_size, settings.phases
+    )
     if penalty is not None and len(loss_weights or ()) != len(seeds):
         raise ValueError(
             f"loss_weights: found {len(loss_weights or ())}, expected one for each of the "
             f"{len(seeds)} replicas"
         )
     change = None
-    if augmentation is not None:
-        function = lookup(augmentation, augmentations, "augmentation")
-        change = partial(function, **(augmentation_settings or {}))
+    if settings.augmentation is not None:
+        change = bind(settings.augmentation, augmentations, settings.augmentation_settings)
     device = torch.device(device)
     replicas = Replicas(build, seeds, device, penalized_layer)
-    optimise = lookup(optimizer, optimizers, "optimizer")(
-        list(replicas.parameters.values()), learning_rate, **(optimizer_settings or {})
-    )
+    build_optimizer = bind(settings.optimizer, optimizers, settings.optimizer_settings)
+    optimizer = build_optimizer(list(replicas.parameters.values()), settings.learning_rate)
     weights = torch.tensor(list(loss_weights or ()), dtype=torch.float32, device=device)
     task = Objective(inputs.to(device), labels.to(device), weights, penalty, change)
     keep = None
@@ -150,35 +135,27 @@ def train(
         raise ValueError("at_snapshot: found without snapshots, expected a schedule for it")
     state = State(
         replicas,
-        optimise,
+        optimizer,
         epochs,
         (task.inputs, task.labels, weights, *validation),
-        {
-            "optimizer": [optimizer, dict(optimizer_settings or {})],
-            "learning_rate": learning_rate,
-            "batch_size": batch_size,
-            "epochs": epochs,
-            "phases": [dict(phase) for phase in phases],
-            "augmentation": [augmentation, dict(augmentation_settings or {})],
-            "penalized_layer": penalized_layer,
-        },
+        {**asdict(settings), "penalized_layer": penalized_layer},
         besides=keep.identity if keep else "",
     )
     first = _resume(state, keep, steps, checkpoint_path)
     saved = time.monotonic()
-    parts, rate = replicas.parts(), learning_rate
+    parts, rate = replicas.parts(), settings.learning_rate
     for epoch in progress(first, epochs, label, "epoch"):
         order = orders(replicas.seeds, epoch, len(labels)).to(device)
         draws = Draws(replicas.seeds, epoch, device)
         loss_sum, penalty_sum = torch.zeros(2, len(replicas), device=device)
         for step in steps.steps(epoch):
             if step.learning_rate != rate:
-                rate = _set_learning_rate(optimise, step.learning_rate)
+                rate = _set_learning_rate(optimizer, step.learning_rate)
             if keep:
                 keep.take(step.number, replicas)
             chosen = order[:, step.start : step.stop]  # (replica, sample)
             losses, penalties = task.differentiate(replicas, parts, chosen, draws)
-            optimise.step()
+            optimizer.step()
             loss_sum += losses
             penalty_sum += penalties
         state.history["train_loss"][epoch] = loss_sum / len(labels)
@@ -207,7 +184,7 @@ def _resume(
     return first
 
 
-def _set_learning_rate(optimise: torch.optim.Optimizer, rate: float) -> float:
-    for group in optimise.param_groups:
+def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> float:
+    for group in optimizer.param_groups:
         group["lr"] = rate
     return rate

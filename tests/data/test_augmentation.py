@@ -7,6 +7,7 @@ from torch import nn
 
 from infotheo.data.augmentation import crop_and_flip
 from infotheo.training.random_streams import generators
+from infotheo.training.settings import TrainingSettings
 from infotheo.training.trainer import train
 
 
@@ -88,11 +89,8 @@ def trained(seeds, **settings):
         linear,
         (inputs, labels),
         (inputs, labels),
+        TrainingSettings(batch_size=16, epochs=3, learning_rate=0.01, **settings),
         seeds=seeds,
-        batch_size=16,
-        epochs=3,
-        learning_rate=0.01,
-        **settings,
     ).replicas.parameters
 
 

@@ -10,6 +10,7 @@ import torch
 
 from infotheo.networks import multilayer_perceptron
 from infotheo.training import checkpoint
+from infotheo.training.settings import TrainingSettings
 from infotheo.training.trainer import train
 from tests.training.plain_training import CLASSES, UNITS, clusters
 
@@ -56,15 +57,17 @@ def run(
         ),
         (inputs, labels),
         (inputs[:20], labels[:20]),
+        TrainingSettings(
+            optimizer=optimizer,
+            epochs=epochs,
+            **{"learning_rate": 0.01, "batch_size": 30, **settings},
+        ),
         seeds=[0, 1],
         loss_weights=weights,
         penalty=penalty,
         penalized_layer="hidden2",
-        optimizer=optimizer,
-        epochs=epochs,
         checkpoint_path=path,
         checkpoint_seconds=seconds,
-        **{"learning_rate": 0.01, "batch_size": 30, **settings},
     )
     return trained, taken
 

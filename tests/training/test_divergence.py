@@ -6,6 +6,7 @@ import torch
 
 from infotheo.networks import multilayer_perceptron
 from infotheo.training.fit import fit
+from infotheo.training.settings import TrainingSettings
 from infotheo.training.trainer import train
 from tests.training.plain_training import CLASSES, UNITS, clusters, small_samples
 
@@ -91,12 +92,10 @@ def test_every_optimizer_keeps_a_spoiled_gradient_to_its_replica(optimizer, bad)
             ),
             (inputs, labels),
             (inputs[:20], labels[:20]),
+            TrainingSettings(optimizer=optimizer, batch_size=30, epochs=4),
             seeds=[0, 1, 2],
             loss_weights=[0.01] * 3,
             penalty=penalty,
-            optimizer=optimizer,
-            batch_size=30,
-            epochs=4,
         )
 
     healthy, spoiled = run(1.0), run(bad)

@@ -11,6 +11,7 @@ from infotheo.networks import multilayer_perceptron
 from infotheo.penalties.loss_term import penalty
 from infotheo.training import trainer
 from infotheo.training.replicas import Replicas
+from infotheo.training.settings import TrainingSettings
 from infotheo.training.trainer import train
 from tests.training.plain_training import CLASSES, UNITS, clusters, train_alone
 
@@ -76,14 +77,11 @@ def trained(method, monkeypatch, network=Convolutional, seeds=(0, 1), regularize
         lambda: network().double(),
         (inputs.double(), labels),
         (inputs[:30].double(), labels[:30]),
+        TrainingSettings(optimizer="momentum", batch_size=25, epochs=10, learning_rate=0.05),
         seeds=seeds,
         loss_weights=[0.25, 0.5][: len(seeds)],
         penalty=penalty(regularizer, "last", {}, CLASSES),
         penalized_layer="last",
-        optimizer="momentum",
-        batch_size=25,
-        epochs=10,
-        learning_rate=0.05,
     )
 
 
@@ -223,12 +221,14 @@ def test_weight_decay_is_torchs_on_every_parameter(name):
             lambda: Skipping().double(),
             (inputs, labels),
             (inputs[:0], labels[:0]),
+            TrainingSettings(
+                optimizer=name,
+                optimizer_settings={**settings, "weight_decay": decay},
+                batch_size=25,
+                epochs=5,
+                learning_rate=0.05,
+            ),
             seeds=[1],
-            optimizer=name,
-            optimizer_settings={**settings, "weight_decay": decay},
-            batch_size=25,
-            epochs=5,
-            learning_rate=0.05,
         ).replicas.parameters
 
     start = Replicas(lambda: Skipping().double(), [1], CPU)

@@ -16,6 +16,7 @@ from infotheo.networks import multilayer_perceptron
 from infotheo.penalties.loss_term import network_settings, penalises_activations, penalty
 from infotheo.training.errors import logits
 from infotheo.training.replicas import Replicas
+from infotheo.training.settings import TrainingSettings
 from infotheo.training.trainer import train
 from tests.training.plain_training import (
     CLASSES,
@@ -59,11 +60,11 @@ def train_replicas(regularizer, seeds, dtype=torch.float32, epochs=EPOCHS, **set
         partial(perceptron, regularizer, dtype),
         (inputs, labels),
         (inputs[:0], labels[:0]),
+        TrainingSettings(**{"batch_size": 25, "epochs": epochs, "learning_rate": 1e-3, **settings}),
         seeds=seeds,
         loss_weights=[LOSS_WEIGHTS.get(regularizer, 0.0)] * len(seeds),
         penalty=penalty(regularizer, LAYER, {}, CLASSES),
         penalized_layer=LAYER if penalises_activations(regularizer) else None,
-        **{"batch_size": 25, "epochs": epochs, "learning_rate": 1e-3, **settings},
     )
 
 
@@ -253,13 +254,11 @@ def general(network, seeds, penalized=None, regularizer="baseline", epochs=EPOCH
         lambda: network().double(),
         (inputs.double(), labels),
         (inputs[:30].double(), labels[:30]),
+        TrainingSettings(batch_size=25, epochs=epochs, learning_rate=1e-3),
         seeds=seeds,
         loss_weights=[0.25] * len(seeds),
         penalty=penalty(regularizer, penalized, {}, CLASSES),
         penalized_layer=penalized,
-        batch_size=25,
-        epochs=epochs,
-        learning_rate=1e-3,
     )
 
 
@@ -340,12 +339,10 @@ def test_a_loss_weight_belongs_to_its_own_replica():
         partial(perceptron, "L2W"),
         (inputs, labels),
         (inputs, labels),
+        TrainingSettings(batch_size=25, epochs=4, learning_rate=1e-3),
         seeds=[1, 1, 1],
         loss_weights=[0.0, 2**-6, 1.0],
         penalty=penalty("L2W", LAYER, {}, CLASSES),
-        batch_size=25,
-        epochs=4,
-        learning_rate=1e-3,
     )
     norms = trained.replicas.parameters["hidden3.linear.weight"].square().sum((1, 2))
     assert norms[0] > norms[1] > norms[2]
@@ -371,6 +368,7 @@ def test_bad_arguments_get_a_line_that_names_them():
             partial(perceptron, "CR"),
             (inputs, labels),
             (inputs, labels),
+            TrainingSettings(),
             seeds=[0, 1],
             loss_weights=[0.1],
             penalty=penalty("CR", LAYER, {}, CLASSES),

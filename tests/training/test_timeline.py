@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from infotheo.training import trainer
 from infotheo.training.random_streams import orders
+from infotheo.training.settings import TrainingSettings
 from infotheo.training.timeline import timeline
 from infotheo.training.trainer import train
 from tests.training.plain_training import clusters, plain_network, seeded
@@ -87,12 +88,14 @@ def trained(**settings):
         lambda: plain_network().double(),
         (inputs.double(), labels),
         (inputs[:0].double(), labels[:0]),
+        TrainingSettings(
+            optimizer="sgd",
+            learning_rate=0.1,
+            batch_size="full",
+            epochs=8,
+            phases=PHASES,
+        ),
         seeds=[0, 1],
-        optimizer="sgd",
-        learning_rate=0.1,
-        batch_size="full",
-        epochs=8,
-        phases=PHASES,
         **settings,
     )
 
@@ -117,10 +120,14 @@ def test_training_in_phases_is_that_of_a_plain_loop():
 
 def test_full_batch_is_all_samples_at_once():
     inputs, labels = clusters()
-    settings = {"seeds": [0], "epochs": 3, "learning_rate": 0.01}
+    settings = {"epochs": 3, "learning_rate": 0.01}
     trainings = [
         train(
-            plain_network, (inputs, labels), (inputs[:0], labels[:0]), batch_size=size, **settings
+            plain_network,
+            (inputs, labels),
+            (inputs[:0], labels[:0]),
+            TrainingSettings(batch_size=size, **settings),
+            seeds=[0],
         )
         for size in ("full", len(labels))
     ]

@@ -65,7 +65,9 @@ def test_a_file_where_results_are_to_lie(folder):
 
 def a_job(tmp_path):
     log = tmp_path / "logs" / "job.log"
-    return SimpleNamespace(log=[str(log)], rule="estimate", config={"file": "study.yaml"})
+    return SimpleNamespace(
+        threads=1, log=[str(log)], rule="estimate", config={"file": "study.yaml"}
+    )
 
 
 def complaint_of(error, tmp_path, capsys):

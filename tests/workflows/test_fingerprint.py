@@ -220,12 +220,15 @@ def test_registries_are_read_and_never_followed(kind):
     assert registry is not None
     if kind in ("figure", "table"):
         pytest.importorskip("matplotlib")
-    assert set(entries) == set(getattr(importlib.import_module(module), name))
+    loaded = getattr(importlib.import_module(module), name)
+    assert set(entries) == set(loaded)
+    assert sources.passed(kind) == sources.Passed(loaded.positional, loaded.context)
 
 
 def test_a_new_entry_in_a_registry_moves_nobody(tmp_path, monkeypatch):
     (tmp_path / "listed.py").write_text(
-        "def one(x):\n    return x\n\nentries = {'one': one}\n\n"
+        "from infotheo.registry import Registry\n\ndef one(x):\n    return x\n\n"
+        "entries = Registry({'one': one}, kind='entry', positional=('x',))\n\n"
         "def use(name):\n    return entries[name]\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
@@ -237,6 +240,7 @@ def test_a_new_entry_in_a_registry_moves_nobody(tmp_path, monkeypatch):
     (tmp_path / "listed.py").write_text("def two(x):\n    return 2 * x\n\n" + more)
     forget()
     assert set(sources.registered("entry")) == {"one", "two"}
+    assert sources.passed("entry") == sources.Passed(("x",))
     assert hashing.fingerprint([sources.definition("listed", "use")]) == before
     forget()
 

@@ -18,16 +18,18 @@ def names(study):
 def everything(study):
     """All that Snakemake is told of a study, so all that could make something run again."""
     return {
-        "targets": study.targets(),
-        "estimates": study.estimate_files(),
+        "targets": study.layout.targets(),
+        "estimates": study.layout.estimate_files(),
         "train": [study.train_params(run.name, c.name) for run in study.runs for c in run.chunks],
         "data": [study.data_params(run.data_name) for run in study.runs],
         "activations": [study.activation_params(name, study.layers[0]) for name in names(study)],
         "measures": [study.estimate_params(entry.name) for entry in study.measures],
         "collect": repr(study.collect_params()),
         "correlate": study.correlate_params(),
-        "figures": [repr(study.drawn_params("figure", name)) for name in study.figures],
-        "tables": [repr(study.drawn_params("table", name)) for name in study.tables],
+        "figures": [
+            repr(study.drawing_params("figure", name)) for name in study.drawings["figure"]
+        ],
+        "tables": [repr(study.drawing_params("table", name)) for name in study.drawings["table"]],
         "resolved": repr(study.resolved()),
     }
 

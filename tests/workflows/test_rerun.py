@@ -198,10 +198,10 @@ def test_code_of_everything(finished, checkout):
 
 
 def test_a_new_entry_in_a_registry(finished, checkout):
-    layers, registry = "infotheo/study/measures/layers.py", "infotheo/study/measures/__init__.py"
-    edit(checkout, layers, "def binned(", "def nothing(activations): ...\n\n\ndef binned(")
-    edit(checkout, registry, "import binned,", "import nothing, binned,")
-    edit(checkout, registry, '    "binned": binned,', '    "binned": binned,\n    "no": nothing,')
+    binned, registry = "infotheo/study/measures/binned.py", "infotheo/study/measures/__init__.py"
+    edit(checkout, binned, "def binned(", "def nothing(activations): ...\n\n\ndef binned(")
+    edit(checkout, registry, "import binned\n", "import binned, nothing\n")
+    edit(checkout, registry, '"binned": binned,', '"binned": binned, "no": nothing,')
     assert would_run(finished, CONFIG, checkout) == NOTHING
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from infotheo.study.measures.layers import binned
+from infotheo.study.measures.binned import binned
 from tests.workflows.snakemake_runs import copy_project, make, run, would_run_each
 from tests.workflows.tiny_study import changed
 from workflows.plan import fingerprint as fingerprint_module
@@ -191,7 +191,7 @@ def test_measures_along_training_are_those_of_the_study_unless_said(tmp_path):
     own = {"margins": {"part": "train"}, "error": None}
     config = changed({"measures": own, "snapshots": None, "figures": ..., "tables": ...}, CONFIG)
     study = Study(config, "tiny.yaml", tmp_path)
-    parts = {each.spec["measure"]: each.spec["part"] for each in study.snapshots.followed}
+    parts = {each.spec["measure"]: each.spec["part"] for each in study.snapshots.trajectories}
     assert parts == {"margins": "train", "error": "test"}
     run = study.runs[0]
     assert run.spec["snapshots"] == {"every": "epoch", "count": 3}  # every one of two epochs

@@ -1,4 +1,4 @@
-"""Check a study's configuration; whatever is wrong with it is said in one line."""
+"""A study's configuration, checked: whatever is wrong with it is one line."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from infotheo.registry import nearest
+from workflows.plan.entries import MEASURES
 from workflows.plan.errors import ConfigError
 from workflows.plan.identity import canonical
-from workflows.plan.sources import registered
+from workflows.plan.sources import Definition, registered, result_keys
 
 _MAPPINGS = ("regularizers", "conditions", "measures", "figures", "tables", "animations")
 _REGULARIZERS = ("weight regularizer", "network regularizer", "regularizer")
-MEASURES = ("measure", "network measure")
 _SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 # YAML 1.1 reads 1e-4 as text; people mean the number.
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
@@ -39,7 +39,8 @@ def checked(config: Mapping[str, Any], file: str) -> dict[str, Any]:
     if errors:
         raise ConfigError(f"{file}: {_line(errors[0])}")
     for section in _MAPPINGS:
-        plain[section] = {name: own or {} for name, own in (plain.get(section) or {}).items()}
+        entries = plain.get(section) or {}
+        plain[section] = {name: settings or {} for name, settings in entries.items()}
     plain["conditions"] = plain["conditions"] or {"default": {}}
     return plain | {
         "conditions": dict(sorted(plain["conditions"].items(), key=_changes_something)),
@@ -53,14 +54,19 @@ def _changes_something(condition: tuple[str, Any]) -> tuple[bool, str]:
     return bool(changes), name
 
 
+def _comes_after_the_baseline(entry: tuple[str, Definition]) -> bool:
+    """Whether a registered entry is other than the regularizer that changes nothing."""
+    name, code = entry
+    return registered("network regularizer").get(name) != code or bool(result_keys(code))
+
+
 def _in_order(entries: Mapping[str, Any], kinds: tuple[str, ...]) -> dict[str, Any]:
     """Sort entries as the project lists what they name, then by name.
 
     The order of a file is no part of a study: reordering it must change no table.
     """
-    known = [name for kind in kinds for name in registered(kind)]
-    if "baseline" in known:
-        known.insert(0, "baseline")
+    listed = [item for kind in kinds for item in registered(kind).items()]
+    known = [name for name, _ in sorted(listed, key=_comes_after_the_baseline)]
 
     def rank(item: tuple[str, Any]) -> tuple[int, str]:
         name = item[1].get("penalty", item[0])

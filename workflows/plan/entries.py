@@ -1,40 +1,54 @@
-"""Measures, figures, tables and animations of a study: what each looks at."""
+"""Measures, figures, tables and animations of a study, and what each of them is made from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from workflows.plan.sources import Definition, parameters
+from workflows.plan.sources import Definition, Passed, parameters, passed, registered
 
 OUTPUT = "logits"  # the pseudo-layer of measures that look at predictions
-FIGURE_DATA = ("runs", "correlations", "histories", "activations", "trajectories", "reference")
+MEASURES = ("measure", "prediction measure", "network measure")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A measure, figure or table with its settings."""
+class Measure:
+    """A measure with its settings."""
 
-    name: str
-    kind: str
+    name: str  # of its files
+    function: str  # a registered name, or a path
     code: Definition
     settings: dict[str, Any]
-    layer: str | None = None
     part: str | None = None
 
     @property
+    def subject(self) -> str:
+        """What it looks at: a layer's ``activations``, ``logits`` or the ``network``."""
+        return measure_arguments(self.code).positional[0]
+
+
+def measure_arguments(code: Definition) -> Passed:
+    """Return what a measure is passed; the first parameter of one of the user's tells."""
+    for kind in MEASURES:
+        if code in registered(kind).values():
+            return passed(kind)
+    first = next(iter(parameters(code) or {}), "")
+    kinds = (kind for kind in MEASURES if passed(kind).positional[0] == first)
+    return passed(next(kinds, MEASURES[0]))
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure, table or animation with its settings."""
+
+    kind: str
+    function: str
+    code: Definition
+    settings: dict[str, Any]
+    layer: str
+
+    @property
     def needs(self) -> tuple[str, ...]:
-        """Which data a figure or table takes."""
+        """Which of the study's data it takes."""
         known = parameters(self.code) or {}
-        return tuple(name for name in FIGURE_DATA if name in known)
-
-    @property
-    def of(self) -> str:
-        """What a measure looks at: a layer's ``activations``, ``logits`` or the ``network``."""
-        first = next(iter(parameters(self.code) or {}), "")
-        return first if first in ("logits", "network") else "activations"
-
-    @property
-    def positional(self) -> int:
-        """How many arguments of a measure are no settings."""
-        return 3 if self.of == "network" else 1
+        return tuple(name for name in passed(self.kind).context if name in known)

@@ -2,60 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from workflows.plan.chunks import TRAINED, Chunk
-from workflows.plan.entries import OUTPUT, Entry
+from workflows.plan.entries import OUTPUT, Drawing, Measure
 from workflows.plan.runs import Run
 from workflows.plan.snapshots import Snapshots
 
-SNAPSHOTS, IN_PLACE = "snapshots", "trajectories"  # files of a training with snapshots
-OF_NETWORK = "network_estimates"  # folder of the measures of whole networks
+SNAPSHOTS, TRAJECTORIES = "snapshots", "trajectories"  # files of a training with snapshots
+NETWORK_ESTIMATES = "network_estimates"  # folder of the measures of whole networks
 
 
+@dataclass(frozen=True)
 class Layout:
     """The files of a study, those that rules make and those that they need."""
 
-    name: str
+    study: str
     results: Path
-    config: dict[str, Any]
-    layers: list[str]
-    runs: list[Run]
-    measures: list[Entry]
-    figures: dict[str, Entry]
-    tables: dict[str, Entry]
-    animations: dict[str, Entry]
+    runs: Sequence[Run]
+    layers: Sequence[str]
+    measures: Sequence[Measure]
+    drawings: Mapping[str, Mapping[str, Drawing]]  # by kind and name
     snapshots: Snapshots | None
+    first_condition: str  # the one that changes nothing, if there is
 
-    @property
-    def drawn(self) -> dict[str, dict[str, Entry]]:
-        """Figures, tables and animations by their kind."""
-        return {"figure": self.figures, "table": self.tables, "animation": self.animations}
-
-    def label(self, run: Run) -> str:
-        """Return what tells a run from the others of the study, in figures of all of them."""
-        several = [
-            name
-            for name, values in (
-                (run.condition, {each.condition for each in self.runs}),
-                (run.regularizer, {each.regularizer for each in self.runs}),
-            )
-            if len(values) > 1
-        ]
-        return ", ".join(several) or (
-            run.condition if run.condition != "default" else run.regularizer
-        )
+    @cached_property
+    def _runs_by_name(self) -> dict[str, Run]:
+        return {run.name: run for run in self.runs}
 
     def run(self, name: str) -> Run:
         """Return a run by its name."""
-        return next(run for run in self.runs if run.name == name)
+        return self._runs_by_name[name]
 
     def chunk(self, run: str, name: str) -> Chunk:
         """Return a chunk of a run by its name, the selection included."""
-        of = self.run(run)
-        candidates = (*of.chunks, *([of.selection] if of.selection else []))
-        return next(chunk for chunk in candidates if chunk.name == name)
+        chunks = self._with_selection(self.run(run))
+        return next(chunk for chunk in chunks if chunk.name == name)
+
+    def _with_selection(self, run: Run) -> list[Chunk]:
+        return [*([run.selection] if run.selection else []), *run.chunks]
+
+    def chunks(self) -> Iterator[tuple[Run, Chunk]]:
+        """Yield every run with each of its chunks, selections left out."""
+        return ((run, chunk) for run in self.runs for chunk in run.chunks)
 
     def folder(self, run: Run, chunk: Chunk) -> Path:
         """Return where a chunk of a run lies."""
@@ -67,10 +59,10 @@ class Layout:
 
     def selection_files(self, run: str, chunk: str) -> list[Path]:
         """Return the trained grid that a chunk takes its loss weight from, if it does."""
-        of = self.run(run)
-        if of.selection is None or chunk == of.selection.name:
+        selection = self.run(run).selection
+        if selection is None or chunk == selection.name:
             return []
-        return [self.folder(of, of.selection) / f"{part}.nc" for part in TRAINED]
+        return [self.folder(self.run(run), selection) / f"{part}.nc" for part in TRAINED]
 
     def measured_file(self, run: str, chunk: str, layer: str) -> Path:
         """Return what a measure looks at: a layer's activations, or the test set's logits."""
@@ -79,34 +71,34 @@ class Layout:
 
     def estimate_files(self) -> list[Path]:
         """Return the estimates of all runs, layers and measures."""
-        places = {
+        folders = {
             "activations": [f"estimates/{layer}" for layer in self.layers],
             "logits": [f"estimates/{OUTPUT}"],
-            "network": [OF_NETWORK],
+            "network": [NETWORK_ESTIMATES],
         }
         return [
-            self.folder(run, chunk) / place / f"{entry.name}.nc"
-            for run in self.runs
-            for chunk in run.chunks
-            for entry in self.measures
-            for place in places[entry.of]
+            self.folder(run, chunk) / folder / f"{measure.name}.nc"
+            for run, chunk in self.chunks()
+            for measure in self.measures
+            for folder in folders[measure.subject]
         ]
 
     def trained_parts(self) -> dict[str, str]:
         """Return the files of a trained chunk by what they hold."""
         parts = [*TRAINED]
         if self.snapshots is not None:
-            parts.append(IN_PLACE if self.snapshots.keep == "measures" else SNAPSHOTS)
+            parts.append(TRAJECTORIES if self.snapshots.keep == "measures" else SNAPSHOTS)
         return {part: f"{part}.nc" for part in parts}
 
-    def trajectory_files(self, run: Run, chunk: Chunk) -> list[Path]:
-        """Return what is measured along a chunk's training."""
-        folder = self.folder(run, chunk)
+    def trajectory_files(self) -> list[Path]:
+        """Return what is measured along training."""
         if self.snapshots is None:
             return []
         if self.snapshots.keep == "measures":
-            return [folder / f"{IN_PLACE}.nc"]
-        return [folder / IN_PLACE / f"{each.name}.nc" for each in self.snapshots.followed]
+            files = [f"{TRAJECTORIES}.nc"]
+        else:
+            files = [f"{TRAJECTORIES}/{each.name}.nc" for each in self.snapshots.trajectories]
+        return [self.folder(run, chunk) / file for run, chunk in self.chunks() for file in files]
 
     def snapshot_activation_files(self) -> list[Path]:
         """Return the activations along training, where they are to be kept."""
@@ -114,77 +106,66 @@ class Layout:
             return []
         return [
             self.folder(run, chunk) / SNAPSHOTS / f"{layer}.nc"
-            for run in self.runs
-            for chunk in run.chunks
+            for run, chunk in self.chunks()
             for layer in self.snapshots.layers
         ]
 
     def history_files(self) -> list[Path]:
         """Return the histories of all runs."""
-        return [self.folder(run, chunk) / "history.nc" for run in self.runs for chunk in run.chunks]
+        return [self.folder(run, chunk) / "history.nc" for run, chunk in self.chunks()]
 
     def trained_files(self) -> list[Path]:
         """Return weights, histories and predictions of all runs, selections included."""
         return [
-            self.folder(run, chunk) / f"{part}.nc"
+            self.folder(run, chunk) / file
             for run in self.runs
-            for chunk in (*([run.selection] if run.selection else []), *run.chunks)
-            for part in self.trained_parts()
+            for chunk in self._with_selection(run)
+            for file in self.trained_parts().values()
         ]
 
     def activation_files(self) -> list[Path]:
         """Return the activations of all runs and layers."""
         return [
             self.folder(run, chunk) / "activations" / f"{layer}.nc"
-            for run in self.runs
-            for chunk in run.chunks
+            for run, chunk in self.chunks()
             for layer in self.layers
         ]
 
-    def drawn_inputs(self, kind: str, name: str) -> dict[str, list[Path]]:
+    def drawing_inputs(self, kind: str, name: str) -> dict[str, list[Path]]:
         """Return the files a figure or table needs, by the kind of data."""
-        entry = self.drawn[kind][name]
-        study = self.results / self.name
-        first = next(iter(self.config["conditions"]))  # the one that changes nothing, if there is
-        shown = [run for run in self.runs if run.condition == first]
+        drawing = self.drawings[kind][name]
+        study = self.results / self.study
+        drawn = [run for run in self.runs if run.condition == self.first_condition]
         files: dict[str, list[Path]] = {
             "runs": [study / "runs.csv"],
             "correlations": [study / "correlations.csv"],
             "histories": [
-                self.folder(run, chunk) / "history.nc" for run in shown for chunk in run.chunks
+                self.folder(run, chunk) / "history.nc" for run in drawn for chunk in run.chunks
             ],
             "activations": [
-                self.folder(run, chunk) / "activations" / f"{entry.layer}.nc"
-                for run in shown
-                for chunk in run.chunks[:1]
+                self.folder(run, run.chunks[0]) / "activations" / f"{drawing.layer}.nc"
+                for run in drawn
             ],
-            "trajectories": [
-                file
-                for run in self.runs
-                for chunk in run.chunks
-                for file in self.trajectory_files(run, chunk)
-            ],
+            "trajectories": self.trajectory_files(),
         }
-        return {need: files[need] for need in entry.needs if need in files}
+        return {need: files[need] for need in drawing.needs if need in files}
 
     def targets(self) -> list[Path]:
         """Return what the study is to make and to keep: what is deleted of it is made again."""
-        study = self.results / self.name
+        study = self.results / self.study
+        suffixes = {"figure": "svg", "table": "csv", "animation": "gif"}
         return [
             study / "config.yaml",
             study / "runs.csv",
             study / "correlations.csv",
-            *(study / "figures" / f"{name}.svg" for name in self.figures),
-            *(study / "tables" / f"{name}.csv" for name in self.tables),
-            *(study / "animations" / f"{name}.gif" for name in self.animations),
+            *(
+                study / f"{kind}s" / f"{name}.{suffixes[kind]}"
+                for kind, drawings in self.drawings.items()
+                for name in drawings
+            ),
             *self.trained_files(),
             *self.activation_files(),
             *self.estimate_files(),
             *self.snapshot_activation_files(),
-            *(
-                file
-                for run in self.runs
-                for chunk in run.chunks
-                for file in self.trajectory_files(run, chunk)
-            ),
+            *self.trajectory_files(),
         ]

@@ -1,4 +1,4 @@
-"""Which networks a study trains, what each is called, and which chunks of seeds hold them."""
+"""The networks that a study trains, their names, and the chunks of seeds that hold them."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ from infotheo.registry import nearest
 from workflows.plan.chunks import Chunk, chunks_of, seed_text
 from workflows.plan.errors import ConfigError
 from workflows.plan.identity import digest, readable
-from workflows.plan.settings import found, minimal, takes
-from workflows.plan.sources import Definition, definition, parameters, registered
+from workflows.plan.settings import minimal, resolve, takes
+from workflows.plan.sources import (
+    Definition,
+    Passed,
+    definition,
+    parameters,
+    passed,
+    registered,
+    result_keys,
+)
 
-# Where a data set lies is no part of what it is, where its content is checked.
-LOCATIONS = ("data_dir",)
 _SCHEDULING = ("seeds", "seeds_per_job", "regularized_layer")
 _PENALTIES = ("regularizer", "weight regularizer")
-_FILLED_IN_BY_FIT = (
-    "seeds",
-    "loss_weights",
-    "penalty",
-    "penalized_layer",
-    "device",
-    "label",
-    "checkpoint_path",
-    "checkpoint_seconds",
-    "snapshots",
-    "at_snapshot",
-)
+
+
+def locations() -> tuple[str, ...]:
+    """Return the keys of ``data`` that say where a set lies, which is no part of what it is."""
+    return passed("data set").context
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Run:
 
     @property
     def network_code(self) -> tuple[Definition, ...]:
-        """What the network depends on: its own function and a regularizer that changes it."""
+        """What the network depends on: its function, and a regularizer that changes it."""
         return self.code[:2]
 
 
@@ -70,18 +69,18 @@ def expand(
     runs = []
     for condition, changes in config["conditions"].items():
         changed = {
-            section: _merged(config[section], changes.get(section, {}))
+            section: merged(config[section], changes.get(section, {}))
             for section in ("data", "network", "training")
         }
-        for place in LOCATIONS:
+        for place in locations():
             if place in changes.get("data", {}):
                 raise ConfigError(
                     f"{file}: conditions.{condition}.data.{place}: found it here, expected it "
                     "under data only: a folder cannot vary"
                 )
         for label, settings in config["regularizers"].items():
-            besides = (dict(snapshots or {}), tuple(code))
-            runs.append(_run(condition, label, settings, changed, file, folder, besides))
+            along = (dict(snapshots or {}), tuple(code))
+            runs.append(_run(condition, label, settings, changed, file, folder, along))
     _check_locations(config, runs, file)
     names: dict[str, Run] = {}
     for run in runs:
@@ -94,14 +93,14 @@ def expand(
     return runs
 
 
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return a section as a condition changes it; what another function was told does not carry."""
-    kept = dict(base)
+    section = dict(base)
     if changes.get("name", base.get("name")) != base.get("name"):
-        kept = {place: base[place] for place in LOCATIONS if place in base}
+        section = {place: base[place] for place in locations() if place in base}
     if changes.get("optimizer", base.get("optimizer")) != base.get("optimizer"):
-        kept.pop("optimizer_settings", None)
-    return kept | dict(changes)
+        section.pop("optimizer_settings", None)
+    return section | dict(changes)
 
 
 def _run(
@@ -111,42 +110,28 @@ def _run(
     sections: Mapping[str, Any],
     file: str,
     folder: Path,
-    besides: tuple[dict[str, Any], tuple[Definition, ...]],
+    along: tuple[dict[str, Any], tuple[Definition, ...]],
 ) -> Run:
     data, network, training = (dict(sections[key]) for key in ("data", "network", "training"))
-    dataset = found(data["name"], ("data set",), f"{file}: data.name")
-    # a registered data set is checked, wherever it lies; one of the user's own is its folder's
-    elsewhere = LOCATIONS if ":" not in data["name"] else ()
-    placeless = {name: value for name, value in data.items() if name not in elsewhere}
-    data_spec = _named(placeless, dataset, f"{file}: data", positional=0, given=elsewhere)
-    network_code = found(network["name"], ("network",), f"{file}: network.name")
-    network_spec = _named(network, network_code, f"{file}: network", positional=2)
-    optimizer = found(
-        training.get("optimizer", "adam"), ("optimizer",), f"{file}: training.optimizer"
-    )
+    dataset = resolve(data["name"], ("data set",), f"{file}: data.name")
+    # a registered data set is checked, wherever it lies; one of the user's is its folder's
+    elsewhere = passed("data set") if ":" not in data["name"] else Passed()
+    placeless = {name: value for name, value in data.items() if name not in elsewhere.context}
+    data_spec = _named(placeless, dataset, f"{file}: data", elsewhere)
+    network_code = resolve(network["name"], ("network",), f"{file}: network.name")
+    network_spec = _named(network, network_code, f"{file}: network", passed("network"))
     regularizer_code, regularizer_spec = _regularizer(
         label, settings, training.get("regularized_layer"), file
     )
     _check_network_takes(regularizer_code, network_code, label, network["name"], file)
-    selection = None
-    kept = {key: value for key, value in training.items() if key not in _SCHEDULING}
-    count = kept.pop("selection_seeds", 1)
-    key = f"{file}: training.optimizer_settings"
-    if own := minimal(kept.pop("optimizer_settings", {}), optimizer, key, positional=2):
-        kept["optimizer_settings"] = own
-    augmentation = _augmentation(kept, file)
-    trainer = definition("infotheo.training.trainer", "train")
-    assert trainer is not None
-    training_spec = minimal(
-        kept, trainer, f"{file}: training", positional=3, given=_FILLED_IN_BY_FIT
-    )
-    _check_batch(data, dataset, training, trainer, file)
+    training_spec, training_code = _training(training, file)
+    _check_batch(data, dataset, training, file)
     spec = {"data": data_spec, "network": network_spec, "regularizer": regularizer_spec}
     spec["training"] = training_spec
-    snapshots, snapshot_code = besides
+    snapshots, snapshot_code = along
     if snapshots:
         if not {"count", "points"} & set(snapshots):
-            epochs = training.get("epochs", (parameters(trainer) or {})["epochs"].default)
+            epochs = training.get("epochs", _training_defaults()["epochs"])
             snapshots = snapshots | {"count": min(100, epochs + 1)}
         spec["snapshots"] = snapshots
     weight = regularizer_spec.get("weight")
@@ -155,33 +140,70 @@ def _run(
             f"{file}: regularizers.{label}.weight: found a list to choose from, expected a number: "
             "a study with snapshots follows one training"
         )
+    selection = None
     if isinstance(weight, list):
+        count = training.get("selection_seeds", 1)
         seeds = tuple(range(count))
         selection = Chunk("selection" + seed_text(seeds), seeds, seeds)
         if count > 1:
             spec["selection_seeds"] = count
-    shown = readable(data["name"], network["name"], regularizer_spec["name"])
+    title = readable(data["name"], network["name"], regularizer_spec["name"])
     if weight is not None:
-        shown += "-grid" if isinstance(weight, list) else f"-{weight:g}"
-    name = f"{shown}-{digest(spec)}"
+        title += "-grid" if isinstance(weight, list) else f"-{weight:g}"
+    name = f"{title}-{digest(spec)}"
     seeds = training.get("seeds", 1)
     wanted = tuple(range(seeds) if isinstance(seeds, int) else seeds)
     chunks = chunks_of(wanted, folder / name, training.get("seeds_per_job", 20))
     data_name = f"{readable(data['name'])}-{digest(data_spec)}"
-    code = (network_code, regularizer_code, optimizer, *augmentation, *snapshot_code)
+    code = (network_code, regularizer_code, *training_code, *snapshot_code)
     return Run(condition, label, name, data_name, spec, chunks, code, selection)
 
 
+def _training(
+    training: Mapping[str, Any], file: str
+) -> tuple[dict[str, Any], tuple[Definition, ...]]:
+    """Return the settings of a training, and the optimiser's and augmentation's code."""
+    key = f"{file}: training"
+    stated = {
+        name: value
+        for name, value in training.items()
+        if name not in (*_SCHEDULING, "selection_seeds", "optimizer_settings")
+        and name != "augmentation_settings"
+    }
+    optimizer_name = training.get("optimizer", _training_defaults()["optimizer"])
+    optimizer = resolve(optimizer_name, ("optimizer",), f"{key}.optimizer")
+    codes = [optimizer]
+    settings = training.get("optimizer_settings", {})
+    where = f"{key}.optimizer_settings"
+    if settings := minimal(settings, optimizer, where, passed("optimizer")):
+        stated["optimizer_settings"] = settings
+    settings, where = training.get("augmentation_settings", {}), f"{key}.augmentation_settings"
+    if "augmentation" in training:
+        augmentation = resolve(training["augmentation"], ("augmentation",), f"{key}.augmentation")
+        codes.append(augmentation)
+        if settings := minimal(settings, augmentation, where, passed("augmentation")):
+            stated["augmentation_settings"] = settings
+    elif settings:
+        raise ConfigError(f"{where}: found settings, but no training.augmentation")
+    return minimal(stated, _training_settings(), key, Passed()), tuple(codes)
+
+
+def _training_settings() -> Definition:
+    settings = definition("infotheo.training.settings", "TrainingSettings")
+    assert settings is not None
+    return settings
+
+
+def _training_defaults() -> dict[str, Any]:
+    known = parameters(_training_settings()) or {}
+    return {name: parameter.default for name, parameter in known.items()}
+
+
 def _named(
-    section: Mapping[str, Any],
-    function: Definition,
-    key: str,
-    positional: int,
-    given: tuple[str, ...] = (),
+    section: Mapping[str, Any], function: Definition, key: str, passed: Passed
 ) -> dict[str, Any]:
-    own = {name: value for name, value in section.items() if name != "name"}
-    kept = minimal(own, function, key, positional=positional, given=given)
-    return {"name": section["name"], **kept}
+    settings = {name: value for name, value in section.items() if name != "name"}
+    return {"name": section["name"], **minimal(settings, function, key, passed)}
 
 
 def _regularizer(
@@ -189,9 +211,11 @@ def _regularizer(
 ) -> tuple[Definition, dict[str, Any]]:
     key = f"{file}: regularizers.{label}"
     name = settings.get("penalty", label)
-    code = found(name, (*_PENALTIES, "network regularizer"), key)
-    own = {k: v for k, v in settings.items() if k not in ("penalty", "layer", "weight")}
-    is_penalty = not _is(code, "network regularizer")
+    code = resolve(name, (*_PENALTIES, "network regularizer"), key)
+    kinds = ("network regularizer", "weight regularizer")
+    kind = next((kind for kind in kinds if _is(code, kind)), "regularizer")
+    stated = {k: v for k, v in settings.items() if k not in ("penalty", "layer", "weight")}
+    is_penalty = kind != "network regularizer"
     takes_layer = is_penalty or "layer" in (parameters(code) or {})
     layer = settings.get("layer", default_layer)
     if takes_layer and layer is None:
@@ -204,31 +228,13 @@ def _regularizer(
         raise ConfigError(
             f"{key}.weight: found {settings['weight']!r}, but {name} has no loss weight"
         )
-    positional = 1 if not is_penalty or _is(code, "weight regularizer") else 2
-    spec = {
-        "name": name,
-        **minimal(own, code, key, positional=positional if takes_layer else 0, given=("classes",)),
-    }
+    spec = {"name": name, **minimal(stated, code, key, passed(kind))}
     if takes_layer:
         spec["layer"] = layer
     if is_penalty:
         weight = settings["weight"]
         spec["weight"] = sorted(weight) if isinstance(weight, list) else weight
     return code, spec
-
-
-def _augmentation(training: dict[str, Any], file: str) -> list[Definition]:
-    """Return the code of the augmentation, and leave what is set of it in ``training``."""
-    key = f"{file}: training.augmentation"
-    settings = training.pop("augmentation_settings", {})
-    if "augmentation" not in training:
-        if settings:
-            raise ConfigError(f"{key}_settings: found settings, but no training.augmentation")
-        return []
-    code = found(training["augmentation"], ("augmentation",), key)
-    if own := minimal(settings, code, f"{key}_settings", positional=2):
-        training["augmentation_settings"] = own
-    return [code]
 
 
 def _is(code: Definition, kind: str) -> bool:
@@ -238,44 +244,40 @@ def _is(code: Definition, kind: str) -> bool:
 def _check_network_takes(
     regularizer: Definition, network: Definition, label: str, name: str, file: str
 ) -> None:
-    if not _is(regularizer, "network regularizer") or regularizer.name == "baseline":
-        return
-    needed = "dropout" if regularizer.name == "dropout" else "batch_norm"
+    """Check that the network has the settings that a network regularizer fills in."""
     known = parameters(network)
-    if known is not None and needed not in known:
-        raise ConfigError(
-            f"{file}: regularizers.{label}: network {name!r} takes no setting {needed!r}"
-            f"{nearest(needed, known)}"
-        )
+    if known is None or not _is(regularizer, "network regularizer"):
+        return
+    for needed in result_keys(regularizer):
+        if needed not in known:
+            raise ConfigError(
+                f"{file}: regularizers.{label}: network {name!r} takes no setting {needed!r}"
+                f"{nearest(needed, known)}"
+            )
 
 
 def _check_locations(config: Mapping[str, Any], runs: Sequence[Run], file: str) -> None:
-    names = {run.spec["data"]["name"] for run in runs}
-    for place in LOCATIONS:
-        functions = [found(name, ("data set",), f"{file}: data.name") for name in sorted(names)]
-        if place in config["data"] and not any(takes(each, place) for each in functions):
+    names = sorted({run.spec["data"]["name"] for run in runs})
+    functions = [resolve(name, ("data set",), f"{file}: data.name") for name in names]
+    for place in locations():
+        if place in config["data"] and not any(takes(function, place) for function in functions):
             raise ConfigError(
                 f"{file}: data.{place}: found {config['data'][place]!r}, but data set "
-                f"{' and '.join(map(repr, sorted(names)))} is read from no folder; leave it out"
+                f"{' and '.join(map(repr, names))} is read from no folder; leave it out"
             )
 
 
 def _check_batch(
-    data: Mapping[str, Any],
-    dataset: Definition,
-    training: Mapping[str, Any],
-    trainer: Definition,
-    file: str,
+    data: Mapping[str, Any], dataset: Definition, training: Mapping[str, Any], file: str
 ) -> None:
-    known, defaults = parameters(dataset) or {}, parameters(trainer) or {}
+    known = parameters(dataset) or {}
     size = data.get("train_size", known["train_size"].default if "train_size" in known else None)
-    batch = training.get("batch_size", defaults["batch_size"].default)
-    batches = {"batch_size": batch}
+    batches = {"batch_size": training.get("batch_size", _training_defaults()["batch_size"])}
     for number, phase in enumerate(training.get("phases", ())):
         batches[f"phases.{number}.batch_size"] = phase.get("batch_size", "full")
-    for key, found_batch in batches.items():
-        if isinstance(size, int) and found_batch != "full" and 0 < size < found_batch:
+    for key, batch in batches.items():
+        if isinstance(size, int) and batch != "full" and 0 < size < batch:
             raise ConfigError(
-                f"{file}: training.{key}: found {found_batch}, expected at most {size}, the number "
+                f"{file}: training.{key}: found {batch}, expected at most {size}, the number "
                 "of training samples"
             )

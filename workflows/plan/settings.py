@@ -1,4 +1,4 @@
-"""Check settings against the function that takes them, as its source reads."""
+"""Settings checked against the function that takes them, as its source reads."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from workflows.plan.identity import canonical
 from workflows.plan.sources import (
     REQUIRED,
     Definition,
+    Passed,
     definition,
     module_file,
     parameters,
@@ -31,7 +32,7 @@ _LISTS = {
 _EXPECTED = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 
 
-def found(name: str, kinds: tuple[str, ...], key: str) -> Definition:
+def resolve(name: str, kinds: tuple[str, ...], key: str) -> Definition:
     """Return the definition that a name or dotted path stands for.
 
     Raises
@@ -39,7 +40,7 @@ def found(name: str, kinds: tuple[str, ...], key: str) -> Definition:
     ConfigError
         If it is neither registered nor found in the source of the module.
     """
-    entries = {entry: of for kind in kinds for entry, of in registered(kind).items()}
+    entries = {entry: code for kind in kinds for entry, code in registered(kind).items()}
     if name in entries:
         return entries[name]
     if ":" not in name:
@@ -50,10 +51,10 @@ def found(name: str, kinds: tuple[str, ...], key: str) -> Definition:
     module, _, attribute = name.partition(":")
     if module_file(module) is None:
         raise ConfigError(f"{key}: found {name!r}, but there is no module {module!r} to import")
-    resolved = definition(module, attribute)
-    if resolved is None:
+    code = definition(module, attribute)
+    if code is None:
         raise ConfigError(f"{key}: found {name!r}, but {module} defines no {attribute!r}")
-    return resolved
+    return code
 
 
 def takes(function: Definition, setting: str) -> bool:
@@ -63,12 +64,7 @@ def takes(function: Definition, setting: str) -> bool:
 
 
 def minimal(
-    settings: Mapping[str, Any],
-    function: Definition,
-    key: str,
-    *,
-    positional: int,
-    given: tuple[str, ...] = (),
+    settings: Mapping[str, Any], function: Definition, key: str, passed: Passed
 ) -> dict[str, Any]:
     """Return the settings without those equal to the function's defaults, keys sorted.
 
@@ -80,8 +76,8 @@ def minimal(
         What will be called with them.
     key
         Where in the config they stand.
-    positional, given
-        How many leading parameters, and which others, the pipeline itself fills in.
+    passed
+        What the function is passed besides, which is no setting.
 
     Raises
     ------
@@ -91,22 +87,23 @@ def minimal(
     known = parameters(function)
     if known is None:
         return canonical(dict(settings))
-    keywords = {name: each for name, each in list(known.items())[positional:] if name not in given}
-    kept = {}
+    after = list(known.items())[len(passed.positional) :]
+    keywords = {name: parameter for name, parameter in after if name not in passed.context}
+    stated = {}
     for name, value in settings.items():
         if name not in keywords:
             raise ConfigError(
                 f"{key}.{name}: unknown setting{nearest(name, keywords)}; "
                 f"{function.name} takes {', '.join(keywords) or 'none'}"
             )
-        expected = keywords[name].annotation
-        _check_type(value, expected, f"{key}.{name}")
-        if keywords[name].default is REQUIRED or canonical(keywords[name].default) != value:
-            kept[name] = value
-    for name, each in keywords.items():
-        if each.default is REQUIRED and name not in settings:
+        parameter = keywords[name]
+        _check_type(value, parameter.annotation, f"{key}.{name}")
+        if parameter.default is REQUIRED or canonical(parameter.default) != value:
+            stated[name] = value
+    for name, parameter in keywords.items():
+        if parameter.default is REQUIRED and name not in settings:
             raise ConfigError(f"{key}.{name}: missing; {function.name} needs it")
-    return canonical(kept)
+    return canonical(stated)
 
 
 def _check_type(value: Any, annotation: str, key: str) -> None:
@@ -114,8 +111,8 @@ def _check_type(value: Any, annotation: str, key: str) -> None:
     if kind in _LISTS and rest in ([], ["None"]):
         if value is None and rest:
             return
-        each_kind, expected = _LISTS[kind]
-        if not isinstance(value, list) or not all(type(each) in each_kind for each in value):
+        types, expected = _LISTS[kind]
+        if not isinstance(value, list) or not all(type(item) in types for item in value):
             raise ConfigError(f"{key}: found {value!r}, expected a list of {expected}")
         return
     if kind.startswith("Literal["):

@@ -1,7 +1,7 @@
-"""Read the project's and the user's code without importing it.
+"""The project's and the user's code as text, nothing imported.
 
-The Snakefile must stay quick, so it learns from the source text which functions a registry holds
-and which settings a function takes.
+The Snakefile must stay quick, so it learns from the source which functions a registry holds, what
+they are passed, and which settings a function takes.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ REGISTRIES = {
     "optimizer": "infotheo.training.optimizers:optimizers",
     "augmentation": "infotheo.data.augmentation:augmentations",
     "measure": "infotheo.study.measures:measures",
+    "prediction measure": "infotheo.study.measures:prediction_measures",
     "network measure": "infotheo.study.measures.networks:network_measures",
     "figure": "infotheo.study.figures:figures",
-    "table": "infotheo.study.figures:tables",
+    "table": "infotheo.study.tables:tables",
     "animation": "infotheo.study.figures:animations",
 }
 REQUIRED = object()
@@ -54,6 +55,15 @@ class Parameter:
     name: str
     annotation: str
     default: Any
+    keyword_only: bool = False
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What the functions of a registry are passed besides their settings, as it states itself."""
+
+    positional: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
 
 
 @cache
@@ -61,14 +71,14 @@ def module_file(name: str) -> Path | None:
     """Return the source file of a module, importing nothing."""
     top, *rest = name.split(".")
     try:
-        found = importlib.util.find_spec(top)
+        package = importlib.util.find_spec(top)
     except (ImportError, ValueError):
         return None
-    if found is None:
+    if package is None:
         return None
     if not rest:
-        return Path(found.origin) if found.origin and found.origin.endswith(".py") else None
-    for folder in found.submodule_search_locations or ():
+        return Path(package.origin) if package.origin and package.origin.endswith(".py") else None
+    for folder in package.submodule_search_locations or ():
         path = Path(folder, *rest)
         for candidate in (path.with_suffix(".py"), path / "__init__.py"):
             if candidate.is_file():
@@ -163,38 +173,74 @@ def _definition(module: str, name: str, seen: frozenset[tuple[str, str]]) -> Def
         return None
     seen |= {(module, name)}
     names = top_level(module)
-    found = names.get(name)
-    if isinstance(found, tuple):
-        return _definition(found[0], found[1], seen) if found[1] else None
+    origin = names.get(name)
+    if isinstance(origin, tuple):
+        return _definition(origin[0], origin[1], seen) if origin[1] else None
     star = names.get("*")
-    if found is None and isinstance(star, tuple):
+    if origin is None and isinstance(star, tuple):
         return _definition(star[0], name, seen)
-    return found
+    return origin
 
 
+@cache
 def registered(kind: str) -> dict[str, Definition]:
     """Return the entries of a registry: name → definition."""
-    module, _, name = REGISTRIES[kind].partition(":")
-    registry = definition(module, name)
-    if registry is None:
-        return {}
+    module, call = _registry(kind)
+    table = call.args[0] if call is not None and call.args else None
     entries: dict[str, Definition] = {}
-    table = getattr(registry.node, "value", None)
     pairs = zip(table.keys, table.values, strict=True) if isinstance(table, ast.Dict) else ()
     for key, item in pairs:
-        found = definition(registry.module, item.id) if isinstance(item, ast.Name) else None
-        if found is not None and isinstance(key, ast.Constant):
+        entry = definition(module, item.id) if isinstance(item, ast.Name) else None
+        if entry is not None and isinstance(key, ast.Constant):
             assert isinstance(key.value, str)
-            entries[key.value] = found
+            entries[key.value] = entry
     return entries
 
 
-def parameters(found: Definition) -> dict[str, Parameter] | None:
+@cache
+def passed(kind: str) -> Passed:
+    """Return what a registry says that its functions are passed."""
+    module, call = _registry(kind)
+    stated = {keyword.arg: keyword.value for keyword in call.keywords} if call is not None else {}
+    return Passed(
+        **{
+            name: tuple(ast.literal_eval(_value(stated[name], module)))
+            for name in ("positional", "context")
+            if name in stated
+        }
+    )
+
+
+def passed_by_position(function: Definition) -> Passed:
+    """Return what a script passes that calls this function itself: all but keywords."""
+    known = (parameters(function) or {}).values()
+    return Passed(tuple(parameter.name for parameter in known if not parameter.keyword_only))
+
+
+def _registry(kind: str) -> tuple[str, ast.Call | None]:
+    """Return the module of a registry and the call that makes it."""
+    place, _, name = REGISTRIES[kind].partition(":")
+    registry = definition(place, name)
+    value = getattr(registry.node, "value", None) if registry is not None else None
+    module = registry.module if registry is not None else place
+    return module, value if isinstance(value, ast.Call) else None
+
+
+def _value(node: ast.expr, module: str) -> ast.expr:
+    """Return an expression, or what is assigned to the name that it is."""
+    constant = definition(module, node.id) if isinstance(node, ast.Name) else None
+    return getattr(constant.node, "value", node) if constant is not None else node
+
+
+@cache
+def parameters(function: Definition) -> dict[str, Parameter] | None:
     """Return the parameters of a function or class; ``None`` if they cannot be read."""
-    node = found.node
+    node = function.node
     if isinstance(node, ast.Module):  # a definition and what the module does to it afterwards
         node = next((part for part in node.body if isinstance(part, _BINDS_ANEW)), node)
     if isinstance(node, ast.ClassDef):
+        if any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list):
+            return _fields(node)
         inits = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
         if not inits:
             return None
@@ -215,15 +261,38 @@ def parameters(found: Definition) -> dict[str, Parameter] | None:
             argument.arg,
             ast.unparse(argument.annotation) if argument.annotation else "",
             _literal(default),
+            argument in arguments.kwonlyargs,
         )
         for argument, default in pairs
     }
 
 
-def summary(found: Definition) -> str:
+def _fields(node: ast.ClassDef) -> dict[str, Parameter]:
+    """Return the fields of a dataclass."""
+    fields = {}
+    for statement in node.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            name, default = statement.target.id, _literal(statement.value)
+            if isinstance(statement.value, ast.Call):  # field(default_factory=dict)
+                made = {keyword.arg: keyword.value for keyword in statement.value.keywords}
+                default = {"dict": {}, "list": []}[ast.unparse(made["default_factory"])]
+            fields[name] = Parameter(name, ast.unparse(statement.annotation), default, True)
+    return fields
+
+
+def result_keys(function: Definition) -> list[str]:
+    """Return the keys of the ``TypedDict`` that a function says it returns."""
+    returns = getattr(function.node, "returns", None)
+    result = definition(function.module, returns.id) if isinstance(returns, ast.Name) else None
+    node = result.node if result is not None else None
+    return list(_fields(node)) if isinstance(node, ast.ClassDef) else []
+
+
+def summary(function: Definition) -> str:
     """Return the first sentence or line of a function's docstring."""
-    text = ast.get_docstring(found.node) if isinstance(found.node, ast.FunctionDef) else None
-    return " ".join((text or found.name).partition("\n\n")[0].split())
+    node = function.node
+    text = ast.get_docstring(node) if isinstance(node, ast.FunctionDef) else None
+    return " ".join((text or function.name).partition("\n\n")[0].split())
 
 
 def _literal(node: ast.expr | None) -> Any:

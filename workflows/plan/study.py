@@ -1,4 +1,4 @@
-"""All files of a study and what each one is made with."""
+"""The plan of a study: its files, and what each of them is made with."""
 
 from __future__ import annotations
 
@@ -7,23 +7,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workflows.plan.config import MEASURES, checked
+from workflows.plan.config import checked
 from workflows.plan.device import gpus_of_a_job
-from workflows.plan.entries import FIGURE_DATA, OUTPUT, Entry
+from workflows.plan.entries import MEASURES, OUTPUT, Drawing, Measure, measure_arguments
 from workflows.plan.errors import ConfigError
 from workflows.plan.fingerprint import fingerprint
 from workflows.plan.identity import digest, readable
 from workflows.plan.layout import Layout
-from workflows.plan.runs import LOCATIONS, expand
-from workflows.plan.settings import found, minimal
-from workflows.plan.snapshots import read_snapshots
-from workflows.plan.sources import Definition, definition, summary
+from workflows.plan.runs import Run, expand, locations
+from workflows.plan.settings import minimal, resolve
+from workflows.plan.snapshots import IN_PLACE, read_snapshots
+from workflows.plan.sources import (
+    Definition,
+    definition,
+    parameters,
+    passed,
+    passed_by_position,
+    summary,
+)
 
 _SCRIPTS = "workflows.scripts"
+_DRAWING_SCRIPTS = {"figure": "draw_figure", "table": "make_table", "animation": "draw_animation"}
 _PUBLISHED = Path(__file__).parents[1] / "reference"
 
 
-class Study(Layout):
+class Study:
     """The plan of a study: what its configuration, checked, comes to.
 
     Parameters
@@ -51,51 +59,80 @@ class Study(Layout):
                 f"{file}: layers: found {OUTPUT!r}, which names what a network predicts and is "
                 "always kept; expected other layers"
             )
-        self.results = Path(results)
         self.measures = [
             self._measure(name, settings, file)
             for name, settings in self.config["measures"].items()
         ]
         self.snapshots = read_snapshots(self.config, self.measures, self.layers, file)
-        of_training, code = {}, []
+        training_spec, training_code = {}, []
         if self.snapshots is not None:
-            of_training, code = self.snapshots.of_training, self.snapshots.code_of_training
-        self.runs = expand(self.config, file, self.results / "runs", of_training, code)
-        self.figures, self.tables, self.animations = (
-            {
-                name: self._drawn(kind, name, settings, file)
+            training_spec = self.snapshots.training_spec
+            training_code = self.snapshots.training_code
+        folder = Path(results) / "runs"
+        self.runs = expand(self.config, file, folder, training_spec, training_code)
+        self.drawings = {
+            kind: {
+                name: self._drawing(kind, name, settings, file)
                 for name, settings in self.config[f"{kind}s"].items()
             }
-            for kind in ("figure", "table", "animation")
+            for kind in _DRAWING_SCRIPTS
+        }
+        self.layout = Layout(
+            self.name,
+            Path(results),
+            self.runs,
+            self.layers,
+            self.measures,
+            self.drawings,
+            self.snapshots,
+            first_condition=next(iter(self.config["conditions"])),
         )
 
-    def _measure(self, name: str, settings: Mapping[str, Any], file: str) -> Entry:
+    def _measure(self, name: str, settings: Mapping[str, Any], file: str) -> Measure:
         key = f"{file}: measures.{name}"
-        code = found(name, MEASURES, key)
-        entry = Entry(name, name, code, {})
+        code = resolve(name, MEASURES, key)
+        stated = {k: v for k, v in settings.items() if k != "part"}
+        kept = minimal(stated, code, key, measure_arguments(code))
         part = settings.get("part")
-        if "part" in settings and entry.of != "network":
-            raise ConfigError(
-                f"{key}.part: found {part!r}, but {name} looks at {entry.of} of the test samples"
-            )
-        own = {k: v for k, v in settings.items() if k != "part"}
-        kept = minimal(own, code, key, positional=entry.positional)
         # functions of one name in two modules are two measures
         identity: Any = [name, kept] if ":" in name else kept
         if part not in (None, "test"):
             identity = [identity, part]
-        return Entry(f"{readable(name)}-{digest(identity, 6)}", name, code, kept, part=part)
+        measure = Measure(f"{readable(name)}-{digest(identity, 6)}", name, code, kept, part)
+        if "part" in settings and measure.subject != "network":
+            raise ConfigError(
+                f"{key}.part: found {part!r}, but {name} looks at {measure.subject} of the test "
+                "samples"
+            )
+        return measure
 
-    def _drawn(self, kind: str, name: str, settings: Mapping[str, Any], file: str) -> Entry:
+    def _drawing(self, kind: str, name: str, settings: Mapping[str, Any], file: str) -> Drawing:
         key = f"{file}: {kind}s.{name}"
-        source = settings.get(kind, name)
-        code = found(source, (kind,), key)
-        own = {k: v for k, v in settings.items() if k not in (kind, "layer")}
-        kept = minimal(own, code, key, positional=0, given=FIGURE_DATA)
-        entry = Entry(name, source, code, kept, settings.get("layer", self.layers[0]))
-        if "trajectories" in entry.needs and self.snapshots is None:
+        function = settings.get(kind, name)
+        code = resolve(function, (kind,), key)
+        # the layer whose activations are read, and whose columns, where a function looks at these
+        reserved = {kind, "layer"} - set(parameters(code) or ())
+        stated = {k: v for k, v in settings.items() if k not in reserved}
+        kept = minimal(stated, code, key, passed(kind))
+        layer = settings.get("layer", self.layers[0])
+        drawing = Drawing(kind, function, code, kept, layer)
+        if "trajectories" in drawing.needs and self.snapshots is None:
             raise ConfigError(f"{key}: needs a study that has snapshots; found no key 'snapshots'")
-        return entry
+        return drawing
+
+    def label(self, run: Run) -> str:
+        """Return what tells a run from the others of the study, in figures of all of them."""
+        several = [
+            name
+            for name, names in (
+                (run.condition, {other.condition for other in self.runs}),
+                (run.regularizer, {other.regularizer for other in self.runs}),
+            )
+            if len(names) > 1
+        ]
+        return ", ".join(several) or (
+            run.condition if run.condition != "default" else run.regularizer
+        )
 
     def check_writable(self) -> None:
         """Check that results can be written, before anything is trained for them.
@@ -105,7 +142,8 @@ class Study(Layout):
         ConfigError
             If something else stands in their place, or the folder belongs to another.
         """
-        for folder in (self.results, self.results / self.name):
+        results = self.layout.results
+        for folder in (results, results / self.name):
             if folder.exists() and not folder.is_dir():
                 raise ConfigError(f"{folder}: found a file, expected a folder for the results")
             if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
@@ -122,85 +160,105 @@ class Study(Layout):
         for run in self.runs:
             self.data_params(run.data_name)
             self.train_params(run.name, run.chunks[0].name)
-        for entry in self.measures:
-            self.estimate_params(entry.name)
-        for followed in self.snapshots.followed if self.snapshots else ():
-            self.trajectory_params(self.runs[0].name, followed.name)
-        for kind, entries in self.drawn.items():
-            for name in entries:
-                self.drawn_params(kind, name)
+        for measure in self.measures:
+            self.estimate_params(measure.name)
+        for trajectory in self.snapshots.trajectories if self.snapshots else ():
+            self.trajectory_params(self.runs[0].name, trajectory.name)
+        for kind, drawings in self.drawings.items():
+            for name in drawings:
+                self.drawing_params(kind, name)
+
+    def jobs(self) -> dict[str, dict[str, Any]]:
+        """Return what jobs need besides their parameters: no part of a result, so never hashed."""
+        device = self.config.get("device", "auto")
+        snapshots = self.config.get("snapshots") or {}
+        limit = {"gigabytes": snapshots["gigabytes"]} if "gigabytes" in snapshots else {}
+        where = {place: v for place, v in self.config["data"].items() if place in locations()}
+        train = {"device": device, "layers": self.layers, "in_place": IN_PLACE, **limit}
+        if self.snapshots is not None:
+            specs = [trajectory.spec for trajectory in self.snapshots.trajectories]
+            measured = [layer for spec in specs for layer in spec.get("layers", ())]
+            train["layers"] = [*self.layers, *self.snapshots.layers, *measured]
+            train["parts"] = sorted({spec["part"] for spec in specs})
+        return {
+            "data": where,
+            "train": train,
+            "measure": {"device": device},
+            "record": {"device": device, **limit},
+        }
 
     # What each rule is called with: one plain dictionary, so that nothing else reruns it.
 
     def data_params(self, data: str) -> dict[str, Any]:
         """Return the settings of a data set and the code that makes it."""
-        run = next(run for run in self.runs if run.data_name == data)
-        code = found(run.spec["data"]["name"], ("data set",), "data")
-        return {"code": fingerprint([f"{_SCRIPTS}.prepare_data", code]), **run.spec["data"]}
+        spec = next(run.spec["data"] for run in self.runs if run.data_name == data)
+        code = resolve(spec["name"], ("data set",), "data")
+        return {"code": fingerprint([f"{_SCRIPTS}.prepare_data", code]), **spec}
 
     def train_params(self, run: str, chunk: str) -> dict[str, Any]:
         """Return what a chunk of a run trains."""
-        of = self.run(run)
-        seeds = self.chunk(run, chunk).seeds
-        code = fingerprint([f"{_SCRIPTS}.train", *of.code])
-        grid = chunk.startswith("selection")
-        return {"code": code, "grid": grid, "seeds": list(seeds), **of.spec}
+        planned = self.layout.run(run)
+        keys = ("network", "training", "regularizer", "snapshots")
+        return {
+            "code": fingerprint([f"{_SCRIPTS}.train", *planned.code]),
+            "chunk": {
+                "grid": chunk.startswith("selection"),
+                "seeds": list(self.layout.chunk(run, chunk).seeds),
+                **{key: planned.spec[key] for key in keys if key in planned.spec},
+            },
+        }
 
     def activation_params(self, run: str, layer: str) -> dict[str, Any]:
         """Return which network is rebuilt to record a layer."""
-        of = self.run(run)
-        code = fingerprint([f"{_SCRIPTS}.record_activations", *of.network_code])
-        own = {key: of.spec[key] for key in ("network", "regularizer")}
-        return {"code": code, "layer": layer, **own}
+        return {"layer": layer, **self._network_params(run, "record_activations")}
+
+    def snapshot_activation_params(self, run: str, layer: str) -> dict[str, Any]:
+        """Return which layer is recorded along a run's training, on which samples."""
+        assert self.snapshots is not None
+        return {**self.activation_params(run, layer), **self.snapshots.samples}
 
     def estimate_params(self, estimate: str) -> dict[str, Any]:
         """Return which measure, with which settings."""
-        entry = next(entry for entry in self.measures if entry.name == estimate)
-        code = fingerprint([f"{_SCRIPTS}.estimate", entry.code])
-        return {"code": code, "measure": entry.kind, "settings": entry.settings}
+        measure = next(measure for measure in self.measures if measure.name == estimate)
+        code = fingerprint([f"{_SCRIPTS}.estimate", measure.code])
+        return {"code": code, "measure": measure.function, "settings": measure.settings}
 
     def network_estimate_params(self, run: str, estimate: str) -> dict[str, Any]:
         """Return which measure of which whole network, on which samples."""
-        of = self.run(run)
-        entry = next(entry for entry in self.measures if entry.name == estimate)
-        roots: list[Definition | str] = [f"{_SCRIPTS}.follow", entry.code, *of.network_code]
-        own = {key: of.spec[key] for key in ("network", "regularizer")}
+        measure = next(measure for measure in self.measures if measure.name == estimate)
         return {
-            "code": fingerprint(roots),
-            "measure": entry.kind,
-            "settings": entry.settings,
-            "part": entry.part or "test",
-            **own,
+            "measure": measure.function,
+            "subject": measure.subject,
+            "settings": measure.settings,
+            "part": measure.part or "test",
+            **self._network_params(run, "follow", measure.code),
         }
 
     def trajectory_params(self, run: str, estimate: str) -> dict[str, Any]:
         """Return what is measured along a run's training."""
         assert self.snapshots is not None
-        of = self.run(run)
-        followed = next(each for each in self.snapshots.followed if each.name == estimate)
-        roots: list[Definition | str] = [f"{_SCRIPTS}.follow", followed.code, *of.network_code]
-        own = {key: of.spec[key] for key in ("network", "regularizer")}
-        return {"code": fingerprint(roots), **followed.spec, **own}
+        trajectories = self.snapshots.trajectories
+        trajectory = next(planned for planned in trajectories if planned.name == estimate)
+        return {**trajectory.spec, **self._network_params(run, "follow", trajectory.code)}
 
-    def snapshot_activation_params(self, run: str, layer: str) -> dict[str, Any]:
-        """Return which layer is recorded along a run's training, on which samples."""
-        assert self.snapshots is not None
-        of = self.run(run)
-        code = fingerprint([f"{_SCRIPTS}.record_activations", *of.network_code])
-        own = {key: of.spec[key] for key in ("network", "regularizer")}
-        return {"code": code, "layer": layer, **self.snapshots.shown, **own}
+    def _network_params(self, run: str, script: str, *code: Definition) -> dict[str, Any]:
+        """Return which network a script builds again, and the code of both."""
+        planned = self.layout.run(run)
+        return {
+            "code": fingerprint([f"{_SCRIPTS}.{script}", *code, *planned.network_code]),
+            "network": planned.spec["network"],
+            "regularizer": planned.spec["regularizer"],
+        }
 
     def collect_params(self) -> dict[str, Any]:
         """Return which runs, in which order, and which of their seeds."""
-        rows = [
-            [run.condition, run.regularizer, run.name, chunk.name, list(chunk.wanted)]
-            for run in self.runs
-            for chunk in run.chunks
-        ]
         return {
             "code": fingerprint([f"{_SCRIPTS}.collect"]),
             "layers": self.layers,
-            "rows": rows,
+            "rows": [
+                [run.condition, run.regularizer, run.name, chunk.name, list(chunk.wanted)]
+                for run, chunk in self.layout.chunks()
+            ],
             "study": self.name,
         }
 
@@ -208,51 +266,45 @@ class Study(Layout):
         """Return the settings of the correlation table."""
         function = definition("infotheo.study.correlation", "correlation_table")
         assert function is not None
-        settings = minimal(
-            self.config.get("correlation", {}), function, "correlation", positional=2
-        )
+        given = self.config.get("correlation", {})
+        settings = minimal(given, function, "correlation", passed_by_position(function))
         return {"code": fingerprint([f"{_SCRIPTS}.correlate"]), "settings": settings}
 
-    def drawn_params(self, kind: str, name: str) -> dict[str, Any]:
-        """Return the settings of a figure or a table."""
-        entry = self.drawn[kind][name]
-        script = {"figure": "draw_figure", "table": "make_table", "animation": "draw_animation"}
-        return {
-            "code": fingerprint([f"{_SCRIPTS}.{script[kind]}", entry.code]),
-            kind: entry.kind,
-            # run and chunk → what it is called, and which of its seeds this study asks for
+    def drawing_params(self, kind: str, name: str) -> dict[str, Any]:
+        """Return the settings of a figure, table or animation."""
+        drawing = self.drawings[kind][name]
+        of_networks = {"histories", "activations"} & set(drawing.needs)
+        # run and chunk → what it is called, and which of its seeds this study asks for
+        params: dict[str, Any] = {
+            "code": fingerprint([f"{_SCRIPTS}.{_DRAWING_SCRIPTS[kind]}", drawing.code]),
+            kind: drawing.function,
             "shown": {
                 f"{run.name}/{chunk.name}": [run.regularizer, list(chunk.wanted)]
-                for run in (self.runs if {"histories", "activations"} & set(entry.needs) else ())
-                for chunk in run.chunks
+                for run, chunk in (self.layout.chunks() if of_networks else ())
             },
-            **self._followed_params(entry),
-            "reference": published() if "reference" in entry.needs else "",
-            "settings": entry.settings,
+            "reference": published() if "reference" in drawing.needs else "",
+            "settings": drawing.settings,
         }
-
-    def _followed_params(self, entry: Entry) -> dict[str, Any]:
-        """Return run and chunk → label and seeds; nothing for what does not look at training."""
-        if "trajectories" not in entry.needs:
-            return {}
-        return {
-            "followed": {
+        if "trajectories" in drawing.needs:
+            params["followed"] = {
                 f"{run.name}/{chunk.name}": [self.label(run), list(chunk.wanted)]
-                for run in self.runs
-                for chunk in run.chunks
+                for run, chunk in self.layout.chunks()
             }
-        }
+        return params
 
     def resolved(self) -> dict[str, Any]:
         """Return the checked configuration without what only says where things lie."""
-        own = {key: value for key, value in self.config.items() if key != "device"}
-        own["data"] = {k: v for k, v in own["data"].items() if k not in LOCATIONS}
-        return own
+        config = {key: value for key, value in self.config.items() if key != "device"}
+        config["data"] = {k: v for k, v in config["data"].items() if k not in locations()}
+        return config
 
     def captions(self) -> dict[str, str]:
         """Return one sentence for each figure and table: how its function describes itself."""
-        drawn = {**self.figures, **self.tables, **self.animations}
-        return {name: summary(entry.code) for name, entry in drawn.items()}
+        return {
+            name: summary(drawing.code)
+            for drawings in self.drawings.values()
+            for name, drawing in drawings.items()
+        }
 
 
 def published() -> str:

@@ -1,6 +1,8 @@
 rule estimate:
     input:
-        lambda wildcards: study.measured_file(wildcards.run, wildcards.chunk, wildcards.layer),
+        lambda wildcards: study.layout.measured_file(
+            wildcards.run, wildcards.chunk, wildcards.layer
+        ),
     output:
         "results/runs/{run}/{chunk}/estimates/{layer}/{estimate}.nc",
     log:
@@ -16,7 +18,7 @@ rule estimate:
 
 rule estimate_network:
     input:
-        data=lambda wildcards: study.data_file(wildcards.run),
+        data=lambda wildcards: study.layout.data_file(wildcards.run),
         networks="results/runs/{run}/{chunk}/weights.nc",
     output:
         "results/runs/{run}/{chunk}/network_estimates/{estimate}.nc",
@@ -35,7 +37,7 @@ rule estimate_network:
 
 rule follow:
     input:
-        data=lambda wildcards: study.data_file(wildcards.run),
+        data=lambda wildcards: study.layout.data_file(wildcards.run),
         networks="results/runs/{run}/{chunk}/snapshots.nc",
     output:
         "results/runs/{run}/{chunk}/trajectories/{estimate}.nc",
@@ -54,8 +56,8 @@ rule follow:
 
 rule collect:
     input:
-        histories=study.history_files(),
-        estimates=study.estimate_files(),
+        histories=study.layout.history_files(),
+        estimates=study.layout.estimate_files(),
     output:
         report(
             f"results/{study.name}/runs.csv",

@@ -1,6 +1,6 @@
 rule figure:
     input:
-        unpack(lambda wildcards: study.drawn_inputs("figure", wildcards.name)),
+        unpack(lambda wildcards: study.layout.drawing_inputs("figure", wildcards.name)),
     output:
         svg=report(
             f"results/{study.name}/figures/{{name}}.svg",
@@ -12,7 +12,7 @@ rule figure:
     log:
         f"results/logs/{study.name}/figures/{{name}}.log",
     params:
-        spec=lambda wildcards: study.drawn_params("figure", wildcards.name),
+        spec=lambda wildcards: study.drawing_params("figure", wildcards.name),
     message:
         "figure {wildcards.name}"
     script:
@@ -21,7 +21,7 @@ rule figure:
 
 rule animation:
     input:
-        unpack(lambda wildcards: study.drawn_inputs("animation", wildcards.name)),
+        unpack(lambda wildcards: study.layout.drawing_inputs("animation", wildcards.name)),
     output:
         report(
             f"results/{study.name}/animations/{{name}}.gif",
@@ -32,7 +32,7 @@ rule animation:
     log:
         f"results/logs/{study.name}/animations/{{name}}.log",
     params:
-        spec=lambda wildcards: study.drawn_params("animation", wildcards.name),
+        spec=lambda wildcards: study.drawing_params("animation", wildcards.name),
     message:
         "animation {wildcards.name}"
     script:
@@ -41,7 +41,7 @@ rule animation:
 
 rule table:
     input:
-        unpack(lambda wildcards: study.drawn_inputs("table", wildcards.name)),
+        unpack(lambda wildcards: study.layout.drawing_inputs("table", wildcards.name)),
     output:
         report(
             f"results/{study.name}/tables/{{name}}.csv",
@@ -52,7 +52,7 @@ rule table:
     log:
         f"results/logs/{study.name}/tables/{{name}}.log",
     params:
-        spec=lambda wildcards: study.drawn_params("table", wildcards.name),
+        spec=lambda wildcards: study.drawing_params("table", wildcards.name),
     message:
         "table {wildcards.name}"
     script:

@@ -13,12 +13,12 @@ rule data:
 
 rule train:
     input:
-        data=lambda wildcards: study.data_file(wildcards.run),
-        selection=lambda wildcards: study.selection_files(wildcards.run, wildcards.chunk),
+        data=lambda wildcards: study.layout.data_file(wildcards.run),
+        selection=lambda wildcards: study.layout.selection_files(wildcards.run, wildcards.chunk),
     output:
         **{
             part: f"results/runs/{{run}}/{{chunk}}/{file}"
-            for part, file in study.trained_parts().items()
+            for part, file in study.layout.trained_parts().items()
         },
     log:
         "results/logs/train/{run}/{chunk}.log",
@@ -35,7 +35,7 @@ rule train:
 
 rule activations:
     input:
-        data=lambda wildcards: study.data_file(wildcards.run),
+        data=lambda wildcards: study.layout.data_file(wildcards.run),
         networks="results/runs/{run}/{chunk}/weights.nc",
     output:
         "results/runs/{run}/{chunk}/activations/{layer}.nc",
@@ -54,7 +54,7 @@ rule activations:
 
 rule snapshot_activations:
     input:
-        data=lambda wildcards: study.data_file(wildcards.run),
+        data=lambda wildcards: study.layout.data_file(wildcards.run),
         networks="results/runs/{run}/{chunk}/snapshots.nc",
     output:
         "results/runs/{run}/{chunk}/snapshots/{layer}.nc",

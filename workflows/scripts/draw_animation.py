@@ -4,11 +4,11 @@ from workflows.job import job
 from workflows.study_data import read_needed
 
 with job(snakemake):
-    from infotheo.registry import lookup
+    from infotheo.registry import bind
     from infotheo.study.figures import animations
     from infotheo.study.figures.animation import save_animation
 
     spec = snakemake.params.spec
-    function = lookup(spec["animation"], animations, "animation")
-    animation = function(**read_needed(snakemake.input.items(), spec), **spec["settings"])
-    save_animation(animation, snakemake.output[0])
+    data = read_needed(snakemake.input.items(), spec)
+    draw = bind(spec["animation"], animations, spec["settings"], **data)
+    save_animation(draw(), snakemake.output[0])

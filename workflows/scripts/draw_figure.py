@@ -4,11 +4,11 @@ from workflows.job import job
 from workflows.study_data import read_needed
 
 with job(snakemake):
-    from infotheo.registry import lookup
+    from infotheo.registry import bind
     from infotheo.study.figures import figures
     from infotheo.study.figures.style import save
 
     spec = snakemake.params.spec
-    needed = read_needed(snakemake.input.items(), spec)
-    function = lookup(spec["figure"], figures, "figure")
-    save(function(**needed, **spec["settings"]), snakemake.output.svg)
+    data = read_needed(snakemake.input.items(), spec)
+    draw = bind(spec["figure"], figures, spec["settings"], **data)
+    save(draw(), snakemake.output.svg)

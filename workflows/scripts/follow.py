@@ -4,20 +4,14 @@ from workflows.files import read_dataset, write_dataset
 from workflows.job import job
 
 with job(snakemake):
-    import torch
-
     from infotheo.study.trajectories.follow import follow
-    from infotheo.training.device import chosen_device
 
-    torch.set_num_threads(snakemake.threads)
-    spec = dict(snakemake.params.spec)
-    del spec["code"]
+    spec = snakemake.params.spec
     measured = follow(
         read_dataset(snakemake.input.data),
         read_dataset(snakemake.input.networks),
-        count=spec.pop("samples", None),
-        device=chosen_device(snakemake.config.get("device", "auto")),
         label=f"{snakemake.wildcards.estimate}, {snakemake.wildcards.run}",
-        **spec,
+        **{key: value for key, value in spec.items() if key != "code"},
+        **snakemake.config["jobs"]["measure"],
     )
-    write_dataset(snakemake.output[0], measured, spec=snakemake.params.spec)
+    write_dataset(snakemake.output[0], measured, spec=spec)

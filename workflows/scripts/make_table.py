@@ -5,10 +5,10 @@ from workflows.job import job
 from workflows.study_data import read_needed
 
 with job(snakemake):
-    from infotheo.registry import lookup
-    from infotheo.study.figures import tables
+    from infotheo.registry import bind
+    from infotheo.study.tables import tables
 
     spec = snakemake.params.spec
-    needed = read_needed(snakemake.input.items(), spec)
-    function = lookup(spec["table"], tables, "table")
-    write_table(snakemake.output[0], function(**needed, **spec["settings"]))
+    data = read_needed(snakemake.input.items(), spec)
+    make = bind(spec["table"], tables, spec["settings"], **data)
+    write_table(snakemake.output[0], make())

@@ -1,10 +1,17 @@
-"""Figures, animations and tables of a study: functions of its data that return one.
+"""Figures and animations of a study: functions of its data that return one.
 
 Positional parameters name the data (``runs``, ``correlations``, ``histories``, ``activations``,
 ``reference``: a folder of published numbers, ``trajectories``: measures over training),
 keyword-only ones are settings. Adding one is one function and one line.
 """
 
+from collections.abc import Callable
+
+from matplotlib.animation import Animation
+from matplotlib.figure import Figure
+
+from infotheo.registry import Registry
+from infotheo.study import STUDY_DATA
 from infotheo.study.figures.activation_histograms import activation_histograms
 from infotheo.study.figures.activation_scatter import activation_scatter
 from infotheo.study.figures.bounds_and_error import bounds_and_error
@@ -14,43 +21,36 @@ from infotheo.study.figures.error_and_gap import error_and_gap
 from infotheo.study.figures.information_over_training import information_over_training
 from infotheo.study.figures.information_plane import information_plane
 from infotheo.study.figures.information_plane_animation import information_plane_animation
-from infotheo.study.figures.invertibility_table import invertibility_table
 from infotheo.study.figures.learning_curves import learning_curves
-from infotheo.study.figures.margin_and_information import margin_and_information
 from infotheo.study.figures.margin_distribution import margin_distribution
 from infotheo.study.figures.margins_over_training import margins_over_training
 from infotheo.study.figures.principal_components import principal_components
 from infotheo.study.figures.residual_blocks import residual_norms_over_training
 from infotheo.study.figures.saturation import saturation
-from infotheo.study.figures.scale import scale_table
-from infotheo.study.figures.tables import published_correlations, published_table, regularizer_table
-from infotheo.study.figures.training_phases import phase_table
 
-figures = {
-    "error_and_gap": error_and_gap,
-    "bounds_and_error": bounds_and_error,
-    "correlation_by_noise": correlation_by_noise,
-    "saturation": saturation,
-    "activation_histograms": activation_histograms,
-    "activation_scatter": activation_scatter,
-    "principal_components": principal_components,
-    "learning_curves": learning_curves,
-    "component_accuracies": component_accuracies,
-    "information_plane": information_plane,
-    "information_over_training": information_over_training,
-    "margins_over_training": margins_over_training,
-    "margin_distribution": margin_distribution,
-    "residual_norms_over_training": residual_norms_over_training,
-}
+figures: Registry[Callable[..., Figure]] = Registry(
+    {
+        "error_and_gap": error_and_gap,
+        "bounds_and_error": bounds_and_error,
+        "correlation_by_noise": correlation_by_noise,
+        "saturation": saturation,
+        "activation_histograms": activation_histograms,
+        "activation_scatter": activation_scatter,
+        "principal_components": principal_components,
+        "learning_curves": learning_curves,
+        "component_accuracies": component_accuracies,
+        "information_plane": information_plane,
+        "information_over_training": information_over_training,
+        "margins_over_training": margins_over_training,
+        "margin_distribution": margin_distribution,
+        "residual_norms_over_training": residual_norms_over_training,
+    },
+    kind="figure",
+    context=STUDY_DATA,
+)
 
-tables = {
-    "regularizer_table": regularizer_table,
-    "published_table": published_table,
-    "published_correlations": published_correlations,
-    "scale_table": scale_table,
-    "phase_table": phase_table,
-    "margin_and_information": margin_and_information,
-    "invertibility_table": invertibility_table,
-}
-
-animations = {"information_plane": information_plane_animation}
+animations: Registry[Callable[..., Animation]] = Registry(
+    {"information_plane": information_plane_animation},
+    kind="animation",
+    context=STUDY_DATA,
+)

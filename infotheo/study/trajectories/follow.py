@@ -13,17 +13,18 @@ import xarray as xr
 from infotheo.modules.layers import require_layers
 from infotheo.progress import progress
 from infotheo.registry import lookup
-from infotheo.study.measures import measures
+from infotheo.study.measures import measures, prediction_measures
 from infotheo.study.measures.networks import network_measures
-from infotheo.study.trajectories.measuring import measure_moments
+from infotheo.study.trajectories.measuring import Subject, measure_moments
 from infotheo.study.trajectories.rebuild import moments_of, replicas_over_time, time_dimension
 from infotheo.study.trajectories.samples import looked_at
+from infotheo.training.device import chosen_device
 from infotheo.training.fit import build_network
 from infotheo.training.replicas import Replicas
 
-__all__ = ["ALL_MEASURES", "follow", "record"]
+__all__ = ["REGISTRIES", "follow", "record"]
 
-ALL_MEASURES = {**measures, **network_measures}
+REGISTRIES = (measures, prediction_measures, network_measures)
 
 
 def follow(
@@ -33,11 +34,12 @@ def follow(
     network: Mapping[str, Any],
     regularizer: Mapping[str, Any],
     measure: str,
+    subject: Subject,
     settings: Mapping[str, Any],
     layers: Sequence[str] = (),
     part: str = "test",
     count: int | None = None,
-    device: torch.device | str = "cpu",
+    device: str = "cpu",
     label: str = "measure",
 ) -> xr.Dataset:
     """Measure every network at every moment.
@@ -48,14 +50,15 @@ def follow(
         As :func:`infotheo.training.fit.fit` was given.
     snapshots
         Weights over (seed, epoch) or (seed, step); over (seed) alone, the result has no time.
-    measure, settings
-        The name of a measure in :mod:`infotheo.study.measures`, or a dotted path, and its keywords.
+    measure, subject, settings
+        The name of a measure in :mod:`infotheo.study.measures`, or a dotted path, what it looks
+        at, and its keywords.
     layers
         For a measure of activations: which ones. The result has a dimension ``layer``.
     part, count
         Which samples: "train", "validation", "test" or "all"; the first so many of them.
     device
-        Where the networks run.
+        Where the networks run: ``auto``, ``cpu``, ``cuda`` or ``mps``.
     label
         What the progress is called.
 
@@ -75,14 +78,19 @@ def follow(
 
     def moments() -> Iterator[tuple[int, Replicas]]:
         networks = replicas_over_time(
-            samples, snapshots, network=network, regularizer=regularizer, device=device
+            samples,
+            snapshots,
+            network=network,
+            regularizer=regularizer,
+            device=chosen_device(device),
         )
         steps = progress(0, moments_of(snapshots), label, "moment")
         for (number, replicas), _ in zip(networks, steps, strict=True):
             yield number, replicas
 
     found = measure_moments(
-        lookup(measure, ALL_MEASURES, "measure"),
+        lookup(measure, *REGISTRIES),
+        subject,
         settings,
         moments,
         looked_at(samples, part, count),
@@ -103,7 +111,7 @@ def record(
     part: str = "test",
     count: int | None = None,
     gigabytes: float = 4.0,
-    device: torch.device | str = "cpu",
+    device: str = "cpu",
 ) -> xr.Dataset:
     """Return ``activation`` (seed[, epoch or step], sample, unit) of a layer.
 
@@ -119,7 +127,11 @@ def record(
     require_layers(build_network(samples, network, regularizer), [layer])
     of = looked_at(samples, part, count)
     networks = replicas_over_time(
-        samples, snapshots, network=network, regularizer=regularizer, device=device
+        samples,
+        snapshots,
+        network=network,
+        regularizer=regularizer,
+        device=chosen_device(device),
     )
     values: list[torch.Tensor] = []
     for _, replicas in networks:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from infotheo.modules.layers import require_layers
 from infotheo.registry import lookup
-from infotheo.study.trajectories.follow import ALL_MEASURES
+from infotheo.study.trajectories.follow import REGISTRIES
 from infotheo.study.trajectories.measuring import DivergedError, measure_moments
 from infotheo.study.trajectories.samples import looked_at
 from infotheo.training.fit import build_network
@@ -24,7 +24,7 @@ def measuring_in_place(
     *,
     network: Mapping[str, Any],
     regularizer: Mapping[str, Any],
-    wanted: Sequence[Mapping[str, Any]],
+    measures: Sequence[Mapping[str, Any]],
 ) -> Callable[[Any, Replicas], xr.Dataset]:
     """Return what measures all networks at a moment, for ``at_snapshot`` of a training.
 
@@ -32,9 +32,9 @@ def measuring_in_place(
     ----------
     samples, network, regularizer
         As for :func:`infotheo.study.trajectories.follow.follow`.
-    wanted
-        For each measure: ``measure``, ``settings``, ``part``, ``samples`` (how many) and, for one
-        of activations, ``layers``. Bins of no stated range span that of the moment.
+    measures
+        For each: ``measure``, ``subject``, ``settings``, ``part``, ``count`` (of samples) and, for
+        one of activations, ``layers``. Bins of no stated range span that of the moment.
 
     Raises
     ------
@@ -42,22 +42,23 @@ def measuring_in_place(
         If there are no such samples, layers or measure.
     """
     build = partial(build_network, samples, network, regularizer)
-    for each in wanted:
+    for each in measures:
         require_layers(build(), each.get("layers", ()))
     chosen = [
         partial(
             measure_moments,
-            lookup(each["measure"], ALL_MEASURES, "measure"),
+            lookup(each["measure"], *REGISTRIES),
+            each["subject"],
             each["settings"],
-            of=looked_at(samples, each["part"], each["samples"]),
+            of=looked_at(samples, each["part"], each["count"]),
             layers=each.get("layers", ()),
             build=build,
         )
-        for each in wanted
+        for each in measures
     ]
 
     # an outer join would sort them
-    layers = list(dict.fromkeys(name for each in wanted for name in each.get("layers", ())))
+    layers = list(dict.fromkeys(name for each in measures for name in each.get("layers", ())))
 
     def measured(moment: Any, replicas: Replicas) -> xr.Dataset:
         found = [_at_once(measure, replicas, build) for measure in chosen]

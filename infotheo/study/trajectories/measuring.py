@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,9 +16,10 @@ from infotheo.study.measures import measure_finite
 from infotheo.study.trajectories.samples import LOGITS, LookedAt, outputs
 from infotheo.training.replicas import Replicas
 
-__all__ = ["DivergedError", "measure_moments", "subject"]
+__all__ = ["DivergedError", "Subject", "measure_moments"]
 
 Measure = Callable[..., xr.Dataset]
+Subject = Literal["activations", "logits", "network"]
 Moments = Callable[[], Iterable[tuple[int, Replicas]]]  # may be gone through more than once
 
 HELD = 2**28  # bytes of activations held at once: several moments of a small network
@@ -31,14 +32,9 @@ class DivergedError(ValueError):
         super().__init__("every network diverged before the first moment: nothing to measure")
 
 
-def subject(measure: Measure) -> str:
-    """Return what a measure looks at: ``activations``, ``logits`` or ``network``."""
-    first = next(iter(inspect.signature(measure).parameters), "")
-    return first if first in ("logits", "network") else "activations"
-
-
 def measure_moments(
     measure: Measure,
+    subject: Subject,
     settings: Mapping[str, Any],
     moments: Moments,
     of: LookedAt,
@@ -51,7 +47,7 @@ def measure_moments(
 
     Parameters
     ----------
-    measure, settings
+    measure, subject, settings
         As :mod:`infotheo.study.measures` describes them.
     moments
         Called for pairs of a number and the networks at that moment.
@@ -74,10 +70,9 @@ def measure_moments(
     DivergedError
         If every network diverged before the first moment.
     """
-    looks_at = subject(measure)
-    if looks_at == "network":
+    if subject == "network":
         return _of_networks(measure, settings, moments(), of, seeds, build)
-    places = [LOGITS] if looks_at == "logits" else list(layers)
+    places = [LOGITS] if subject == "logits" else list(layers)
     ends = _ends(moments(), of, places) if _spans_training(measure, settings) else {}
     found: dict[str, list[xr.Dataset]] = {place: [] for place in places}
     for numbers, values in _held(moments(), of, places):

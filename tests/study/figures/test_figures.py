@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from infotheo.study.figures import figures, tables
+from infotheo.study.figures import figures
 from infotheo.study.figures.correlation_by_noise import PUBLISHED
 from infotheo.study.figures.principal_components import component_scores
 from infotheo.study.figures.style import save
+from infotheo.study.tables import tables
 from tests.study.figures.small_study import (
     ABSOLUTE,
     REGULARIZERS,

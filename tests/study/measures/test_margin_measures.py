@@ -10,7 +10,7 @@ from torch import nn
 
 import infotheo as it
 from infotheo.networks.mlp import multilayer_perceptron
-from infotheo.study.measures import measures
+from infotheo.study.measures import prediction_measures
 from infotheo.study.measures.diagnostics import diagnostics
 from infotheo.study.measures.margins import KINDS, NAMED, SINGLE, margins
 from infotheo.study.measures.networks import network_measures
@@ -36,7 +36,7 @@ def perceptron(classes=3, units=6, seed=0, **settings):
 
 def test_registered():
     assert "margins" in network_measures
-    assert "diagnostics" in measures
+    assert "diagnostics" in prediction_measures
 
 
 def test_every_number_is_the_estimators_own():
@@ -237,7 +237,7 @@ def test_fano_bounds_the_error(classes, scale):
     """In the sample itself, not only on average: the bound is of its empirical distribution."""
     logits = predicted(classes=classes, scale=scale)
     found = diagnostics(logits)
-    wrong = measures["error"](logits)["error"]
+    wrong = prediction_measures["error"](logits)["error"]
     assert (found.fano_bound <= wrong + 1e-12).all()
     assert (found.fano_bound_sampled <= found.prediction_sampled_error + 1e-12).all()
     assert (found.fano_bound >= 0).all()
@@ -267,7 +267,7 @@ def test_a_drawn_prediction_errs_more_than_the_most_probable_one():
         coords={"class": ("sample", labels)},
     )
     found = diagnostics(logits)
-    assert float(measures["error"](logits)["error"][0]) == 0
+    assert float(prediction_measures["error"](logits)["error"][0]) == 0
     assert float(found.fano_bound[0]) == pytest.approx(0, abs=1e-9)
     assert float(found.fano_bound_sampled[0]) == pytest.approx(0.4, abs=1e-9)
     assert float(found.prediction_sampled_error[0]) == pytest.approx(0.4, abs=1e-9)

@@ -6,8 +6,9 @@ import torch
 import xarray as xr
 
 from infotheo.data.twelve_bit import twelve_bit
-from infotheo.study.measures.layers import binned, pairwise
+from infotheo.study.measures.binned import binned
 from infotheo.study.measures.margins import margins
+from infotheo.study.measures.pairwise import pairwise
 from infotheo.study.trajectories.follow import follow, record
 from infotheo.study.trajectories.in_place import measuring_in_place
 from infotheo.study.trajectories.rebuild import replicas_at
@@ -52,7 +53,11 @@ def by_hand(samples, snapshots, seed, moment, part=400):
 
 
 def test_a_measure_of_activations(samples, snapshots, diverged):
-    settings = {"measure": "pairwise", "settings": {"noise_variance": [0.1, 0.01]}}
+    settings = {
+        "measure": "pairwise",
+        "subject": "activations",
+        "settings": {"noise_variance": [0.1, 0.01]},
+    }
     settings |= {"layers": LAYERS, "part": "train"}
     found = follow(samples, snapshots, **settings, **OF)
     name = "pairwise_label_lower@noise_variance"
@@ -81,7 +86,13 @@ def test_a_measure_of_activations(samples, snapshots, diverged):
 
 
 def test_bins_span_a_network_s_range_over_training(samples, snapshots, diverged):
-    settings = {"measure": "binned", "settings": {"bins": 6}, "layers": LAYERS, "part": "train"}
+    settings = {
+        "measure": "binned",
+        "subject": "activations",
+        "settings": {"bins": 6},
+        "layers": LAYERS,
+        "part": "train",
+    }
     found = follow(samples, snapshots, **settings, **OF)
     lost = follow(samples, diverged, **settings, **OF)
     for seed in range(3):
@@ -106,7 +117,12 @@ def test_bins_span_a_network_s_range_over_training(samples, snapshots, diverged)
 
 
 def test_a_measure_of_networks(samples, snapshots, diverged):
-    settings = {"measure": "margins", "settings": {"samples": 100}, "part": "train"}
+    settings = {
+        "measure": "margins",
+        "subject": "network",
+        "settings": {"samples": 100},
+        "part": "train",
+    }
     found = follow(samples, snapshots, **settings, **OF)
     assert found["margin_mean"].dims == ("seed", "step")
     network = build_network(samples, **OF).eval()
@@ -132,17 +148,24 @@ def test_activations_that_take_too_much_are_refused(samples, snapshots):
 
 
 def test_layers_measured_in_place_keep_their_order(samples, snapshots):
-    of = {"part": "train", "samples": 60}
+    of = {"part": "train", "count": 60}
     wanted = [
         {
             "measure": "binned",
+            "subject": "activations",
             "settings": {"bin_width": 0.1},
             "layers": ["output", "hidden2"],
             **of,
         },
-        {"measure": "characteristics", "settings": {}, "layers": ["hidden1", "hidden2"], **of},
+        {
+            "measure": "characteristics",
+            "subject": "activations",
+            "settings": {},
+            "layers": ["hidden1", "hidden2"],
+            **of,
+        },
     ]
-    measured = measuring_in_place(samples, wanted=wanted, **OF)
+    measured = measuring_in_place(samples, measures=wanted, **OF)
     found = measured(None, replicas_at(samples, snapshots, 0, **OF))
     assert found["layer"].values.tolist() == ["output", "hidden2", "hidden1"]
     assert found["binned_input"].sel(layer="hidden1").isnull().all()
@@ -154,7 +177,12 @@ def test_a_network_that_is_not_finite_widens_no_cell(samples, snapshots):
     huge = snapshots.copy(deep=True)
     huge["output.weight"][0, 2] = 1e30
     huge["output.bias"][0, 2, 0] = np.nan
-    settings = {"measure": "binned", "settings": {"bins": 6}, "layers": ["output"]}
+    settings = {
+        "measure": "binned",
+        "subject": "activations",
+        "settings": {"bins": 6},
+        "layers": ["output"],
+    }
     found = follow(samples, snapshots.isel(step=[0, 1]), **settings, **OF)["binned_input"]
     beside = follow(samples, huge, **settings, **OF)["binned_input"]
     np.testing.assert_array_equal(beside.isel(step=[0, 1]), found)
@@ -163,9 +191,12 @@ def test_a_network_that_is_not_finite_widens_no_cell(samples, snapshots):
 
 def test_trained_networks_have_no_time(samples, snapshots):
     weights = snapshots.isel(step=-1, drop=True)
-    for measure, own in (("margins", {"samples": 50}), ("prediction", {})):
-        along = follow(samples, snapshots, measure=measure, settings=own, **OF)
-        ended = follow(samples, weights, measure=measure, settings=own, **OF)
+    for measure in (
+        {"measure": "margins", "subject": "network", "settings": {"samples": 50}},
+        {"measure": "prediction", "subject": "logits", "settings": {}},
+    ):
+        along = follow(samples, snapshots, **measure, **OF)
+        ended = follow(samples, weights, **measure, **OF)
         assert set(ended.data_vars) == set(along.data_vars)
         for name in ended.data_vars:
             assert not {"step", "moment"} & set(ended[name].dims)
@@ -181,10 +212,16 @@ def test_trained_networks_have_no_time(samples, snapshots):
 
 def test_measures_in_place_outlast_the_networks(samples, snapshots, diverged):
     wanted = [
-        {"measure": "error", "settings": {}, "part": "train", "samples": None},
-        {"measure": "margins", "settings": {"samples": 50}, "part": "train", "samples": 60},
+        {"measure": "error", "subject": "logits", "settings": {}, "part": "train", "count": None},
+        {
+            "measure": "margins",
+            "subject": "network",
+            "settings": {"samples": 50},
+            "part": "train",
+            "samples": 60,
+        },
     ]
-    measured = measuring_in_place(samples, wanted=wanted, **OF)
+    measured = measuring_in_place(samples, measures=wanted, **OF)
     nowhere = snapshots.copy(deep=True)
     nowhere["output.bias"][:] = np.nan
     first = measured(None, replicas_at(samples, snapshots, 0, **OF))
@@ -195,10 +232,12 @@ def test_measures_in_place_outlast_the_networks(samples, snapshots, diverged):
         name: of.dims for name, of in first.data_vars.items()
     }
     # a killed training, resumed at this very moment, finds the same
-    again = measuring_in_place(samples, wanted=wanted, **OF)
+    again = measuring_in_place(samples, measures=wanted, **OF)
     xr.testing.assert_identical(again(None, replicas_at(samples, nowhere, 1, **OF)), lost)
     assert lost["error"].isnull().all()
-    whole = follow(samples, snapshots, measure="error", settings={}, part="train", **OF)
+    whole = follow(
+        samples, snapshots, measure="error", subject="logits", settings={}, part="train", **OF
+    )
     np.testing.assert_array_equal(first["error"], whole["error"].isel(step=0))
 
 
@@ -208,12 +247,18 @@ def test_measures_in_place_outlast_the_networks(samples, snapshots, diverged):
         ({"part": "validation"}, "'validation', but the data set has no such samples"),
         ({"part": "tests"}, "part must be one of train, validation, test, all"),
         ({"layers": ["hidden9"]}, "'hidden9' is not in the network"),
-        ({"measure": "binnd"}, "did you mean 'binned'"),
+        ({"measure": "binnd", "subject": "activations"}, "did you mean 'binned'"),
         ({"count": 201}, "found 201, expected at most 200"),
     ],
 )
 def test_bad_input_is_one_line(changes, words, samples, snapshots):
-    settings = {"measure": "binned", "settings": {}, "layers": LAYERS, **changes}
+    settings = {
+        "measure": "binned",
+        "subject": "activations",
+        "settings": {},
+        "layers": LAYERS,
+        **changes,
+    }
     with pytest.raises(ValueError, match=words) as caught:
         follow(samples, snapshots, **settings, **OF)
     assert "\n" not in str(caught.value)

@@ -1,9 +1,10 @@
+"""Published numbers stand beside those of a study."""
+
 import numpy as np
 import pandas
 import pytest
 
-from infotheo.study.columns import parse, sweep
-from infotheo.study.figures.tables import published_correlations, published_table, regularizer_table
+from infotheo.study.tables.published import published_correlations, published_table
 from tests.study.figures.small_study import ABSOLUTE, REGULARIZERS, RELATIVE
 
 
@@ -23,25 +24,6 @@ def reference(tmp_path):
     for name, text in files.items():
         (tmp_path / f"{name}.csv").write_text(text)
     return str(tmp_path)
-
-
-def test_mean_and_standard_deviation_over_seeds(runs):
-    runs.loc[1, ["test_error", "sparsity"]] = np.nan
-    runs.loc[3, "weight"] = 0.001
-    table = regularizer_table(runs)
-    assert list(table.regularizer) == list(REGULARIZERS)
-    first = table.iloc[0]
-    assert first[["runs", "diverged", "weight"]].tolist() == [3, 1, "0.1"]
-    assert first.test_error == pytest.approx(runs.test_error[[0, 2]].mean())
-    assert first.test_error_std == pytest.approx(runs.test_error[[0, 2]].std())
-    assert table.iloc[1].weight == "0.001 | 0.1"
-    assert not [name for name in table.columns if "@" in name]
-
-
-def test_one_seed_has_no_standard_deviation(runs):
-    table = regularizer_table(runs[runs.seed == 0])
-    assert table.test_error_std.isna().all()
-    assert table.test_error.notna().all()
 
 
 def test_published_numbers_stand_beside_ours(runs, reference):
@@ -88,20 +70,3 @@ def test_published_correlations_stand_beside_every_noise_variance(correlations, 
         expected[["coefficient", "ci_low", "ci_high", "p_value", "n"]],
         check_names=False,
     )
-
-
-def test_a_column_that_every_study_writes_is_asked_for(runs):
-    with pytest.raises(ValueError, match="regularizer_table: .*'weight'"):
-        regularizer_table(runs.drop(columns="weight"))
-
-
-@pytest.mark.parametrize("column", ["sparsity", "a@b", "a@b=", "a@b=x", "@b=1", "a@=1"])
-def test_other_columns_are_plain(column):
-    assert parse(column).measure == column
-    assert parse(column).setting is None
-
-
-def test_a_sweep_is_ordered_by_value():
-    columns = [f"lower@noise_variance={value}" for value in ("10", "0.001", "1e-05")]
-    found = sweep([*columns, "upper@noise_variance=1"], "lower", "noise_variance")
-    assert list(found) == [1e-5, 1e-3, 10.0]

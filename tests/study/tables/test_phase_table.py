@@ -6,8 +6,8 @@ import pytest
 import xarray
 from scipy import stats
 
-from infotheo.study.figures.compression import expected_fall, fall_after_maximum, jitter, rise_times
-from infotheo.study.figures.training_phases import phase_table
+from infotheo.study.figures.compression import rise_times
+from infotheo.study.tables.phase_table import phase_table
 from tests.study.figures.small_trajectories import NOISES, diverged, make_trajectories
 
 
@@ -40,12 +40,6 @@ def test_an_exponential_rise_reaches_95_percent_after_three_times_constant():
     row = only_row(study(np.ones_like(curves), curves, at=epoch))
     assert row.rise_time == pytest.approx(np.mean([30, 21, 12]))
     assert 12 <= row.rise_time_low < row.rise_time < row.rise_time_high <= 30
-
-
-def test_a_rise_that_falls_back_has_two_times():
-    epoch = np.array([0.0, 1, 2, 5, 10, 20])
-    first, kept = rise_times(np.array([0.1, 0.96, 0.5, 0.97, 0.94, 1.0]), epoch)
-    assert (first, kept) == (1, 20)
 
 
 def test_a_curve_at_its_value_from_the_start_rose_at_0_and_one_that_stays_0_never():
@@ -122,32 +116,6 @@ def test_noise_alone_is_no_compression():
         verdicts.append(row.compression)
     assert row.fall > 5 * row.maximum * 0.05
     assert verdicts.count("yes") <= 5
-
-
-def test_jitter_is_the_deviation_of_the_noise_beside_any_straight_trend():
-    draw = np.random.default_rng(1)
-    noise = 0.3 * draw.normal(size=(200, 101))
-    trend = np.linspace(0, 50, 101)
-    # a median of 99 absolute values scatters by about 12 % (they overlap), of 200 by 1 %
-    assert jitter(noise + trend).mean() == pytest.approx(0.3, rel=0.05)
-    assert jitter(trend) == pytest.approx(0, abs=1e-12)
-    assert np.isnan(jitter(trend[:4]))
-
-
-@pytest.mark.parametrize("times", [2, 5, 20, 100])
-def test_expected_fall_is_the_expected_maximum(times):
-    grid = np.linspace(-9, 9, 20_001)
-    density = times * stats.norm.pdf(grid) * stats.norm.cdf(grid) ** (times - 1)
-    exact = np.trapezoid(grid * density, grid)
-    assert expected_fall(times) == pytest.approx(exact, rel=0.05 if times < 5 else 0.02)
-    assert expected_fall(1) == 0
-
-
-def test_fall_of_a_curve_that_only_rises_is_0():
-    maximum, fall, at = fall_after_maximum(np.array([[0.0, 1, 2], [2, 1, 2]]), np.arange(3.0))
-    np.testing.assert_array_equal(maximum, [2, 2])
-    np.testing.assert_array_equal(fall, [0, 0])
-    np.testing.assert_array_equal(at, [2, 0])
 
 
 def test_rows_and_columns_of_a_study():

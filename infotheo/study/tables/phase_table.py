@@ -14,7 +14,7 @@ from infotheo.arrays.numbers import check_count
 from infotheo.study.figures import information_paths
 from infotheo.study.figures.compression import expected_fall, fall_after_maximum, jitter, rise_times
 from infotheo.study.figures.information_paths import Noise
-from infotheo.study.figures.seed_interval import seed_interval
+from infotheo.study.tables.seed_interval import seed_interval
 
 __all__ = ["phase_table"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas
 import pytest
 
-from infotheo.study.figures.scale import scale_table
+from infotheo.study.tables.scale_table import scale_table
 
 
 def study(bound, scale, error):

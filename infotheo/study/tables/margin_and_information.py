@@ -15,7 +15,7 @@ from infotheo.arrays.numbers import check_count
 from infotheo.study.correlation.association import coefficients, settled
 from infotheo.study.figures import over_time
 from infotheo.study.figures.compression import rise_times
-from infotheo.study.figures.seed_interval import seed_interval
+from infotheo.study.tables.seed_interval import seed_interval
 
 __all__ = ["margin_and_information"]
 

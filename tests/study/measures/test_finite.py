@@ -1,0 +1,99 @@
+"""Replicas that diverged have no measure and leave the others as they are."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from infotheo.study.measures import measure_finite, measures
+from infotheo.study.measures.characteristics import characteristics
+from tests.study.measures.small_layers import SEEDS, make_activations, make_logits
+
+SETTINGS = {
+    "pairwise": {"noise_variance": [1, 0.1], "relative_noise_variance": [0.1, 1.0]},
+    "binned": {"bins": 2},
+    "characteristics": {},
+    "prediction": {},
+    "error": {},
+    "diagnostics": {},
+}
+OF_ROWS = list(measures)
+OF_LOGITS = ("prediction", "error", "diagnostics")
+
+
+@pytest.fixture
+def activations():
+    return make_activations()
+
+
+@pytest.fixture
+def logits():
+    return make_logits()
+
+
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_diverged_replica_has_no_measure_and_leaves_the_others(name, activations, logits):
+    values = logits if name in OF_LOGITS else activations
+    whole = measure_finite(measures[name], values, SETTINGS[name])
+    spoiled = values.copy(deep=True)
+    spoiled[1, 5, 2] = np.nan
+    found = measure_finite(measures[name], spoiled, SETTINGS[name])
+    assert set(found.data_vars) == set(whole.data_vars)
+    assert found["seed"].values.tolist() == SEEDS
+    for variable in whole.data_vars:
+        if "seed" in whole[variable].dims:
+            assert found[variable].sel(seed=7).isnull().all(), variable
+            np.testing.assert_allclose(
+                found[variable].sel(seed=[4, 9]),
+                whole[variable].sel(seed=[4, 9]),
+                rtol=1e-10,
+                err_msg=variable,
+            )
+        else:
+            np.testing.assert_allclose(found[variable], whole[variable])
+
+
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_nothing_but_diverged_replicas(name, activations):
+    found = measure_finite(measures[name], activations * np.nan, SETTINGS[name])
+    assert found["seed"].values.tolist() == SEEDS
+    assert not found.data_vars
+
+
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_a_replica_is_measured_as_if_it_were_alone(name, activations, logits):
+    values = logits if name in OF_LOGITS else activations
+    whole = measure_finite(measures[name], values, SETTINGS[name])
+    alone = measure_finite(measures[name], values.sel(seed=[9]), SETTINGS[name])
+    for variable, own in alone.data_vars.items():
+        of_whole = whole[variable].sel(seed=[9]) if "seed" in own.dims else whole[variable]
+        np.testing.assert_allclose(own, of_whole, rtol=1e-10, err_msg=str(variable))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_one_value_that_is_not_finite_leaves_its_network_out(activations, bad):
+    spoiled = activations.copy()
+    spoiled[2, 5, 1] = bad
+    found = measure_finite(characteristics, spoiled, {})
+    assert found["sparsity"].isnull().values.tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_leading_dimensions_come_back_as_they_were(name, activations, logits):
+    values = logits if name in OF_LOGITS else activations
+    later = values * 2
+    later[1] = np.nan  # one network diverged on the way
+    both = xr.concat([values, later], "epoch").assign_coords(
+        epoch=[0.0, 3.0], step=("epoch", [0, 9])
+    )
+    found = measure_finite(measures[name], both.transpose("seed", "epoch", ...), SETTINGS[name])
+    for moment, own in enumerate((values, later)):
+        alone = measure_finite(measures[name], own, SETTINGS[name])
+        for variable in alone.data_vars:
+            together = found[variable]
+            if "seed" in together.dims:
+                assert together.dims[:2] == ("seed", "epoch")
+                together = together.isel(epoch=moment)
+            np.testing.assert_allclose(together, alone[variable], rtol=1e-10, err_msg=variable)
+    assert found["epoch"].values.tolist() == [0, 3]
+    assert found["step"].values.tolist() == [0, 9]
+    assert found["seed"].values.tolist() == SEEDS
