@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from infotheo.arrays.labels import check_open_unit
 from infotheo.arrays.numbers import check_count
-from infotheo.arrays.results import provenance, with_attrs
+from infotheo.arrays.results import attach_attrs, provenance
 from infotheo.invertibility.inputs import (
     branch_output,
     read_branch,
@@ -115,8 +115,7 @@ def invert_residual(
     with evaluation_mode(branch):
         fields = iterate(branch, start, y, iterations, tolerance)
     settings = {"iterations": iterations, "tolerance": tolerance, "started": x0 is not None}
-    attrs = provenance("invert_residual", settings)
-    inversion: Inversion = with_attrs(Inversion, tuple(fields), attrs)
+    inversion = attach_attrs(Inversion, tuple(fields), provenance("invert_residual", settings))
     failed = int((~inversion.converged).sum())
     if failed:
         worst = float(inversion.residual.max())

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from infotheo.arrays.labels import check_open_unit
 from infotheo.arrays.numbers import check_count
-from infotheo.arrays.results import provenance, with_attrs
+from infotheo.arrays.results import attach_attrs, provenance
 from infotheo.invertibility.inputs import (
     branch_output,
     branch_outputs,
@@ -142,7 +142,7 @@ def lipschitz_bounds(
         scalar(estimate),
         tuple(walk.layers),
     )
-    return with_attrs(LipschitzBounds, fields, provenance("lipschitz_bounds", settings))
+    return attach_attrs(LipschitzBounds, fields, provenance("lipschitz_bounds", settings))
 
 
 def jacobian_norms(

@@ -16,7 +16,7 @@ from infotheo.arrays.labels import check_choice
 from infotheo.invertibility.inputs import read_tensor, require_module
 from infotheo.invertibility.norm_recorder import NormRecorder
 from infotheo.invertibility.taps import Reference, find_taps
-from infotheo.modules.evaluation_mode import device_of, evaluation_mode, inputs_and_labels
+from infotheo.modules.evaluation_mode import evaluation_mode, find_device, split_batch
 from infotheo.version import package_version
 
 __all__ = ["Reference", "ZeroNormWarning", "norms_at_overflow", "residual_norms"]
@@ -110,7 +110,7 @@ def residual_norms(
     check_choice(reference, get_args(Reference), "reference")
     probabilities = _read_quantiles(quantiles)
     taps = find_taps(model, branches, shortcuts, reference)
-    target = torch.device(device) if device is not None else device_of(model)
+    target = torch.device(device) if device is not None else find_device(model)
     recorder = NormRecorder(taps, reference)
     _record(recorder, model, x, target)
     return _label(recorder, probabilities, reference, per_sample)
@@ -125,7 +125,7 @@ def norms_at_overflow(
     """
     check_choice(reference, get_args(Reference), "reference")
     recorder = NormRecorder(find_taps(model, None, None, reference), reference, overflow=True)
-    _record(recorder, model, x, device_of(model))
+    _record(recorder, model, x, find_device(model))
     return _label(recorder, _read_quantiles(quantiles), reference, False), recorder.overflown
 
 
@@ -133,7 +133,7 @@ def _record(recorder: NormRecorder, model: nn.Module, x: Any, device: torch.devi
     """Run the model on every batch."""
     with evaluation_mode(model), recorder:
         for number, batch in enumerate([x] if isinstance(x, Tensor) else _check_batches(x)):
-            inputs, _ = inputs_and_labels(batch, "x")
+            inputs, _ = split_batch(batch, "x")
             name = "x" if isinstance(x, Tensor) else f"x: batch {number}"
             model(read_tensor(inputs, name).to(device))
             recorder.finish_batch(len(inputs))

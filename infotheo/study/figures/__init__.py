@@ -7,13 +7,13 @@ keyword-only ones are settings. Adding one is one function and one line.
 
 from collections.abc import Callable
 
-from matplotlib.animation import Animation
 from matplotlib.figure import Figure
 
 from infotheo.registry import Registry
 from infotheo.study import STUDY_DATA
 from infotheo.study.figures.activation_histograms import activation_histograms
 from infotheo.study.figures.activation_scatter import activation_scatter
+from infotheo.study.figures.animation import Animation
 from infotheo.study.figures.bounds_and_error import bounds_and_error
 from infotheo.study.figures.component_accuracies import component_accuracies
 from infotheo.study.figures.correlation_by_noise import correlation_by_noise
