@@ -52,8 +52,7 @@ def build_network(
         regularizer["name"], regularizer.get("layer"), _penalty_settings(regularizer)
     )
     build = bind(network["name"], networks, settings)
-    model: nn.Module = build(samples["input"].shape[1:], int(samples.attrs["classes"]))
-    return model
+    return build(samples["input"].shape[1:], int(samples.attrs["classes"]))
 
 
 def check_layers(
