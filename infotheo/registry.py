@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Result = TypeVar("Result")
 
 
 class Registry(dict[str, Function]):
@@ -116,8 +117,11 @@ def import_function(path: str, kind: str) -> Callable[..., Any]:
 
 
 def bind(
-    name: str, registry: Registry[Callable[..., Any]], settings: Mapping[str, Any], **context: Any
-) -> Callable[..., Any]:
+    name: str,
+    registry: Registry[Callable[..., Result]],
+    settings: Mapping[str, Any],
+    **context: Any,
+) -> Callable[..., Result]:
     """Return the function of this name with all but its positional arguments filled in.
 
     Parameters

@@ -135,7 +135,7 @@ def record(
     )
     values: list[torch.Tensor] = []
     for _, replicas in networks:
-        values.append(replicas.outputs_of([layer], of.inputs)[layer])
+        values.append(replicas.layer_outputs([layer], of.inputs)[layer])
         needed = values[0].nbytes * moments_of(snapshots) / 1e9
         if needed > gigabytes:
             raise ValueError(

@@ -66,7 +66,7 @@ def looked_at(samples: xr.Dataset, part: str = "test", count: int | None = None)
 def outputs(replicas: Replicas, of: LookedAt, places: Sequence[str]) -> dict[str, Tensor]:
     """Return (seed, sample, unit) of each layer, or of the logits, on the host."""
     layers = [place for place in places if place != LOGITS]
-    found = dict(replicas.outputs_of(layers, of.inputs)) if layers else {}
+    found = dict(replicas.layer_outputs(layers, of.inputs)) if layers else {}
     if LOGITS in places:
         found[LOGITS] = logits(replicas, of.inputs).cpu()
     return found

@@ -218,7 +218,7 @@ def test_measures_in_place_outlast_the_networks(samples, snapshots, diverged):
             "subject": "network",
             "settings": {"samples": 50},
             "part": "train",
-            "samples": 60,
+            "count": 60,
         },
     ]
     measured = measuring_in_place(samples, measures=wanted, **OF)
