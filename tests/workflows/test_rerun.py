@@ -47,7 +47,10 @@ ROWS = {
         [*CONFIGURATION, "figure saturation"],
     ),
     "a figure taken out": ({"figures.saturation": ...}, CONFIGURATION),
-    "a figure's layer": ({"figures.saturation": {"layer": "hidden1"}}, CONFIGURATION),
+    "a figure's layer": (
+        {"figures.saturation": {"layer": "hidden1"}},
+        [*CONFIGURATION, "figure saturation"],
+    ),
     "correlation": ({"correlation.permutations": 199}, [*CONFIGURATION, *CORRELATE]),
     "noise variance": (
         {"measures.pairwise.noise_variance": [1, 2]},
@@ -185,7 +188,8 @@ def decorate(checkout, function):
         for path in (checkout / "infotheo").rglob("*.py")
         if f"\ndef {function}(" in path.read_text()
     ]
-    edit(checkout, file, f"\ndef {function}(", f"\n@(lambda same: same)\ndef {function}(")
+    before, definition, after = file.read_text().rpartition(f"\ndef {function}(")  # no overload
+    file.write_text(f"{before}\n@(lambda same: same){definition}{after}")
 
 
 def test_code_of_one_stage(finished, tmp_path):
