@@ -10,7 +10,7 @@ from infotheo.study.measures.binned import binned
 from infotheo.study.measures.margins import margins
 from infotheo.study.measures.pairwise import pairwise
 from infotheo.study.trajectories.follow import follow, record
-from infotheo.study.trajectories.in_place import measuring_in_place
+from infotheo.study.trajectories.in_place import in_place_measure
 from infotheo.study.trajectories.rebuild import replicas_at
 from infotheo.training.fit import build_network, fit
 
@@ -165,7 +165,7 @@ def test_layers_measured_in_place_keep_their_order(samples, snapshots):
             **of,
         },
     ]
-    measured = measuring_in_place(samples, measures=wanted, **OF)
+    measured = in_place_measure(samples, measures=wanted, **OF)
     found = measured(None, replicas_at(samples, snapshots, 0, **OF))
     assert found["layer"].values.tolist() == ["output", "hidden2", "hidden1"]
     assert found["binned_input"].sel(layer="hidden1").isnull().all()
@@ -218,10 +218,10 @@ def test_measures_in_place_outlast_the_networks(samples, snapshots, diverged):
             "subject": "network",
             "settings": {"samples": 50},
             "part": "train",
-            "samples": 60,
+            "count": 60,
         },
     ]
-    measured = measuring_in_place(samples, measures=wanted, **OF)
+    measured = in_place_measure(samples, measures=wanted, **OF)
     nowhere = snapshots.copy(deep=True)
     nowhere["output.bias"][:] = np.nan
     first = measured(None, replicas_at(samples, snapshots, 0, **OF))
@@ -232,7 +232,7 @@ def test_measures_in_place_outlast_the_networks(samples, snapshots, diverged):
         name: of.dims for name, of in first.data_vars.items()
     }
     # a killed training, resumed at this very moment, finds the same
-    again = measuring_in_place(samples, measures=wanted, **OF)
+    again = in_place_measure(samples, measures=wanted, **OF)
     xr.testing.assert_identical(again(None, replicas_at(samples, nowhere, 1, **OF)), lost)
     assert lost["error"].isnull().all()
     whole = follow(
