@@ -1,4 +1,4 @@
-"""Measure and record networks at each snapshot of their training, or as they are at its end."""
+"""Measures and records of networks at each snapshot of their training, or at its end."""
 
 from __future__ import annotations
 
