@@ -16,7 +16,7 @@ if not workflow.configfiles:
 
 sys.path.insert(0, workflow.basedir)
 
-from workflows.console import shorten
+from workflows.console import tell_less
 from workflows.plan.errors import ConfigError
 from workflows.plan.extends import extended
 from workflows.plan.study import Study
@@ -54,7 +54,7 @@ report: "workflows/captions/study.rst"
 
 
 onstart:
-    shorten(logger, len(workflow.dag))
+    tell_less(logger, len(workflow.dag))
 
 
 onsuccess:

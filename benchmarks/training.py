@@ -27,8 +27,8 @@ from torch.nn.functional import cross_entropy
 
 from infotheo.networks import multilayer_perceptron
 from infotheo.networks.resnet import residual_network
-from infotheo.training.gradients import Draws, Task
-from infotheo.training.replicas import Replicas, Way
+from infotheo.training.gradients import Draws, Objective
+from infotheo.training.replicas import Method, Replicas
 from infotheo.training.settings import TrainingSettings
 from infotheo.training.trainer import train
 
@@ -184,13 +184,13 @@ def compare_ways(replicas: int, rounds: int, device: torch.device) -> None:
         stream = torch.Generator().manual_seed(0)
         inputs = torch.randn(32, 3, side, side, generator=stream).to(device)
         labels = torch.randint(CLASSES, (32,), generator=stream).to(device)
-        task = Task(inputs, labels, torch.zeros(replicas, device=device), None, None)
+        task = Objective(inputs, labels, torch.zeros(replicas, device=device), None, None)
         order = torch.arange(32, device=device).expand(replicas, -1)
         draws = Draws(range(replicas), 0, device)
         contenders: dict[str, Callable[[], object]] = {}
-        ways: tuple[Way, ...] = ("vmap", "one by one")
+        ways: tuple[Method, ...] = ("vmap", "one by one")
         for way in ways:
-            stacked = Replicas(build, range(replicas), device, way=way)
+            stacked = Replicas(build, range(replicas), device, method=way)
             contenders[way] = partial(task.differentiate, stacked, stacked.parts(), order, draws)
         times = alternately(contenders, rounds, device)
         print(

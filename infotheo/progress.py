@@ -17,11 +17,11 @@ def progress(
     unit: str,
     *,
     stream: TextIO | None = None,
-    every: float = 30.0,
+    interval: float = 30.0,
 ) -> Iterator[int]:
     """Yield ``first`` … ``last − 1``, telling how far it is and how long it will take.
 
-    On a terminal a bar; elsewhere one line at most every ``every`` seconds.
+    On a terminal a bar; elsewhere one line at most every ``interval`` seconds.
 
     Examples
     --------
@@ -41,15 +41,17 @@ def progress(
             leave=False,
         )
         return
-    started = told = time.monotonic()
+    start = last_line = time.monotonic()
     for number in range(first, last):
         yield number
         now = time.monotonic()
         done = number + 1 - first
-        if now - told >= every and number + 1 < last:
-            told = now
-            left = (now - started) / done * (last - number - 1)
-            print(f"{label}: {unit} {number + 1} of {last}, {_duration(left)} left", file=stream)
+        if now - last_line >= interval and number + 1 < last:
+            last_line = now
+            remaining = (now - start) / done * (last - number - 1)
+            print(
+                f"{label}: {unit} {number + 1} of {last}, {_duration(remaining)} left", file=stream
+            )
 
 
 def _duration(seconds: float) -> str:

@@ -7,9 +7,10 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Result = TypeVar("Result")
 
 
 class Registry(dict[str, Function]):
@@ -82,11 +83,10 @@ def lookup(name: str, *registries: Registry[Function]) -> Function:
             f"unknown {kind} {name!r}{nearest(name, known)}; expected one of "
             f"{', '.join(sorted(known))}, or a path like 'package.module:function'"
         )
-    function: Function = import_function(name, kind)
-    return function
+    return cast(Function, import_function(name, kind))
 
 
-def import_function(path: str, kind: str) -> Any:
+def import_function(path: str, kind: str) -> Callable[..., Any]:
     """Return what ``"package.module:function"`` names.
 
     Parameters
@@ -108,16 +108,20 @@ def import_function(path: str, kind: str) -> Any:
     """
     module_name, _, attribute = path.partition(":")
     try:
-        return getattr(importlib.import_module(module_name), attribute)
+        function: Callable[..., Any] = getattr(importlib.import_module(module_name), attribute)
     except ImportError as error:
         raise ValueError(f"{kind} {path!r} does not import: {error}") from error
     except AttributeError:
         raise ValueError(f"{kind} {path!r}: {module_name} has no {attribute!r}") from None
+    return function
 
 
 def bind(
-    name: str, registry: Registry[Callable[..., Any]], settings: Mapping[str, Any], **context: Any
-) -> Callable[..., Any]:
+    name: str,
+    registry: Registry[Callable[..., Result]],
+    settings: Mapping[str, Any],
+    **context: Any,
+) -> Callable[..., Result]:
     """Return the function of this name with all but its positional arguments filled in.
 
     Parameters

@@ -69,7 +69,7 @@ def test_resumed_work_counts_from_the_whole_and_estimates_from_its_own(clock):
 
 
 def test_interval_can_be_chosen(clock):
-    assert len(work(clock, 1.0, 0, 5, "train", "epoch", every=1.0)[1]) == 4
+    assert len(work(clock, 1.0, 0, 5, "train", "epoch", interval=1.0)[1]) == 4
 
 
 @pytest.mark.parametrize("first", [3, 5])

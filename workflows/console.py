@@ -1,4 +1,4 @@
-"""What is told on the terminal while a study is made: one line for each job, one for what failed.
+"""The terminal's lines while a study is made: one for each job, one for what failed.
 
 Snakemake's own log in ``.snakemake/log`` and its dry runs stay as they are.
 """
@@ -9,45 +9,45 @@ import logging
 import re
 from typing import Any
 
-_UNTOLD = re.compile(
+_SILENT = re.compile(
     r"Select jobs to execute|Execute \d+ jobs|RuleException:\s+CalledProcessError|WorkflowError:"
     r"\s+At least one job did not|Exiting because a job execution failed|Building DAG of jobs"
 )
-_UNTOLD_EVENTS = {"WORKFLOW_STARTED", "RESOURCES_INFO", "JOB_FINISHED", "JOB_STARTED"}
+_SILENT_EVENTS = {"WORKFLOW_STARTED", "RESOURCES_INFO", "JOB_FINISHED", "JOB_STARTED"}
 
 
 class OneLinePerJob(logging.Formatter):
     """Formats Snakemake's events; what it does not know goes to the formatter it stands before."""
 
-    def __init__(self, usual: logging.Formatter, total: int):
+    def __init__(self, formatter: logging.Formatter, total: int):
         super().__init__()
-        self.usual, self.total, self.done = usual, total, 0
+        self.formatter, self.total, self.done = formatter, total, 0
         self.jobs: dict[int, str] = {}
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line for an event, or nothing."""
         event = getattr(getattr(record, "event", None), "name", "")
-        told = record.__dict__
+        fields = record.__dict__
         if event == "JOB_INFO":
-            return self._started(told)
+            return self._start_line(fields)
         if event == "PROGRESS":
-            self.done, self.total = told["done"], told["total"]
+            self.done, self.total = fields["done"], fields["total"]
             return f"{self.done} of {self.total} done" if self.done == self.total else ""
         if event == "JOB_ERROR":
-            what = self.jobs.get(told["jobid"], told["rule_name"])
-            return f"failed: {what} (log: {', '.join(map(str, told['log'])) or 'none'})"
-        if event in _UNTOLD_EVENTS or _UNTOLD.match(str(record.msg).strip()):
+            job = self.jobs.get(fields["jobid"], fields["rule_name"])
+            return f"failed: {job} (log: {', '.join(map(str, fields['log'])) or 'none'})"
+        if event in _SILENT_EVENTS or _SILENT.match(str(record.msg).strip()):
             return ""
-        return self.usual.format(record)
+        return self.formatter.format(record)
 
-    def _started(self, told: dict[str, Any]) -> str:
-        what = told["rule_msg"] or told["rule_name"]
-        self.jobs[told["jobid"]] = what
+    def _start_line(self, fields: dict[str, Any]) -> str:
+        job = fields["rule_msg"] or fields["rule_name"]
+        self.jobs[fields["jobid"]] = job
         width = len(str(self.total))
-        return f"{self.done:{width}} of {self.total} done, now {what}"
+        return f"{self.done:{width}} of {self.total} done, now {job}"
 
 
-def shorten(logger: logging.Logger, total: int) -> None:
+def tell_less(logger: logging.Logger, total: int) -> None:
     """Have Snakemake's logger tell less of the ``total`` jobs on the terminal."""
     for handler in logger.handlers:
         if handler.name == "DefaultStreamHandler" and handler.formatter is not None:

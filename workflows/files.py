@@ -1,4 +1,4 @@
-"""Read and write the pipeline's files: whole or absent, without time stamps, never unpickled."""
+"""The pipeline's files: written whole or not at all, without time stamps, never unpickled."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _NEARLY_FULL = 2**20
 _PACKING = ("dtype", "scale_factor", "_FillValue")
 
 
-def whole(path: str | Path, write: Callable[[Path], Any]) -> None:
+def write_atomically(path: str | Path, write: Callable[[Path], Any]) -> None:
     """Have ``write`` make the file beside its place, then rename it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".partial-{path.name}")
+    partial = path.with_name(f".partial-{path.name}")
     try:
-        write(beside)
-        os.replace(beside, path)
+        write(partial)
+        os.replace(partial, path)
     except RuntimeError as error:  # how netCDF says that it cannot write
         raise OSError(f"{path} could not be written: {_cause(path, error)}") from error
     except OSError as error:
         raise OSError(f"{path} could not be written: {error.strerror or error}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def _cause(path: Path, error: RuntimeError) -> str:
@@ -40,14 +40,18 @@ def _cause(path: Path, error: RuntimeError) -> str:
 
 def write_dataset(path: str | Path, dataset: xr.Dataset, **provenance: Any) -> None:
     """Write netCDF, compressed, with the package's version and the provenance as attributes."""
-    named = dataset.assign_attrs(infotheo_version=package_version())
-    named.attrs |= {key: str(value) for key, value in provenance.items()}
+    dataset = dataset.assign_attrs(infotheo_version=package_version())
+    dataset.attrs |= {key: str(value) for key, value in provenance.items()}
     encoding = {}
-    for name, variable in named.data_vars.items():
-        compressed = {"zlib": True, "complevel": 1, "shuffle": True} if variable.ndim else {}
-        kept = {key: variable.encoding[key] for key in _PACKING if key in variable.encoding}
-        encoding[name] = compressed | kept
-    whole(path, lambda file: named.to_netcdf(file, engine="netcdf4", encoding=encoding))
+    for name, variable in dataset.data_vars.items():
+        compression = {"zlib": True, "complevel": 1, "shuffle": True} if variable.ndim else {}
+        packing = {key: variable.encoding[key] for key in _PACKING if key in variable.encoding}
+        encoding[name] = compression | packing
+
+    def write(file: Path) -> None:
+        dataset.to_netcdf(file, engine="netcdf4", encoding=encoding)
+
+    write_atomically(path, write)
 
 
 def read_dataset(path: str | Path) -> xr.Dataset:
@@ -58,7 +62,7 @@ def read_dataset(path: str | Path) -> xr.Dataset:
 
 def write_table(path: str | Path, table: pd.DataFrame) -> None:
     """Write CSV with every digit that float64 needs."""
-    whole(path, lambda file: table.to_csv(file, index=False))
+    write_atomically(path, lambda file: table.to_csv(file, index=False))
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

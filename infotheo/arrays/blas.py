@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-__all__ = ["limit_own_thread", "one_blas_thread"]
+__all__ = ["limit_calling_thread", "one_blas_thread"]
 
 # The setting belongs to the process: calls from several threads take turns, so that each finds and
 # leaves it as it was. One call uses all cores anyway.
-_turn = threading.RLock()
+_lock = threading.RLock()
 
 
 @contextmanager
@@ -25,17 +25,17 @@ def one_blas_thread() -> Iterator[None]:
     >>> with one_blas_thread():
     ...     pass
     """
-    with _turn, _libraries().limit(limits=1, user_api="blas"):
+    with _lock, _libraries().limit(limits=1, user_api="blas"):
         yield
 
 
-def limit_own_thread() -> None:
+def limit_calling_thread() -> None:
     """Do the same for a thread about to work inside, where every thread has its own setting.
 
     Examples
     --------
     >>> with one_blas_thread():
-    ...     limit_own_thread()
+    ...     limit_calling_thread()
     """
     _libraries().limit(limits=1, user_api="blas")
 
@@ -48,10 +48,10 @@ def _libraries() -> Any:
     return ThreadpoolController()
 
 
-def _new_turn() -> None:
-    global _turn
-    _turn = threading.RLock()
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):  # a child does not wait for a thread that it does not have
-    os.register_at_fork(after_in_child=_new_turn)
+    os.register_at_fork(after_in_child=_renew_lock)

@@ -16,6 +16,7 @@ __all__ = [
     "Units",
     "check_choice",
     "check_open_unit",
+    "is_one_hot",
     "nats_per",
     "read_classes",
     "read_weights",
@@ -44,7 +45,8 @@ class Classes:
     def probabilities(self, weights: np.ndarray | None = None) -> np.ndarray:
         """Probability of each class, p(y), from sample weights that sum to one."""
         counts = np.bincount(self.codes, weights=weights)
-        return counts / counts.sum()
+        shares: np.ndarray = counts / counts.sum()
+        return shares
 
 
 def read_classes(labels: Any, samples: Samples, name: str = "labels") -> Classes:
@@ -64,30 +66,43 @@ def read_classes(labels: Any, samples: Samples, name: str = "labels") -> Classes
     [0, 1, 0]
     """
     if is_labelled(labels):
-        samples.check_beside(labels, name)
+        samples.check_aligned(labels, name)
         labels = labels.transpose(samples.sample_dim, ...)
-    found = to_numpy(labels)
-    if found.ndim not in (1, 2) or len(found) != samples.size:
+    values = to_numpy(labels)
+    if values.ndim not in (1, 2) or len(values) != samples.size:
         raise ValueError(
-            f"{name} has shape {found.shape}; expected ({samples.size},) integers or "
+            f"{name} has shape {values.shape}; expected ({samples.size},) integers or "
             f"({samples.size}, classes) one-hot, one for each sample"
         )
-    if found.ndim == 2:
-        one_hot = found.dtype.kind in "fiub" and bool(
-            np.all((found == 0) | (found == 1)) and np.all(found.sum(axis=1) == 1)
-        )
-        if not one_hot:
+    if values.ndim == 2:
+        if not is_one_hot(values):
             raise TypeError(
-                f"{name} of shape {found.shape} are not one-hot; expected rows with a single 1, "
+                f"{name} of shape {values.shape} are not one-hot; expected rows with a single 1, "
                 f"or integers of shape ({samples.size},)"
             )
-        found = found.argmax(axis=1)
-    if found.dtype.kind not in "iub":
+        values = values.argmax(axis=1)
+    if values.dtype.kind not in "iub":
         raise TypeError(
-            f"{name} has dtype {found.dtype}; expected integer class labels or one-hot rows"
+            f"{name} has dtype {values.dtype}; expected integer class labels or one-hot rows"
         )
-    distinct, codes = np.unique(found, return_inverse=True)
+    distinct, codes = np.unique(values, return_inverse=True)
     return Classes(codes.astype(np.int64), distinct)
+
+
+def is_one_hot(rows: Any) -> bool:
+    """Whether rows (sample, class) have a single 1 each.
+
+    Examples
+    --------
+    >>> is_one_hot([[0, 1], [1, 0]]), is_one_hot([[0, 1], [1, 1]])
+    (True, False)
+    """
+    if is_labelled(rows):
+        rows = rows.values
+    values = to_numpy(rows)
+    return (values.ndim, values.dtype.kind in "fiub") == (2, True) and bool(
+        np.all((values == 0) | (values == 1)) and np.all(values.sum(axis=1) == 1)
+    )
 
 
 def read_weights(weights: Any, samples: Samples, name: str = "weights") -> np.ndarray:
@@ -107,23 +122,24 @@ def read_weights(weights: Any, samples: Samples, name: str = "weights") -> np.nd
     if weights is None:
         return np.full(samples.size, 1.0 / samples.size)
     if is_labelled(weights):
-        samples.check_beside(weights, name)
-    found = to_numpy(weights)
-    if found.dtype.kind not in "fiub":
-        raise TypeError(f"{name} has dtype {found.dtype}; expected real numbers")
-    if found.shape != (samples.size,):
+        samples.check_aligned(weights, name)
+    values = to_numpy(weights)
+    if values.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {values.dtype}; expected real numbers")
+    if values.shape != (samples.size,):
         raise ValueError(
-            f"{name} has shape {found.shape}; expected ({samples.size},), one for each sample"
+            f"{name} has shape {values.shape}; expected ({samples.size},), one for each sample"
         )
-    found = found.astype(np.float64)
-    bad = found[~(np.isfinite(found) & (found >= 0))]
+    values = values.astype(np.float64)
+    bad = values[~(np.isfinite(values) & (values >= 0))]
     if len(bad):
         raise ValueError(f"{name} contains {bad[0]}; expected finite values >= 0")
-    if found.max(initial=0.0) > 0:
-        found = found / found.max()  # of any scale: their sum cannot overflow
-    if found.sum() <= 0:
-        raise ValueError(f"{name} sum to {found.sum()}; expected a positive sum")
-    return found / found.sum()
+    if values.max(initial=0.0) > 0:
+        values = values / values.max()  # of any scale: their sum cannot overflow
+    if values.sum() <= 0:
+        raise ValueError(f"{name} sum to {values.sum()}; expected a positive sum")
+    shares: np.ndarray = values / values.sum()
+    return shares
 
 
 def check_open_unit(value: float, name: str) -> float:

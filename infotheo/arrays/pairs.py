@@ -59,30 +59,30 @@ def read_paired(
     ValueError: y has 3 samples, x has 2; expected one row of y for each row of x
     """
     first, second = names
-    opened = read_samples(x, name=first, sample_dim=sample_dim, unit_dim=unit_dim, minimum=minimum)
+    samples = read_samples(x, name=first, sample_dim=sample_dim, unit_dim=unit_dim, minimum=minimum)
     other = read_samples(y, name=second, sample_dim=sample_dim, unit_dim=unit_dim, minimum=minimum)
-    if other.size != opened.size:
+    if other.size != samples.size:
         raise ValueError(
-            f"{second} has {other.size} samples, {first} has {opened.size}; expected one row of "
+            f"{second} has {other.size} samples, {first} has {samples.size}; expected one row of "
             f"{second} for each row of {first}"
         )
     if is_labelled(x) and is_labelled(y):
-        other = _aligned(x, y, opened, other, names)
-    check_leading(other, opened, names)
-    values = opened.like(other.values, None)
-    if other.batch_shape != opened.batch_shape:
-        shape = (*opened.batch_shape, other.size, other.units)
-        values = opened.namespace.broadcast_to(values, shape)
-    return opened, replace(opened, values=values)
+        other = _align(x, y, samples, other, names)
+    check_leading(other, samples, names)
+    values = samples.like(other.values, None)
+    if other.batch_shape != samples.batch_shape:
+        shape = (*samples.batch_shape, other.size, other.units)
+        values = samples.namespace.broadcast_to(values, shape)
+    return samples, replace(samples, values=values)
 
 
-def check_leading(other: Samples, opened: Samples, names: tuple[str, str]) -> None:
-    """Check that ``other`` has the leading dimensions of ``opened``, or none.
+def check_leading(other: Samples, samples: Samples, names: tuple[str, str]) -> None:
+    """Check that ``other`` has the leading dimensions of ``samples``, or none.
 
     Raises
     ------
     ValueError
-        If it does not; ``names`` are those of ``opened`` and ``other``.
+        If it does not; ``names`` are those of ``samples`` and ``other``.
 
     Examples
     --------
@@ -93,33 +93,33 @@ def check_leading(other: Samples, opened: Samples, names: tuple[str, str]) -> No
     ValueError: weights has leading dimensions (1,), x (); expected those of x, or none
     """
     first, second = names
-    mine, theirs = opened.batch_dims, other.batch_dims
-    if mine and theirs and mine != theirs:
+    dims, other_dims = samples.batch_dims, other.batch_dims
+    if dims and other_dims and dims != other_dims:
         raise ValueError(
-            f"{second} has leading dimensions {theirs}, {first} {mine}; expected those of {first}, "
-            "or none"
+            f"{second} has leading dimensions {other_dims}, {first} {dims}; expected those of "
+            f"{first}, or none"
         )
-    if other.batch_shape not in ((), opened.batch_shape):
+    if other.batch_shape not in ((), samples.batch_shape):
         raise ValueError(
-            f"{second} has leading dimensions {other.batch_shape}, {first} {opened.batch_shape}; "
+            f"{second} has leading dimensions {other.batch_shape}, {first} {samples.batch_shape}; "
             f"expected those of {first}, or none"
         )
 
 
-def _aligned(x: Any, y: Any, opened: Samples, other: Samples, names: tuple[str, str]) -> Samples:
+def _align(x: Any, y: Any, samples: Samples, other: Samples, names: tuple[str, str]) -> Samples:
     """Order the leading dimensions of labelled ``y`` as in ``x``; refuse other coordinates."""
     first, second = names
-    mine, theirs = opened.batch_dims or (), other.batch_dims or ()
-    if theirs and set(theirs) != set(mine):
+    dims, other_dims = samples.batch_dims or (), other.batch_dims or ()
+    if other_dims and set(other_dims) != set(dims):
         raise ValueError(
-            f"{second} has leading dimensions {theirs}, {first} {mine}; expected the same names, "
-            "or none"
+            f"{second} has leading dimensions {other_dims}, {first} {dims}; expected the same "
+            "names, or none"
         )
-    for dim in (opened.sample_dim, *theirs):
+    for dim in (samples.sample_dim, *other_dims):
         if dim in x.indexes and dim in y.indexes and not x.indexes[dim].equals(y.indexes[dim]):
             raise ValueError(
                 f"{second} and {first} have different coordinates along {dim!r}; expected the same"
             )
-    order = [theirs.index(dim) for dim in mine] if theirs else []
+    order = [other_dims.index(dim) for dim in dims] if other_dims else []
     values = np.transpose(other.values, (*order, len(order), len(order) + 1))
-    return replace(other, values=values, batch_dims=mine if theirs else ())
+    return replace(other, values=values, batch_dims=dims if other_dims else ())

@@ -1,4 +1,4 @@
-"""The way out of an estimator: the caller's kind of result, which says where it comes from.
+"""The exit of every estimator: the caller's kind of result, which says where it comes from.
 
 xarray is imported only to build a result for a caller who passed xarray.
 """
@@ -8,16 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from infotheo.arrays.samples import Samples, to_numpy
 from infotheo.version import package_version
 
-__all__ = ["FieldNote", "provenance", "with_attrs", "wrap"]
+if TYPE_CHECKING:
+    import xarray as xr
 
-Result = TypeVar("Result", bound=tuple)
+__all__ = ["FieldNote", "provenance", "attach_attrs", "wrap"]
+
+Result = TypeVar("Result", bound=NamedTuple)
 
 
 class FieldNote(NamedTuple):
@@ -36,7 +39,7 @@ def wrap(
     notes: Mapping[str, FieldNote],
     extra_dims: Sequence[str] = (),
     extra_coords: Mapping[str, Any] | None = None,
-) -> Any:
+) -> Result | xr.Dataset:
     """Return a named tuple of the caller's kind, or an ``xarray.Dataset`` if xarray came in.
 
     Both say where they come from in ``attrs``: estimator, settings, package version; and the
@@ -61,17 +64,17 @@ def wrap(
     >>> from infotheo.arrays.samples import read_samples
     >>> class Mean(NamedTuple):
     ...     value: Array
-    >>> opened = read_samples([[0.0], [2.0]])
-    >>> mean = wrap(Mean(opened.values.mean()), opened, estimator="mean", settings={}, notes={})
+    >>> samples = read_samples([[0.0], [2.0]])
+    >>> mean = wrap(Mean(samples.values.mean()), samples, estimator="mean", settings={}, notes={})
     >>> mean, mean.attrs["estimator"]
     (Mean(value=np.float64(1.0)), 'mean')
     """
-    fields: dict[str, Any] = result._asdict()  # type: ignore[attr-defined]
+    fields: dict[str, Any] = result._asdict()
     origin = provenance(estimator, settings)
     if not samples.labelled:
         values = (v[()] if isinstance(v, np.ndarray) else v for v in fields.values())
         units = {key: note.units for key, note in notes.items()}
-        return with_attrs(type(result), tuple(values), {**origin, "units": units})
+        return attach_attrs(type(result), tuple(values), {**origin, "units": units})
     import xarray
 
     dims = (*(samples.batch_dims or ()), *extra_dims)
@@ -89,9 +92,9 @@ def wrap(
 
 def _check_names(samples: Samples, fields: Sequence[str], extra_dims: Sequence[str]) -> None:
     """Check that what came in does not bear the names of what the result adds."""
-    given = {*(samples.batch_dims or ()), *samples.coords}
+    taken = {*(samples.batch_dims or ()), *samples.coords}
     for name in (*fields, *extra_dims):
-        if name in given:
+        if name in taken:
             raise ValueError(
                 f"{name!r} names a dimension or coordinate of the samples, and a part of the "
                 "result; expected another name (rename it)"
@@ -108,38 +111,40 @@ def provenance(estimator: str, settings: Mapping[str, Any]) -> dict[str, str]:
     """
     return {
         "estimator": estimator,
-        "settings": json.dumps(dict(settings), sort_keys=True, default=_plain),
+        "settings": json.dumps(dict(settings), sort_keys=True, default=_to_lists),
         "infotheo_version": package_version(),
     }
 
 
-def with_attrs(kind: type, values: tuple, attrs: Mapping[str, Any]) -> Any:
+def attach_attrs(kind: type[Result], values: tuple[Any, ...], attrs: Mapping[str, Any]) -> Result:
     """Return the named tuple ``kind(*values)`` with an attribute ``attrs``; equal to one without.
 
     Examples
     --------
     >>> class Mean(NamedTuple):
     ...     value: float
-    >>> mean = with_attrs(Mean, (2.0,), {"estimator": "mean"})
+    >>> mean = attach_attrs(Mean, (2.0,), {"estimator": "mean"})
     >>> mean == Mean(2.0), mean.attrs
     (True, {'estimator': 'mean'})
     """
-    result = _with_room_for_attrs(kind)(*values)
-    result.attrs = dict(attrs)
+    result: Result = _subclass_with_attrs(kind)(*values)
+    vars(result)["attrs"] = dict(attrs)
     return result
 
 
 @cache
-def _with_room_for_attrs(kind: type) -> type:
+def _subclass_with_attrs(kind: type[Any]) -> type[Any]:
     """Subclass a named tuple, which has no room for attributes of its own."""
 
-    def reduce(self: Any) -> tuple:  # pickle finds the kind by its name, not this subclass
-        return with_attrs, (kind, tuple(self), self.attrs)
+    def reduce(
+        self: Any,
+    ) -> tuple[Any, ...]:  # pickle finds the kind by its name, not this subclass
+        return attach_attrs, (kind, tuple(self), self.attrs)
 
     body = {"__reduce__": reduce, "__doc__": kind.__doc__, "__module__": kind.__module__}
     return type(kind.__name__, (kind,), body)
 
 
-def _plain(value: Any) -> Any:
+def _to_lists(value: Any) -> Any:
     """Turn a setting that is an array into lists, for JSON."""
     return to_numpy(value).tolist()

@@ -1,4 +1,4 @@
-"""One door for arrays: NumPy, torch or xarray in, validated arrays inside; ``results`` is the exit.
+"""The door for arrays: NumPy, torch or xarray in, validated arrays inside; ``results`` is the exit.
 
 Kernels are written against the array-API namespace of what came in, so NumPy input never imports
 torch, and torch input stays on its device and keeps its gradient.
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_numpy_array, is_torch_array, to_device
 
-from infotheo.arrays.threads import in_threads
+from infotheo.arrays.threads import map_in_threads
 
 __all__ = ["Array", "Samples", "is_labelled", "read_samples", "to_numpy"]
 
@@ -63,7 +63,7 @@ class Samples:
         if is_numpy_array(values) and values.flags.c_contiguous:
             flat = values.reshape(-1)
             parts = [flat[i : i + EXTENT_BLOCK] for i in range(0, len(flat), EXTENT_BLOCK)]
-        ends = in_threads(self._ends, parts, values)
+        ends = map_in_threads(self._ends, parts, values)
         return float(np.min([low for low, _ in ends])), float(np.max([high for _, high in ends]))
 
     def _ends(self, part: Array) -> tuple[float, float]:
@@ -90,14 +90,18 @@ class Samples:
             return values if kind is None else self.namespace.astype(values, kind)
         return self.namespace.asarray(to_numpy(values), dtype=kind, device=place)
 
-    def check_beside(self, array: Any, name: str) -> None:
+    def check_aligned(self, array: Any, name: str) -> None:
         """Check that a DataArray has these samples: their dimension, and no other coordinates."""
         if self.sample_dim not in array.dims:
             raise ValueError(
                 f"{name} has dimensions {tuple(array.dims)}; expected {self.sample_dim!r}"
             )
-        own = array.indexes.get(self.sample_dim)
-        if own is not None and self.sample_index is not None and not own.equals(self.sample_index):
+        index = array.indexes.get(self.sample_dim)
+        if (
+            index is not None
+            and self.sample_index is not None
+            and not index.equals(self.sample_index)
+        ):
             raise ValueError(
                 f"{name} has other coordinates along {self.sample_dim!r} than the samples; "
                 "expected the same, in the same order"
@@ -112,8 +116,11 @@ def is_labelled(array: Any) -> bool:
 def to_numpy(array: Any) -> np.ndarray:
     """Return a NumPy view or copy of an array of any kind, off its device and gradient."""
     if is_torch_array(array):
-        array = array.detach().cpu()
-        return (array.float() if str(array.dtype) == "torch.bfloat16" else array).numpy()
+        tensor = array.detach().cpu()
+        values: np.ndarray = (
+            tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
+        ).numpy()
+        return values
     return np.asarray(array)
 
 
@@ -149,8 +156,8 @@ def read_samples(
 
     Examples
     --------
-    >>> opened = read_samples([[0, 1], [2, 3], [4, 5]])
-    >>> opened.values.dtype, opened.size, opened.units
+    >>> samples = read_samples([[0, 1], [2, 3], [4, 5]])
+    >>> samples.values.dtype, samples.size, samples.units
     (dtype('float64'), 3, 2)
     """
     batch_dims: tuple[str, ...] | None = None
@@ -162,8 +169,8 @@ def read_samples(
                 f"{name} is an xarray {type(z).__name__}; expected a DataArray (pick one variable)"
             )
         if unit_dim not in z.dims:  # one of several layers, as dump_activations names them
-            own = [dim for dim in z.dims if str(dim).startswith(f"{unit_dim}_")]
-            unit_dim = own[0] if len(own) == 1 else unit_dim
+            matches = [dim for dim in z.dims if str(dim).startswith(f"{unit_dim}_")]
+            unit_dim = matches[0] if len(matches) == 1 else unit_dim
         missing = [dim for dim in (sample_dim, unit_dim) if dim not in z.dims]
         if missing:
             raise ValueError(
@@ -175,15 +182,17 @@ def read_samples(
         coords = {k: c for k, c in z.coords.items() if set(c.dims) <= set(batch_dims)}
         sample_index = z.indexes.get(sample_dim)
         z = z.values
-    values, namespace = _floating(z, name)
+    values, namespace = _cast_to_floating(z, name)
     _check_shape(values.shape, name, minimum)
     samples = Samples(values, namespace, sample_dim, batch_dims, coords, sample_index)
     if not all(map(math.isfinite, samples.extent)):
-        raise ValueError(f"{name} contains {_first_bad(values)}; expected finite values only")
+        raise ValueError(
+            f"{name} contains {_describe_first_bad(values)}; expected finite values only"
+        )
     return samples
 
 
-def _floating(z: Any, name: str) -> tuple[Array, Any]:
+def _cast_to_floating(z: Any, name: str) -> tuple[Array, Any]:
     """Cast to float32 (half precision, bool) or float64 (integers); keep float32 and float64."""
     if isinstance(z, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; expected all values (drop the masked samples)")
@@ -202,22 +211,22 @@ def _floating(z: Any, name: str) -> tuple[Array, Any]:
 
 
 def _check_shape(shape: Sequence[int], name: str, minimum: int) -> None:
-    found = tuple(int(length) for length in shape)
-    if len(found) < 2:
+    lengths = tuple(int(length) for length in shape)
+    if len(lengths) < 2:
         raise ValueError(
-            f"{name} has shape {found}; expected (..., sample, unit): for one unit use "
+            f"{name} has shape {lengths}; expected (..., sample, unit): for one unit use "
             f"{name}[:, None]"
         )
-    if 0 in found:
-        raise ValueError(f"{name} is empty (shape {found}); expected samples and units")
-    if found[-2] < minimum:
+    if 0 in lengths:
+        raise ValueError(f"{name} is empty (shape {lengths}); expected samples and units")
+    if lengths[-2] < minimum:
         raise ValueError(
-            f"{name} has {found[-2]} sample(s) (shape {found}); expected at least {minimum} along "
-            "the second to last dimension"
+            f"{name} has {lengths[-2]} sample(s) (shape {lengths}); expected at least {minimum} "
+            "along the second to last dimension"
         )
 
 
-def _first_bad(values: Array) -> str:
-    found = to_numpy(values)
-    index = tuple(int(i) for i in np.argwhere(~np.isfinite(found))[0])
-    return f"{found[index]} at index {index}"
+def _describe_first_bad(values: Array) -> str:
+    numbers = to_numpy(values)
+    index = tuple(int(i) for i in np.argwhere(~np.isfinite(numbers))[0])
+    return f"{numbers[index]} at index {index}"

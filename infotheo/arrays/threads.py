@@ -1,4 +1,4 @@
-"""Work on several parts of an array at once: NumPy's loops run outside the interpreter's lock."""
+"""Maps over parts of an array in threads: NumPy's loops run outside the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from array_api_compat import is_numpy_array
 
-from infotheo.arrays.blas import limit_own_thread, one_blas_thread
+from infotheo.arrays.blas import limit_calling_thread, one_blas_thread
 
-__all__ = ["in_order", "in_threads", "worker_count"]
+__all__ = ["map_in_order", "map_in_threads", "worker_count"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,11 +26,11 @@ def worker_count() -> int:
     True
     """
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    return max(1, min(available or 1, int(asked) if asked.isdigit() else available or 1))
+    allowed = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return max(1, min(available or 1, int(allowed) if allowed.isdigit() else available or 1))
 
 
-def in_order(
+def map_in_order(
     function: Callable[[Item], Result], items: Sequence[Item], workers: int
 ) -> Iterator[Result]:
     """Yield ``function`` of every item, in order, computed inside one_blas_thread in threads.
@@ -40,18 +40,18 @@ def in_order(
     Examples
     --------
     >>> with one_blas_thread():
-    ...     list(in_order(lambda n: n * n, [1, 2, 3], 2))
+    ...     list(map_in_order(lambda n: n * n, [1, 2, 3], 2))
     [1, 4, 9]
     """
     workers = min(workers, len(items))
     if workers < 2:
         yield from map(function, items)
         return
-    with ThreadPoolExecutor(workers, initializer=limit_own_thread) as pool:
+    with ThreadPoolExecutor(workers, initializer=limit_calling_thread) as pool:
         yield from pool.map(function, items)
 
 
-def in_threads(
+def map_in_threads(
     function: Callable[[Item], Result], items: Sequence[Item], array: Any = None
 ) -> list[Result]:
     """Return ``function`` of every item, in order; in threads where ``array`` is of NumPy.
@@ -61,11 +61,11 @@ def in_threads(
     Examples
     --------
     >>> import numpy as np
-    >>> in_threads(lambda n: n * n, [1, 2, 3], np.zeros(1))
+    >>> map_in_threads(lambda n: n * n, [1, 2, 3], np.zeros(1))
     [1, 4, 9]
     """
     workers = min(worker_count(), len(items))
     if workers < 2 or not is_numpy_array(array):
         return [function(item) for item in items]
     with one_blas_thread():
-        return list(in_order(function, items, workers))
+        return list(map_in_order(function, items, workers))

@@ -64,19 +64,18 @@ def crop_and_flip(
     if check_number(flip_probability, "flip_probability") > 1:
         raise ValueError(f"flip_probability is {flip_probability}; expected at most 1")
     samples, rows, columns = images.shape[1], *images.shape[3:]
-    moved, mirrored = [], []
+    shifts, flips = [], []
     for stream in streams:
-        shifts = torch.randint(
-            2 * padding + 1, (2, samples), generator=stream, device=images.device
+        shifts.append(
+            torch.randint(2 * padding + 1, (2, samples), generator=stream, device=images.device)
         )
-        moved.append(shifts)
         chances = torch.rand(samples, generator=stream, device=images.device)
-        mirrored.append(chances < flip_probability)
-    down, right = torch.cat(moved, dim=1)
+        flips.append(chances < flip_probability)
+    rows_down, columns_right = torch.cat(shifts, dim=1)
     # (image, channel, shift down, shift right, row, column): a view of every place to cut
     places = pad(images.flatten(0, 1), (padding,) * 4).unfold(2, rows, 1).unfold(3, columns, 1)
-    cut = places[torch.arange(len(places), device=images.device), :, down, right]
-    flip = torch.cat(mirrored).view(-1, 1, 1, 1)
+    cut = places[torch.arange(len(places), device=images.device), :, rows_down, columns_right]
+    flip = torch.cat(flips).view(-1, 1, 1, 1)
     return torch.where(flip, cut.flip(-1), cut).view_as(images)
 
 

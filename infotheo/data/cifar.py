@@ -45,7 +45,7 @@ class _Source(NamedTuple):
     files: tuple[_File, ...]
 
     @property
-    def wanted(self) -> str:
+    def file_names(self) -> str:
         return ", ".join(file.name for file in self.files)
 
 
@@ -75,27 +75,29 @@ _CIFAR100 = _Source(
 )
 
 
-def _on_disk(source: _Source, directory: Path, subset: bool) -> dict[str, CifarRecords]:
+def _read_directory(source: _Source, directory: Path, subset: bool) -> dict[str, CifarRecords]:
     """Return the records of each file in ``directory`` or its folder of the archive's name."""
     inner = directory / source.folder
     folder = inner if inner.is_dir() else directory
     test = source.files[-1].name
     paths = {file.name: folder / file.name for file in source.files}
-    there = {name: path for name, path in paths.items() if path.is_file()}
-    missing = [name for name in paths if name not in there]
-    if missing and (not subset or test in missing or len(there) < 2):
-        where = "lacks" if directory.is_dir() else "is not a directory, so it lacks"
-        advice = f"put {source.wanted} into it or its {source.folder}"
-        if test not in missing and len(there) > 1:
+    present = {name: path for name, path in paths.items() if path.is_file()}
+    missing = [name for name in paths if name not in present]
+    if missing and (not subset or test in missing or len(present) < 2):
+        problem = "lacks" if directory.is_dir() else "is not a directory, so it lacks"
+        advice = f"put {source.file_names} into it or its {source.folder}"
+        if test not in missing and len(present) > 1:
             advice += ", set data.subset: true to use the files that are there"
         raise FileNotFoundError(
-            f"data_dir {directory} {where} {', '.join(missing)}; {advice}, or leave data_dir out "
+            f"data_dir {directory} {problem} {', '.join(missing)}; {advice}, or leave data_dir out "
             "to download them"
         )
-    return {name: read_cifar_records(path, classes=source.classes) for name, path in there.items()}
+    return {
+        name: read_cifar_records(path, classes=source.classes) for name, path in present.items()
+    }
 
 
-def _downloaded(source: _Source) -> dict[str, CifarRecords]:
+def _download(source: _Source) -> dict[str, CifarRecords]:
     """Return the records of each file in the archive, fetched into the user's cache if need be."""
     import pooch
 
@@ -111,18 +113,18 @@ def _downloaded(source: _Source) -> dict[str, CifarRecords]:
         cause = (str(error) or type(error).__name__).splitlines()[0]
         raise ConnectionError(
             f"could not fetch {_SOURCE}{source.archive} ({cause}); to work offline put "
-            f"{source.wanted} into a directory and name it as data.data_dir"
+            f"{source.file_names} into a directory and name it as data.data_dir"
         ) from error
-    return _in_archive(source, archive)
+    return _read_archive(source, archive)
 
 
-def _in_archive(source: _Source, archive: str | os.PathLike[str]) -> dict[str, CifarRecords]:
+def _read_archive(source: _Source, archive: str | os.PathLike[str]) -> dict[str, CifarRecords]:
     """Return the records of each file in an archive, of which nothing is written to disk."""
-    wanted = {f"{source.folder}/{file.name}": file for file in source.files}
-    found: dict[str, CifarRecords] = {}
+    expected = {f"{source.folder}/{file.name}": file for file in source.files}
+    records: dict[str, CifarRecords] = {}
     with tarfile.open(archive, "r:gz") as tar:
         for member in tar:
-            file = wanted.get(member.name)
+            file = expected.get(member.name)
             size = 0 if file is None else file.images * (len(source.classes) + 3072)
             # links, folders, files of other names or sizes: nothing that is asked for
             if file is None or not member.isreg() or member.size != size:
@@ -130,29 +132,29 @@ def _in_archive(source: _Source, archive: str | os.PathLike[str]) -> dict[str, C
             stream = tar.extractfile(member)
             assert stream is not None  # a regular file has content
             name = f"{archive}:{member.name}"
-            found[file.name] = parse_cifar_records(stream, name, source.classes)  # type: ignore[arg-type]
-    lacking = [file.name for file in source.files if file.name not in found]
+            records[file.name] = parse_cifar_records(stream, name, source.classes)
+    lacking = [file.name for file in source.files if file.name not in records]
     if lacking:
         raise ValueError(f"{archive} lacks {', '.join(lacking)} of the expected size")
-    return {file.name: found[file.name] for file in source.files}
+    return {file.name: records[file.name] for file in source.files}
 
 
 def _check_content(source: _Source, records: dict[str, CifarRecords]) -> None:
     for file in source.files:
-        found = records[file.name]
+        content = records[file.name]
         advice = "; set data.subset: true to use such files all the same"
-        if len(found.labels) != file.images:
+        if len(content.labels) != file.images:
             raise ValueError(
-                f"{file.name} has {len(found.labels)} images, expected {file.images}{advice}"
+                f"{file.name} has {len(content.labels)} images, expected {file.images}{advice}"
             )
-        if found.md5 != file.md5:
+        if content.md5 != file.md5:
             raise ValueError(
-                f"{file.name} has other content than expected: its MD5 is {found.md5}, expected "
+                f"{file.name} has other content than expected: its MD5 is {content.md5}, expected "
                 f"{file.md5}{advice}"
             )
 
 
-def _samples(
+def _build_samples(
     source: _Source,
     data_dir: str | os.PathLike[str] | None,
     train_size: int | None,
@@ -166,49 +168,49 @@ def _samples(
     if subset and data_dir is None:
         raise ValueError("subset needs data_dir, the directory with the files to use")
     if not subset:  # sizes that no file could mend are refused before one is looked for
-        _checked_sizes(train_size, validation_size, sum(file.images for file in source.files[:-1]))
+        _check_sizes(train_size, validation_size, sum(file.images for file in source.files[:-1]))
     if data_dir is None:
-        records = _downloaded(source)
+        records = _download(source)
     else:
-        records = _on_disk(source, Path(data_dir), subset)
+        records = _read_directory(source, Path(data_dir), subset)
     if not subset:
         _check_content(source, records)
-    sums = ", ".join(f"{file} md5 {found.md5}" for file, found in records.items())
+    sums = ", ".join(f"{file} md5 {part.md5}" for file, part in records.items())
     *training, test = records.values()
-    images = sum(len(found.labels) for found in training)
-    train_size, validation_size = _checked_sizes(train_size, validation_size, images)
-    kept = np.zeros(images, dtype=bool)
-    kept[:train_size] = True
-    kept[images - validation_size :] = True
-    starts = np.cumsum([len(found.labels) for found in training])[:-1]
+    images = sum(len(part.labels) for part in training)
+    train_size, validation_size = _check_sizes(train_size, validation_size, images)
+    selected = np.zeros(images, dtype=bool)
+    selected[:train_size] = True
+    selected[images - validation_size :] = True
+    starts = np.cumsum([len(part.labels) for part in training])[:-1]
     pixels = np.concatenate(
-        [found.pixels[which] for found, which in zip(training, np.split(kept, starts), strict=True)]
+        [part.pixels[rows] for part, rows in zip(training, np.split(selected, starts), strict=True)]
         + [test.pixels]
     )
-    labels = np.concatenate([found.labels[:, label] for found in training])[kept]
+    labels = np.concatenate([part.labels[:, label] for part in training])[selected]
     labels = np.concatenate([labels, test.labels[:, label]])
     # the files' bytes are let go before the images are made numbers of four bytes
     del records, training, test
-    tests = len(labels) - int(kept.sum())
+    tests = len(labels) - int(selected.sum())
     samples = labelled_samples(
         pixels.reshape(-1, *IMAGE_SHAPE),
         labels,
         np.repeat([0, 1, 2], [train_size, validation_size, tests]),
         name=name,
         classes=source.classes[label],
-        index=np.r_[np.flatnonzero(kept), images : images + tests],
+        index=np.r_[np.flatnonzero(selected), images : images + tests],
         scale=1 / _DEVIATION if standardize else 1 / 255,
         middle=_MIDDLE if standardize else 0,
     )
     return samples.assign_attrs(subset_of_files=sums) if subset else samples
 
 
-def _checked_sizes(train_size: int | None, validation_size: int, images: int) -> tuple[int, int]:
+def _check_sizes(train_size: int | None, validation_size: int, images: int) -> tuple[int, int]:
     validation_size = checked_size("validation_size", validation_size, 0, images - 1)
-    rest = images - validation_size
+    remaining = images - validation_size
     if train_size is None:
-        return rest, validation_size
-    return checked_size("train_size", train_size, 1, rest), validation_size
+        return remaining, validation_size
+    return checked_size("train_size", train_size, 1, remaining), validation_size
 
 
 def cifar10(
@@ -268,7 +270,7 @@ def cifar10(
         ...
     ValueError: train_size must be from 1 to at most 40000, got 50000
     """
-    return _samples(
+    return _build_samples(
         _CIFAR10,
         data_dir,
         train_size,
@@ -324,7 +326,7 @@ def cifar100(
     """
     if labels not in ("fine", "coarse"):
         raise ValueError(f"labels must be 'fine' or 'coarse', got {labels!r}")
-    return _samples(
+    return _build_samples(
         _CIFAR100,
         data_dir,
         train_size,

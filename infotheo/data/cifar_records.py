@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class CifarRecords(NamedTuple):
 
 
 def parse_cifar_records(
-    stream: BinaryIO, name: str | os.PathLike[str], classes: Sequence[int]
+    stream: IO[bytes], name: str | os.PathLike[str], classes: Sequence[int]
 ) -> CifarRecords:
     """Parse an open file as `read_cifar_records` does; ``name`` stands in the messages."""
     content = stream.read()

@@ -19,7 +19,7 @@ __all__ = ["digits"]
 _SAMPLES, _UNITS, _CLASSES = 1797, 64, 10
 
 
-def _table() -> np.ndarray:
+def _read_table() -> np.ndarray:
     """Return scikit-learn's table (sample, 64 grey values 0..16 and the label) as uint8."""
     # its file is read without importing scikit-learn, which takes seconds in every job
     package = find_spec("sklearn")
@@ -98,16 +98,16 @@ def digits(
     validation_size = checked_size("validation_size", validation_size, 0, _SAMPLES - 2)
     train_size = checked_size("train_size", train_size, 1, _SAMPLES - 1 - validation_size)
     split_seed = checked_size("split_seed", split_seed, 0, 2**63 - 1)
-    table = _table()
+    table = _read_table()
     order = _stratified_order(table[:, -1], split_seed)
-    validation, rest = order[:validation_size], order[validation_size:]
-    order = np.concatenate([rest[:train_size], validation, rest[train_size:]])
+    validation, remaining = order[:validation_size], order[validation_size:]
+    order = np.concatenate([remaining[:train_size], validation, remaining[train_size:]])
     table = table[order]
     pixels = table[:, :-1]
     return labelled_samples(
         pixels.reshape(-1, 1, 8, 8) if images else pixels,
         table[:, -1],
-        np.repeat([0, 1, 2], [train_size, validation_size, len(rest) - train_size]),
+        np.repeat([0, 1, 2], [train_size, validation_size, len(remaining) - train_size]),
         name="digits",
         classes=_CLASSES,
         index=order,

@@ -8,7 +8,7 @@ import math
 import os
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 
@@ -19,12 +19,18 @@ _ELEMENT_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4",
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def _parse(stream: BinaryIO, path: Path, md5: str | None) -> np.ndarray:
+class _Readable(Protocol):
+    """An open file, or what is unpacked from one."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
+
+
+def _parse(stream: _Readable, path: Path, md5: str | None) -> np.ndarray:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _ELEMENT_TYPES or not magic[3]:
-        known = "/".join(f"{code:02x}" for code in _ELEMENT_TYPES)
+        codes = "/".join(f"{code:02x}" for code in _ELEMENT_TYPES)
         raise ValueError(
-            f"{path} is not an IDX file: expected it to begin with the bytes 00 00, {known} and the"
+            f"{path} is not an IDX file: expected it to begin with the bytes 00 00, {codes} and the"
             f" number of dimensions, found {magic.hex(' ') or 'nothing'}"
         )
     dimensions = magic[3]
@@ -46,10 +52,10 @@ def _parse(stream: BinaryIO, path: Path, md5: str | None) -> np.ndarray:
     if stream.read(1):  # also the end of a gzip stream, where its checksum is verified
         raise ValueError(f"{path} has extra bytes after the {expected} that shape {shape} needs")
     if md5 is not None:
-        found = hashlib.md5(magic + sizes + body, usedforsecurity=False).hexdigest()
-        if found != md5:
+        digest = hashlib.md5(magic + sizes + body, usedforsecurity=False).hexdigest()
+        if digest != md5:
             raise ValueError(
-                f"{path} has other content than expected: its unpacked bytes have MD5 {found}, "
+                f"{path} has other content than expected: its unpacked bytes have MD5 {digest}, "
                 f"expected {md5}"
             )
     return np.frombuffer(body, element).reshape(shape).astype(element.newbyteorder("="))
@@ -100,7 +106,7 @@ def read_idx(path: str | os.PathLike[str], *, md5: str | None = None) -> np.ndar
             return _parse(file, path, md5)
         try:
             with gzip.GzipFile(fileobj=file) as stream:
-                return _parse(stream, path, md5)  # type: ignore[arg-type]
+                return _parse(stream, path, md5)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ValueError(
                 f"{path} is corrupt: expected a complete gzip file, found: {error}"

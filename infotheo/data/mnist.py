@@ -39,23 +39,23 @@ _FILES = {
 }
 _SOURCE = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 _TRAINING_PART = 50_000  # the samples of the training files from here on are for validation
-_WANTED = ", ".join(f"{name}.gz" for name in _FILES)
+_FILE_NAMES = ", ".join(f"{name}.gz" for name in _FILES)
 
 
-def _on_disk(name: str, directory: Path) -> Path:
+def _find_file(name: str, directory: Path) -> Path:
     """Return the file, packed or not, in ``directory`` or its MNIST/raw."""
     for folder in (directory, directory / "MNIST" / "raw"):
         for candidate in (folder / name, folder / f"{name}.gz"):
             if candidate.is_file():
                 return candidate
-    where = "lacks" if directory.is_dir() else "is not a directory, so it lacks"
+    problem = "lacks" if directory.is_dir() else "is not a directory, so it lacks"
     raise FileNotFoundError(
-        f"data_dir {directory} {where} {name}[.gz]; put {_WANTED} (packed or not) into it or its "
-        "MNIST/raw, or leave data_dir out to download them"
+        f"data_dir {directory} {problem} {name}[.gz]; put {_FILE_NAMES} (packed or not) into it "
+        "or its MNIST/raw, or leave data_dir out to download them"
     )
 
 
-def _downloaded(name: str) -> Path:
+def _download(name: str) -> Path:
     """Return the file from the user's cache, fetched into it if it is not there yet."""
     import pooch
 
@@ -73,8 +73,8 @@ def _downloaded(name: str) -> Path:
     except OSError as error:
         cause = (str(error) or type(error).__name__).splitlines()[0]
         raise ConnectionError(
-            f"could not fetch {_SOURCE}{file} ({cause}); to work offline put {_WANTED} into a "
-            "directory and name it as data.data_dir"
+            f"could not fetch {_SOURCE}{file} ({cause}); to work offline put {_FILE_NAMES} into "
+            "a directory and name it as data.data_dir"
         ) from error
 
 
@@ -134,21 +134,21 @@ def mnist(
     validation_size = checked_size("validation_size", validation_size, 0, 10_000)
     arrays = []
     for name, checksums in _FILES.items():
-        path = _downloaded(name) if data_dir is None else _on_disk(name, Path(data_dir))
+        path = _download(name) if data_dir is None else _find_file(name, Path(data_dir))
         arrays.append(read_idx(path, md5=checksums.content))
     training, labels, test, test_labels = arrays
     validation_end = _TRAINING_PART + validation_size
     first_test = len(training)
-    kept = np.r_[:train_size, _TRAINING_PART:validation_end, first_test : first_test + len(test)]
+    rows = np.r_[:train_size, _TRAINING_PART:validation_end, first_test : first_test + len(test)]
     pixels = np.concatenate([training[:train_size], training[_TRAINING_PART:validation_end], test])
     if signed:
         pixels = 2 * pixels.astype(np.int16) - 255
     return labelled_samples(
         pixels[:, np.newaxis] if images else pixels.reshape(len(pixels), -1),
-        np.concatenate([labels, test_labels])[kept],
+        np.concatenate([labels, test_labels])[rows],
         np.repeat([0, 1, 2], [train_size, validation_size, len(test)]),
         name="mnist",
         classes=10,
-        index=kept,
+        index=rows,
         scale=1 / 255,
     )

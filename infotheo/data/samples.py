@@ -38,7 +38,7 @@ def checked_size(name: str, value: int, minimum: int, maximum: int) -> int:
     return int(value)
 
 
-def _checked_inputs(inputs: np.ndarray) -> np.ndarray:
+def _check_inputs(inputs: np.ndarray) -> np.ndarray:
     if inputs.ndim not in _DIMENSIONS or 0 in inputs.shape:
         raise ValueError(
             "inputs must have shape (sample, unit) or (sample, channel, row, column), none empty,"
@@ -51,7 +51,7 @@ def _checked_inputs(inputs: np.ndarray) -> np.ndarray:
     return inputs
 
 
-def _checked_codes(name: str, codes: np.ndarray, samples: int, count: int | None) -> np.ndarray:
+def _check_codes(name: str, codes: np.ndarray, samples: int, count: int | None) -> np.ndarray:
     if codes.shape != (samples,):
         raise ValueError(
             f"{name} must have shape ({samples},), one for each sample, got {codes.shape}"
@@ -120,12 +120,12 @@ def labelled_samples(
     """
     import xarray as xr
 
-    inputs = _checked_inputs(np.asarray(inputs))
+    inputs = _check_inputs(np.asarray(inputs))
     samples = len(inputs)
-    labels = _checked_codes("labels", np.asarray(labels), samples, classes)
-    split = _checked_codes("split", np.asarray(split), samples, len(SPLITS))
+    labels = _check_codes("labels", np.asarray(labels), samples, classes)
+    split = _check_codes("split", np.asarray(split), samples, len(SPLITS))
     positions = np.arange(samples) if index is None else np.asarray(index)
-    positions = _checked_codes("index", positions, samples, None)
+    positions = _check_codes("index", positions, samples, None)
     values = inputs.astype(np.float32)
     encoding: dict[str, object] = {"zlib": True, "complevel": 1}
     if scale is None and middle:

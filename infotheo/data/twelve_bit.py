@@ -90,7 +90,8 @@ def twelve_bit_rule(inputs: np.ndarray) -> np.ndarray:
     # P, the matrix of products, is 4 times a projection: x P x, the squared length of the sum of
     # the vertices, is |P x|² / 4, which rounding cannot make negative
     length = np.linalg.norm(bits @ _vertex_products(), axis=-1) / 2
-    return bits.sum(-1) + 1.1 * length
+    value: np.ndarray = bits.sum(-1) + 1.1 * length
+    return value
 
 
 def twelve_bit(
@@ -153,14 +154,14 @@ def twelve_bit(
     else:
         # a logistic threshold for each input: the same draws at every slope
         draws = np.random.default_rng(label_seed).logistic(size=_SAMPLES)
-        labels = _checked_slope(gamma) * excess > draws
+        labels = _check_slope(gamma) * excess > draws
     order = np.random.default_rng(split_seed).permutation(_SAMPLES)
-    validation, rest = order[:validation_size], order[validation_size:]
-    order = np.concatenate([rest[:train_size], validation, rest[train_size:]])
+    validation, remaining = order[:validation_size], order[validation_size:]
+    order = np.concatenate([remaining[:train_size], validation, remaining[train_size:]])
     return labelled_samples(
         inputs[order],
         labels[order].astype(np.int64),
-        np.repeat([0, 1, 2], [train_size, validation_size, len(rest) - train_size]),
+        np.repeat([0, 1, 2], [train_size, validation_size, len(remaining) - train_size]),
         name="twelve_bit",
         classes=2,
         index=order,
@@ -168,7 +169,7 @@ def twelve_bit(
     )
 
 
-def _checked_slope(gamma: float) -> float:
+def _check_slope(gamma: float) -> float:
     if isinstance(gamma, bool) or not isinstance(gamma, int | float | np.number):
         raise TypeError(f"gamma must be a number or None, got {gamma!r}")
     if not (math.isfinite(gamma) and gamma > 0):

@@ -16,10 +16,10 @@ from infotheo.arrays.samples import Array
 
 __all__ = [
     "DependenceWarning",
-    "centred_columns",
+    "centre_columns",
     "expected_log_determinant",
     "independent_columns",
-    "warn_of_dependence",
+    "warn_if_dependent",
 ]
 
 
@@ -27,12 +27,12 @@ class DependenceWarning(UserWarning):
     """One side is an exact linear function of others: the information is infinite."""
 
 
-def centred_columns(z: Array, xp: Any) -> Array:
+def centre_columns(z: Array, xp: Any) -> Array:
     """Centre samples (sample, unit) and scale each unit to norm 1; constant units become 0.
 
     Examples
     --------
-    >>> centred_columns(np.array([[1.0, 7.0], [3.0, 7.0]]), np).round(4).tolist()
+    >>> centre_columns(np.array([[1.0, 7.0], [3.0, 7.0]]), np).round(4).tolist()
     [[-0.7071, 0.0], [0.7071, 0.0]]
     """
     constant = xp.all(z == z[:1], axis=0)
@@ -78,11 +78,11 @@ def expected_log_determinant(freedom: int, units: int) -> float:
     return float(digamma((freedom - np.arange(units)) / 2).sum() + units * np.log(2))
 
 
-def warn_of_dependence(infinite: Sequence[bool], what: str) -> None:
-    """Warn that ``what`` depends exactly, if it does in some batch elements."""
+def warn_if_dependent(infinite: Sequence[bool], statement: str) -> None:
+    """Warn of exact dependence, worded by ``statement``, if some batch elements have it."""
     if any(infinite):
         warnings.warn(
-            f"{what} to rounding: the Gaussian value is infinite ({sum(infinite)} of "
+            f"{statement} to rounding: the Gaussian value is infinite ({sum(infinite)} of "
             f"{len(infinite)} values)",
             DependenceWarning,
             stacklevel=3,

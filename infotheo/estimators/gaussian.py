@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -12,11 +12,14 @@ from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, to_numpy
 from infotheo.estimators.covariance import (
     DependenceWarning,
-    centred_columns,
+    centre_columns,
     expected_log_determinant,
     independent_columns,
-    warn_of_dependence,
+    warn_if_dependent,
 )
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["DependenceWarning", "GaussianInformation", "gaussian_information"]
 
@@ -36,7 +39,7 @@ def gaussian_information(
     units: Units = "nats",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> GaussianInformation | xr.Dataset:
     r"""Estimate I(X;Y) as if X and Y were jointly Gaussian: what their covariances show.
 
     Parameters
@@ -94,9 +97,9 @@ def gaussian_information(
     scale = nats_per(units)
     samples, other = read_paired(x, y, sample_dim=sample_dim, unit_dim=unit_dim)
     a, b = samples.flat(), other.flat()
-    found = [_of_pair(a[i], b[i], samples, correction) for i in range(a.shape[0])]
-    values, errors, infinite = zip(*found, strict=True)
-    warn_of_dependence(infinite, "a linear function of x equals one of y")
+    estimates = [_estimate_pair(a[i], b[i], samples, correction) for i in range(a.shape[0])]
+    values, errors, infinite = zip(*estimates, strict=True)
+    warn_if_dependent(infinite, "a linear function of x equals one of y")
     xp = samples.namespace
     return wrap(
         GaussianInformation(*(samples.unflat(xp.stack(v)) / scale for v in (values, errors))),
@@ -110,7 +113,7 @@ def gaussian_information(
     )
 
 
-def _of_pair(
+def _estimate_pair(
     x: Array, y: Array, samples: Samples, correction: str | None
 ) -> tuple[Array, Array, bool]:
     """Value, standard error and whether the dependence is exact, of (sample, unit) arrays."""
@@ -118,8 +121,8 @@ def _of_pair(
     p, q = (_basis(z, samples) for z in (x, y))
     width_x, width_y = (0 if basis is None else int(basis.shape[1]) for basis in (p, q))
     if p is None or q is None:  # constant
-        nothing = 0 * (xp.sum(x) + xp.sum(y))
-        return nothing, nothing, False
+        zero = 0 * (xp.sum(x) + xp.sum(y))
+        return zero, zero, False
     if width_x + width_y > freedom:
         raise ValueError(
             f"x and y have {width_x} + {width_y} independent units and {samples.size} samples; "
@@ -139,17 +142,17 @@ def _of_pair(
     factor = xp.linalg.qr(rest)[1]
     value = -xp.sum(xp.log(xp.abs(xp.linalg.diagonal(factor))))
     if correction is not None:
-        of_both = expected_log_determinant(freedom, width_x + width_y)
-        of_each = (expected_log_determinant(freedom, width) for width in (width_x, width_y))
-        value = value - (sum(of_each) - of_both) / 2
+        joint = expected_log_determinant(freedom, width_x + width_y)
+        marginals = (expected_log_determinant(freedom, width) for width in (width_x, width_y))
+        value = value - (sum(marginals) - joint) / 2
     return value, error, False
 
 
 def _basis(z: Array, samples: Samples) -> Array | None:
     """Orthonormal basis (sample, rank) of the centred samples; None where all is constant."""
-    columns = centred_columns(z, samples.namespace)
-    chosen = independent_columns(to_numpy(columns))
-    if not len(chosen):
+    columns = centre_columns(z, samples.namespace)
+    independent = independent_columns(to_numpy(columns))
+    if not len(independent):
         return None
-    chosen = samples.like(chosen, "int64")
-    return samples.namespace.linalg.qr(samples.namespace.take(columns, chosen, axis=1))[0]
+    independent = samples.like(independent, "int64")
+    return samples.namespace.linalg.qr(samples.namespace.take(columns, independent, axis=1))[0]

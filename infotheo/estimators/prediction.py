@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from infotheo.arrays.numbers import check_count
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, read_samples, to_numpy
 from infotheo.estimators.shannon import entropy
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = [
     "IrrelevantInformation",
@@ -38,6 +41,20 @@ class IrrelevantInformation(NamedTuple):
     value: Array
 
 
+@overload
+def prediction_information(
+    probabilities: xr.DataArray,
+    labels: Any = None,
+    *,
+    logits: bool = False,
+    uniform_marginals: bool = False,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> xr.Dataset: ...
+
+
+@overload
 def prediction_information(
     probabilities: Any,
     labels: Any = None,
@@ -47,7 +64,19 @@ def prediction_information(
     units: Units = "nats",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> PredictionInformation: ...
+
+
+def prediction_information(
+    probabilities: Any,
+    labels: Any = None,
+    *,
+    logits: bool = False,
+    uniform_marginals: bool = False,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> PredictionInformation | xr.Dataset:
     r"""Information of the predicted class about the input, or about the true label.
 
     Parameters
@@ -120,6 +149,20 @@ def prediction_information(
     )
 
 
+@overload
+def irrelevant_information(
+    probabilities: xr.DataArray,
+    labels: Any,
+    *,
+    logits: bool = False,
+    uniform_marginals: bool = False,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> xr.Dataset: ...
+
+
+@overload
 def irrelevant_information(
     probabilities: Any,
     labels: Any,
@@ -129,7 +172,19 @@ def irrelevant_information(
     units: Units = "nats",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> IrrelevantInformation: ...
+
+
+def irrelevant_information(
+    probabilities: Any,
+    labels: Any,
+    *,
+    logits: bool = False,
+    uniform_marginals: bool = False,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> IrrelevantInformation | xr.Dataset:
     """Information of the predicted class about the input that is not about its label.
 
     Parameters
@@ -179,7 +234,7 @@ def irrelevant_information(
     )
 
 
-def fano_error_bound(conditional_entropy: Any, classes: int) -> Any:
+def fano_error_bound(conditional_entropy: Any, classes: int) -> float | Array | xr.DataArray:
     """Lower bound of the error probability of any classifier, from H(Y|Z) in nats.
 
     Parameters
@@ -212,10 +267,10 @@ def fano_error_bound(conditional_entropy: Any, classes: int) -> Any:
     classes = check_count(classes, "classes", least=3)
     if isinstance(conditional_entropy, list | tuple):
         conditional_entropy = np.asarray(conditional_entropy)
-    found = to_numpy(conditional_entropy)
-    if found.dtype.kind not in "fiu":
-        raise TypeError(f"conditional_entropy has dtype {found.dtype}; expected nats")
-    bad = found[~((found >= 0) & (found <= math.log(classes) * (1 + 1e-9)))]
+    values = to_numpy(conditional_entropy)
+    if values.dtype.kind not in "fiu":
+        raise TypeError(f"conditional_entropy has dtype {values.dtype}; expected nats")
+    bad = values[~((values >= 0) & (values <= math.log(classes) * (1 + 1e-9)))]
     if bad.size:
         raise ValueError(
             f"conditional_entropy is {bad.flat[0]}; expected nats between 0 and ln {classes} = "
@@ -247,11 +302,11 @@ def read_probabilities(samples: Samples, logits: bool) -> Array:
             f"probabilities contains {smallest}; expected values >= 0 (or pass logits=True)"
         )
     total = xp.sum(p, axis=-1, keepdims=True)
-    wrong = to_numpy(total).ravel()
-    wrong = wrong[np.abs(wrong - 1) > SUM_TOLERANCE]
-    if wrong.size:
+    sums = to_numpy(total).ravel()
+    sums = sums[np.abs(sums - 1) > SUM_TOLERANCE]
+    if sums.size:
         raise ValueError(
-            f"probabilities has a row that sums to {wrong[0]:.6g}; expected 1 (or pass logits=True)"
+            f"probabilities has a row that sums to {sums[0]:.6g}; expected 1 (or pass logits=True)"
         )
     return p / total
 
@@ -276,7 +331,7 @@ def _label_information(p: Array, classes: Classes, uniform: bool, samples: Sampl
         shares = np.full(classes.count, 1 / classes.count)
     within: Array = 0.0
     for members, share in zip(classes.members(), shares, strict=True):
-        own = xp.take(p, samples.like(members, "int64"), axis=1)
-        within = within + float(share) * _entropy(xp.mean(own, axis=1), xp)
+        class_rows = xp.take(p, samples.like(members, "int64"), axis=1)
+        within = within + float(share) * _entropy(xp.mean(class_rows, axis=1), xp)
     marginal = math.log(samples.units) if uniform else _entropy(xp.mean(p, axis=1), xp)
     return xp.clip(marginal - within, 0.0, None)  # rounding only

@@ -1,4 +1,4 @@
-"""How sure an estimate of dependence is: a test against independence, and a standard error.
+"""Certainty of an estimate of dependence: a test against independence, and a standard error.
 
 Both work with any estimator here. Neither draws samples with replacement: repeated rows have
 distance 0 and fall into one cell, so a bootstrap misleads neighbour, pairwise and binned estimates.
@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from infotheo.arrays.numbers import check_count
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples, to_numpy
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["PermutationTest", "SubsampleError", "permutation_test", "subsample_error"]
 
@@ -35,7 +38,7 @@ class SubsampleError(NamedTuple):
 
 
 def permutation_test(
-    estimator: Callable[..., Any],
+    estimator: Callable[..., tuple[Any, ...] | xr.Dataset],
     x: Any,
     y: Any,
     *,
@@ -44,7 +47,7 @@ def permutation_test(
     field: str = "value",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> PermutationTest | xr.Dataset:
     """Test independence of x and y by how often shuffling y gives as large an estimate.
 
     Parameters
@@ -94,25 +97,27 @@ def permutation_test(
     _check_estimator(estimator)
     check_count(permutations, "permutations")
     samples = read_samples(x, name="x", sample_dim=sample_dim, unit_dim=unit_dim)
-    found = _field(estimator(x, y), field)
+    estimate = _read_field(estimator(x, y), field)
     stream = np.random.default_rng(check_count(seed, "seed", least=0))
     null = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for _ in range(permutations):
-            shuffled = _rows(y, stream.permutation(samples.size), "y", samples, keep_coords=True)
-            null.append(_field(estimator(x, shuffled), field))
+            shuffled = _take_rows(
+                y, stream.permutation(samples.size), "y", samples, keep_coords=True
+            )
+            null.append(_read_field(estimator(x, shuffled), field))
     stacked = np.stack(null, axis=-1)
     # equal but for the order of summation counts as equal, which can only raise p
-    slack = 1e-9 * (1 + np.abs(found))
-    b = np.sum(stacked >= (found - slack)[..., None], axis=-1)
-    result = PermutationTest(found, (b + 1) / (permutations + 1), stacked)
+    slack = 1e-9 * (1 + np.abs(estimate))
+    b = np.sum(stacked >= (estimate - slack)[..., None], axis=-1)
+    result = PermutationTest(estimate, (b + 1) / (permutations + 1), stacked)
     return wrap(
-        PermutationTest(*(_back(v, samples) for v in result)),
+        PermutationTest(*(_to_caller(v, samples) for v in result)),
         samples,
         estimator="permutation_test",
         settings={
-            "of": _name(estimator),
+            "of": _estimator_name(estimator),
             "field": field,
             "permutations": permutations,
             "seed": seed,
@@ -127,7 +132,7 @@ def permutation_test(
 
 
 def subsample_error(
-    estimator: Callable[..., Any],
+    estimator: Callable[..., tuple[Any, ...] | xr.Dataset],
     *arrays: Any,
     seed: int,
     pieces: int = 10,
@@ -135,7 +140,7 @@ def subsample_error(
     field: str = "value",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> SubsampleError | xr.Dataset:
     r"""Estimate the standard error of an estimate from its spread over disjoint parts of the data.
 
     Parameters
@@ -180,8 +185,8 @@ def subsample_error(
     --------
     >>> from infotheo import gaussian_information
     >>> x, noise = np.random.default_rng(0).normal(size=(2, 2000, 1))
-    >>> found = subsample_error(gaussian_information, x, x + noise, seed=0)
-    >>> round(float(found.standard_error), 3)  # in truth sqrt(0.5 / 2000) = 0.016
+    >>> result = subsample_error(gaussian_information, x, x + noise, seed=0)
+    >>> round(float(result.standard_error), 3)  # in truth sqrt(0.5 / 2000) = 0.016
     0.018
     """
     _check_estimator(estimator)
@@ -194,7 +199,7 @@ def subsample_error(
         raise ValueError(
             f"pieces is {pieces} for {samples.size} samples; expected at least 2 samples in each"
         )
-    found = _field(estimator(*arrays), field)
+    estimate = _read_field(estimator(*arrays), field)
     stream = np.random.default_rng(check_count(seed, "seed", least=0))
     variances = []
     with warnings.catch_warnings():
@@ -202,10 +207,10 @@ def subsample_error(
         for _ in range(repeats):
             parts = np.array_split(stream.permutation(samples.size), pieces)
             values = [
-                _field(
+                _read_field(
                     estimator(
                         *(
-                            _rows(array, part, f"arrays[{i}]", samples)
+                            _take_rows(array, part, f"arrays[{i}]", samples)
                             for i, array in enumerate(arrays)
                         )
                     ),
@@ -216,11 +221,11 @@ def subsample_error(
             variances.append(np.var(np.stack(values), axis=0, ddof=1))
     error = np.sqrt(np.mean(variances, axis=0) / pieces)
     return wrap(
-        SubsampleError(*(_back(v, samples) for v in (found, error))),
+        SubsampleError(*(_to_caller(v, samples) for v in (estimate, error))),
         samples,
         estimator="subsample_error",
         settings={
-            "of": _name(estimator),
+            "of": _estimator_name(estimator),
             "field": field,
             "pieces": pieces,
             "repeats": repeats,
@@ -238,31 +243,33 @@ def _check_estimator(estimator: Any) -> None:
         raise TypeError(f"estimator is {estimator!r}; expected a function of samples")
 
 
-def _name(estimator: Callable[..., Any]) -> str:
+def _estimator_name(estimator: Callable[..., Any]) -> str:
     return getattr(getattr(estimator, "func", estimator), "__name__", type(estimator).__name__)
 
 
-def _field(result: Any, field: str) -> np.ndarray:
-    known = list(result.data_vars) if is_labelled(result) else list(getattr(result, "_fields", ()))
-    if field not in known:
-        raise ValueError(f"field is {field!r}; expected one of the estimator's: {known}")
-    found = result[field] if is_labelled(result) else getattr(result, field)
-    if found is None:
+def _read_field(result: Any, field: str) -> np.ndarray:
+    fields = list(result.data_vars) if is_labelled(result) else list(getattr(result, "_fields", ()))
+    if field not in fields:
+        raise ValueError(f"field is {field!r}; expected one of the estimator's: {fields}")
+    values = result[field] if is_labelled(result) else getattr(result, field)
+    if values is None:
         raise ValueError(f"field is {field!r}, which this estimator leaves empty (None)")
-    return np.asarray(to_numpy(found), dtype=np.float64)
+    return np.asarray(to_numpy(values), dtype=np.float64)
 
 
-def _rows(array: Any, index: np.ndarray, name: str, samples: Samples, *, keep_coords=False) -> Any:
+def _take_rows(
+    array: Any, index: np.ndarray, name: str, samples: Samples, *, keep_coords: bool = False
+) -> Any:
     """Take samples of an array of any kind; a shuffled one keeps the coordinates' places."""
     dim = samples.sample_dim
     if is_labelled(array):
         if dim not in array.dims:
             raise ValueError(f"{name} has dimensions {tuple(array.dims)}; expected {dim!r}")
-        taken = array.isel({dim: index})
+        rows = array.isel({dim: index})
         if keep_coords:
-            own = {key: c for key, c in array.coords.items() if dim in c.dims}
-            taken = taken.drop_vars(list(own)).assign_coords(own)
-        return taken
+            sample_coords = {key: c for key, c in array.coords.items() if dim in c.dims}
+            rows = rows.drop_vars(list(sample_coords)).assign_coords(sample_coords)
+        return rows
     if not hasattr(array, "shape"):
         array = np.asarray(array)
     axis = 0 if array.ndim == 1 else array.ndim - 2
@@ -271,13 +278,13 @@ def _rows(array: Any, index: np.ndarray, name: str, samples: Samples, *, keep_co
             f"{name} has shape {tuple(array.shape)}; expected {samples.size} samples along "
             f"dimension {axis}"
         )
-    taken = (slice(None),) * axis
+    leading = (slice(None),) * axis
     if type(array).__module__.startswith("torch"):
         import torch  # the caller's array is one already
 
-        return array[(*taken, torch.as_tensor(index, device=array.device))]
-    return array[(*taken, index)]
+        return array[(*leading, torch.as_tensor(index, device=array.device))]
+    return array[(*leading, index)]
 
 
-def _back(values: np.ndarray, samples: Samples) -> Array:
+def _to_caller(values: np.ndarray, samples: Samples) -> Array:
     return samples.like(values)

@@ -18,6 +18,7 @@ __all__ = ["Task", "linear_gaussian_layer", "separated_clusters", "tasks"]
 
 Ratio = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Draw = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+Transform = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,18 @@ def _normal_pair(rho: float) -> tuple[Draw, Ratio]:
 
     def ratio(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         quadratic = 2 * rho * x * y - rho**2 * (x**2 + y**2)
-        return (quadratic / (2 * (1 - rho**2)) - 0.5 * math.log1p(-(rho**2)))[:, 0]
+        terms = quadratic / (2 * (1 - rho**2)) - 0.5 * math.log1p(-(rho**2))
+        log_ratio: np.ndarray = terms[:, 0]
+        return log_ratio
 
     return draw, ratio
 
 
-def _transformed(
+def _transform_pair(
     draw: Draw,
     ratio: Ratio,
-    forward: tuple[Callable[[np.ndarray], np.ndarray], ...],
-    back: tuple[Callable[[np.ndarray], np.ndarray], ...],
+    forward: tuple[Transform, Transform],
+    back: tuple[Transform, Transform],
 ) -> tuple[Draw, Ratio]:
     """Put x and y through increasing functions, which change no information."""
 
@@ -82,7 +85,7 @@ def _transformed(
     return new_draw, lambda x, y: ratio(back[0](x), back[1](y))
 
 
-def _two_bumps(weight: float, first: float, second: float) -> tuple[Callable, Callable]:
+def _two_bumps(weight: float, first: float, second: float) -> tuple[Transform, Transform]:
     """Functions from a normal variable to a mixture of two normals and back, through quantiles."""
     from scipy.special import log_ndtr, ndtri_exp
 
@@ -93,7 +96,8 @@ def _two_bumps(weight: float, first: float, second: float) -> tuple[Callable, Ca
         a, b = t - first, t - second
         below = np.logaddexp(log_weights[0] + log_ndtr(a), log_weights[1] + log_ndtr(b))
         above = np.logaddexp(log_weights[0] + log_ndtr(-a), log_weights[1] + log_ndtr(-b))
-        return np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
+        normal: np.ndarray = np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
+        return normal
 
     def forward(x: np.ndarray) -> np.ndarray:
         low, high = x + min(first, second), x + max(first, second)
@@ -121,7 +125,8 @@ def _additive(half_width: float) -> Task:
 
     def ratio(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         overlap = np.minimum(y + half_width, 1) - np.maximum(y - half_width, 0)
-        return -np.log(overlap)[:, 0]
+        log_ratio: np.ndarray = -np.log(overlap)[:, 0]
+        return log_ratio
 
     narrow = half_width <= 0.5
     truth = half_width - math.log(2 * half_width) if narrow else 1 / (4 * half_width)
@@ -136,8 +141,8 @@ def _mixture(values: int) -> Task:
         return x, x + stream.uniform(0, 2, size=(size, 1))
 
     def ratio(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        whole = np.floor(y)
-        possible = np.where((whole < 1) | (whole >= values), 1, 2)
+        floor = np.floor(y)
+        possible = np.where((floor < 1) | (floor >= values), 1, 2)
         return np.log(values / possible)[:, 0]
 
     truth = math.log(values) - (values - 1) * math.log(2) / values
@@ -158,11 +163,12 @@ def _gaussian_halves(name: str, covariance: np.ndarray) -> Task:
         return both[:, :half], both[:, half:]
 
     def ratio(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        of_x, of_y, of_both = (
+        form_x, form_y, form_both = (
             np.einsum("si,ij,sj->s", z, precision, z)
             for z, precision in zip((x, y, np.c_[x, y]), precisions, strict=True)
         )
-        return truth + (of_x + of_y - of_both) / 2
+        log_ratio: np.ndarray = truth + (form_x + form_y - form_both) / 2
+        return log_ratio
 
     return Task(name, float(truth), draw, ratio)
 
@@ -180,7 +186,8 @@ def _student_halves(name: str, units: int, freedom: int) -> Task:
     def log_density(z: np.ndarray) -> np.ndarray:
         a, b = freedom / 2, (freedom + z.shape[1]) / 2
         constant = gammaln(b) - gammaln(a) - z.shape[1] / 2 * math.log(freedom * math.pi)
-        return constant - b * np.log1p((z**2).sum(axis=1) / freedom)
+        log_densities: np.ndarray = constant - b * np.log1p((z**2).sum(axis=1) / freedom)
+        return log_densities
 
     def draw(size: int, stream: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         normal = stream.standard_normal((size, 2 * units))
@@ -189,7 +196,8 @@ def _student_halves(name: str, units: int, freedom: int) -> Task:
 
     def ratio(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         x, y = np.sinh(x), np.sinh(y)
-        return log_density(np.c_[x, y]) - log_density(x) - log_density(y)
+        log_ratio: np.ndarray = log_density(np.c_[x, y]) - log_density(x) - log_density(y)
+        return log_ratio
 
     return Task(name, 2 * entropy(units) - entropy(2 * units), draw, ratio)
 
@@ -234,7 +242,8 @@ def linear_gaussian_layer(weights: np.ndarray, noise_deviation: float) -> Task:
 
     def ratio(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         error = ((y - x @ w.T) ** 2).sum(axis=1) / variance
-        return truth + (np.einsum("si,ij,sj->s", y, precision, y) - error) / 2
+        log_ratio: np.ndarray = truth + (np.einsum("si,ij,sj->s", y, precision, y) - error) / 2
+        return log_ratio
 
     return Task(f"linear layer {w.shape[1]}-{len(w)}", float(truth), draw, ratio)
 
@@ -278,9 +287,12 @@ def separated_clusters(clusters: int, dimension: int, distance: float = 50.0) ->
         return step * labels[:, None] + stream.standard_normal((size, dimension)), labels
 
     def ratio(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        apart = ((x[:, None] - step * np.arange(clusters)[:, None]) ** 2).sum(axis=2) / 2
-        own = apart[np.arange(len(y)), y]
-        return -np.log(np.exp(own[:, None] - apart).mean(axis=1))
+        half_squares = ((x[:, None] - step * np.arange(clusters)[:, None]) ** 2).sum(axis=2) / 2
+        label_half_squares = half_squares[np.arange(len(y)), y]
+        log_ratio: np.ndarray = -np.log(
+            np.exp(label_half_squares[:, None] - half_squares).mean(axis=1)
+        )
+        return log_ratio
 
     return Task(f"clusters {clusters}", math.log(clusters), draw, ratio, discrete_y=True)
 
@@ -290,16 +302,18 @@ def _build() -> dict[str, Task]:
     truth = -0.5 * math.log1p(-(0.75**2))
 
     def half_cube(a: np.ndarray) -> np.ndarray:
-        return a * np.sqrt(np.abs(a))
+        cubes: np.ndarray = a * np.sqrt(np.abs(a))
+        return cubes
 
     def from_half_cube(a: np.ndarray) -> np.ndarray:
-        return np.sign(a) * np.abs(a) ** (2 / 3)
+        roots: np.ndarray = np.sign(a) * np.abs(a) ** (2 / 3)
+        return roots
 
     bumps = [_two_bumps(0.3, 0.0, 5.0), _two_bumps(0.5, -1.0, 3.0)]
-    half_cubes = _transformed(draw, ratio, (half_cube,) * 2, (from_half_cube,) * 2)
-    bimodal = _transformed(draw, ratio, (bumps[0][0], bumps[1][0]), (bumps[0][1], bumps[1][1]))
+    half_cubes = _transform_pair(draw, ratio, (half_cube,) * 2, (from_half_cube,) * 2)
+    bimodal = _transform_pair(draw, ratio, (bumps[0][0], bumps[1][0]), (bumps[0][1], bumps[1][1]))
     layer = np.array([[1.0, 0.5, 0.0], [0.0, 1.0, -1.0]])
-    made = [
+    built = [
         Task("normal 0.75", truth, draw, ratio),
         Task("half-cube", truth, *half_cubes),
         Task("bimodal", truth, *bimodal),
@@ -311,7 +325,7 @@ def _build() -> dict[str, Task]:
         linear_gaussian_layer(layer, 0.5),
         separated_clusters(10, 32),
     ]
-    return {task.name: task for task in made}
+    return {task.name: task for task in built}
 
 
 tasks: dict[str, Task] = _build()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -11,19 +11,22 @@ from infotheo.arrays.labels import Units, check_choice, nats_per
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, read_samples, to_numpy
 from infotheo.estimators.covariance import (
-    centred_columns,
+    centre_columns,
     expected_log_determinant,
     independent_columns,
-    warn_of_dependence,
+    warn_if_dependent,
 )
 from infotheo.estimators.neighbors.information import (
     check_neighbors,
     product_terms,
-    standardized,
-    warn_of_doubts,
+    standardize_space,
+    warn_if_doubtful,
 )
-from infotheo.estimators.neighbors.search import nearest
-from infotheo.estimators.neighbors.trust import doubts, joint_trial, mostly_repeated
+from infotheo.estimators.neighbors.search import find_nearest
+from infotheo.estimators.neighbors.trust import describe_doubt, is_mostly_repeated, joint_trial
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["TotalCorrelation", "total_correlation"]
 
@@ -48,7 +51,7 @@ def total_correlation(
     units: Units = "nats",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> TotalCorrelation | xr.Dataset:
     r"""Estimate the total correlation of the units, :math:`\sum_i H(z_i) - H(z)`.
 
     Parameters
@@ -118,19 +121,21 @@ def total_correlation(
     result: TotalCorrelation
     settings: dict[str, Any] = {"method": method}
     if method == "gaussian":
-        found = [_gaussian(a, samples, correction) for a in samples.flat()]
-        values, errors, infinite = zip(*found, strict=True)
-        warn_of_dependence(infinite, "a unit of z is a linear function of others")
+        gaussian_estimates = [_estimate_gaussian(a, samples, correction) for a in samples.flat()]
+        values, errors, infinite = zip(*gaussian_estimates, strict=True)
+        warn_if_dependent(infinite, "a unit of z is a linear function of others")
         stack = samples.namespace.stack
         value, error = (samples.unflat(stack(v)) / scale for v in (values, errors))
         result = TotalCorrelation(value, None, error)
         settings["correction"] = correction
     else:
         k = check_neighbors(k, samples.size)
-        arrays = [standardized(a, standardize) for a in to_numpy(samples.flat())]
-        near = [_neighbors(a, k, algorithm == "ksg2", check_trust) for a in arrays]
-        numbers, ceilings, reasons = zip(*near, strict=True)
-        warn_of_doubts(reasons)
+        arrays = [standardize_space(a, standardize) for a in to_numpy(samples.flat())]
+        neighbor_estimates = [
+            _estimate_neighbors(a, k, algorithm == "ksg2", check_trust) for a in arrays
+        ]
+        numbers, ceilings, reasons = zip(*neighbor_estimates, strict=True)
+        warn_if_doubtful(reasons)
         value, ceiling = (
             samples.unflat(samples.like(np.array(v))) / scale for v in (numbers, ceilings)
         )
@@ -149,10 +154,12 @@ def total_correlation(
     )
 
 
-def _gaussian(z: Array, samples: Samples, correction: str | None) -> tuple[Array, Array, bool]:
+def _estimate_gaussian(
+    z: Array, samples: Samples, correction: str | None
+) -> tuple[Array, Array, bool]:
     """Value, standard error and whether the dependence is exact, of (sample, unit)."""
     xp, freedom = samples.namespace, samples.size - 1
-    columns = centred_columns(z, xp)
+    columns = centre_columns(z, xp)
     varying = np.flatnonzero(np.any(to_numpy(columns) != 0, axis=0))
     width = len(varying)
     if width > freedom:
@@ -161,8 +168,8 @@ def _gaussian(z: Array, samples: Samples, correction: str | None) -> tuple[Array
             "samples"
         )
     if width < 2:
-        nothing = 0 * xp.sum(z)
-        return nothing, nothing, False
+        zero = 0 * xp.sum(z)
+        return zero, zero, False
     columns = xp.take(columns, samples.like(varying, "int64"), axis=1)
     correlation = xp.matmul(xp.matrix_transpose(columns), columns)
     pairs = width * (width - 1) / 2
@@ -179,31 +186,31 @@ def _gaussian(z: Array, samples: Samples, correction: str | None) -> tuple[Array
     return value, error, False
 
 
-def _neighbors(
-    z: np.ndarray, k: int, rectangle: bool, check: bool
+def _estimate_neighbors(
+    z: np.ndarray, k: int, rectangle: bool, check_trust: bool
 ) -> tuple[float, float, str | None]:
     """Value, ceiling and the first reason for doubt, if asked for."""
     from scipy.special import digamma
 
     size = len(z)
     spaces = [column[:, None] for column in z.T]
-    found = nearest(spaces, k, rectangle=rectangle)
-    terms = product_terms(found, k, size, rectangle)
-    of_order = np.mean(digamma(found.order))
-    ceiling = float((len(spaces) - 1) * (digamma(size) - of_order))
+    neighborhoods = find_nearest(spaces, k, rectangle=rectangle)
+    terms = product_terms(neighborhoods, k, size, rectangle)
+    digamma_order = np.mean(digamma(neighborhoods.order))
+    ceiling = float((len(spaces) - 1) * (digamma(size) - digamma_order))
     if rectangle:
-        constant = found.sides == 0
+        constant = neighborhoods.sides == 0
         spread = np.maximum((~constant).sum(axis=0) - 1, 0)
-        ceiling -= float(np.mean(spread / found.order))
+        ceiling -= float(np.mean(spread / neighborhoods.order))
 
     def trial(spaces: Sequence[np.ndarray], queries: np.ndarray) -> np.ndarray:
-        near = nearest(spaces, k, queries=queries, rectangle=rectangle)
-        return product_terms(near, k, size, rectangle)
+        trial_neighborhoods = find_nearest(spaces, k, queries=queries, rectangle=rectangle)
+        return product_terms(trial_neighborhoods, k, size, rectangle)
 
     reason = None
-    if check and len(spaces) > 1:
-        names = [f"unit {which}" for which in range(len(spaces))]
-        reason = doubts(spaces, names, found, terms, k, ceiling)
-        if not mostly_repeated(found):
+    if check_trust and len(spaces) > 1:
+        names = [f"unit {unit}" for unit in range(len(spaces))]
+        reason = describe_doubt(spaces, names, neighborhoods, terms, k, ceiling)
+        if not is_mostly_repeated(neighborhoods):
             reason = reason or joint_trial(z, trial)
     return float(terms.mean()), ceiling, reason

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from infotheo.arrays.labels import check_choice
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, read_samples
 from infotheo.estimators.prediction import read_probabilities
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 __all__ = ["PredictionVariance", "prediction_variance"]
 
-Measure = Literal["joint", "uniform"]
+ProbabilityMeasure = Literal["joint", "uniform"]
 
 
 class PredictionVariance(NamedTuple):
@@ -26,10 +29,10 @@ def prediction_variance(
     probabilities: Any,
     *,
     logits: bool = False,
-    measure: Measure = "joint",
+    measure: ProbabilityMeasure = "joint",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> PredictionVariance | xr.Dataset:
     r"""Twice the variances of p(prediction) and p(prediction|x): a diagnostic, not a bound.
 
     Parameters
@@ -68,7 +71,7 @@ def prediction_variance(
     >>> prediction_variance(certain).value, prediction_variance(certain, measure="uniform").value
     (np.float64(0.0), np.float64(0.5))
     """
-    check_choice(measure, get_args(Measure), "measure")
+    check_choice(measure, get_args(ProbabilityMeasure), "measure")
     samples = read_samples(
         probabilities, name="probabilities", sample_dim=sample_dim, unit_dim=unit_dim
     )
@@ -76,12 +79,12 @@ def prediction_variance(
     xp = samples.namespace
     mean = xp.mean(p, axis=1)  # (batch, class)
     if measure == "joint":
-        of_pair, of_class = p / samples.size, mean
+        pair_weights, class_weights = p / samples.size, mean
     else:
-        of_class = xp.full_like(mean, 1 / samples.units)
-        of_pair = xp.full_like(p, 1 / (samples.size * samples.units))
-    marginal = _variance(mean, of_class, (-1,), xp)
-    conditional = _variance(p, of_pair, (-2, -1), xp)
+        class_weights = xp.full_like(mean, 1 / samples.units)
+        pair_weights = xp.full_like(p, 1 / (samples.size * samples.units))
+    marginal = _variance(mean, class_weights, (-1,), xp)
+    conditional = _variance(p, pair_weights, (-2, -1), xp)
     return wrap(
         PredictionVariance(
             samples.unflat(2 * (marginal + conditional)),

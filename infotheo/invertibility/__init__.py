@@ -1,4 +1,4 @@
-"""Whether residual blocks y = x + L(x) can be inverted: norms at the data, bounds, and the trial.
+"""Invertibility of residual blocks y = x + L(x): norms at the data, bounds, and the trial.
 
 The ratio of norms ``|L(x)| / |x|`` at the data (papers 4 and 5) says nothing about the operator
 norm of L, so four things are measured side by side: that ratio, lower and upper bounds of L's

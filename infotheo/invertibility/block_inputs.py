@@ -1,4 +1,4 @@
-"""Visit the residual blocks of a network with what each receives, in one forward pass."""
+"""Visits of a network's residual blocks with what each receives, in one forward pass."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from infotheo.modules.evaluation_mode import evaluation_mode
 
 __all__ = ["visit_blocks"]
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 def visit_blocks(
-    network: nn.Module, inputs: Tensor, visit: Callable[[str, nn.Module, Tensor], Found]
-) -> dict[str, Found]:
+    network: nn.Module, inputs: Tensor, visit: Callable[[str, nn.Module, Tensor], Result]
+) -> dict[str, Result]:
     """Call ``visit(name, block, x)`` as each residual block receives x, in evaluation mode.
 
     Nothing is kept but what the visits return: at no time more than the network itself holds in a
@@ -55,24 +55,24 @@ def visit_blocks(
     {'1': torch.Size([3, 2])}
     """
     names = {tap.block: tap.name for tap in find_taps(network, None, None, "input")}
-    found: dict[str, Found] = {}
+    results: dict[str, Result] = {}
     visiting: list[nn.Module] = []
 
-    def meet(block: nn.Module, arguments: tuple[Any, ...]) -> None:
+    def visit_block(block: nn.Module, arguments: tuple[Any, ...]) -> None:
         if visiting:  # blocks within this one run as a part of its branch now: not their pass
             return
         name = names[block]
-        if name in found:
+        if name in results:
             raise ValueError(f"block {name!r}: ran twice in one pass; expected once")
         if not arguments or not isinstance(arguments[0], Tensor) or arguments[0].ndim < 2:
             raise ValueError(f"block {name!r}: expected one tensor (sample, ...) as x")
         visiting.append(block)
         try:
-            found[name] = visit(name, block, arguments[0])
+            results[name] = visit(name, block, arguments[0])
         finally:
             visiting.pop()
 
-    hooks = [block.register_forward_pre_hook(meet) for block in names]
+    hooks = [block.register_forward_pre_hook(visit_block) for block in names]
     try:
         with evaluation_mode(network):
             network(inputs)
@@ -80,6 +80,6 @@ def visit_blocks(
         for hook in hooks:
             hook.remove()
     for name in names.values():
-        if name not in found:
+        if name not in results:
             raise ValueError(f"block {name!r} was not run by the network; expected once")
-    return {name: found[name] for name in names.values()}
+    return {name: results[name] for name in names.values()}

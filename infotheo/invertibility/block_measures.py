@@ -1,4 +1,4 @@
-"""All that is measured of one residual block beyond its ratio of norms, with L(x) computed once."""
+"""Measures of one residual block beyond its ratio of norms, with L(x) computed once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from infotheo.invertibility.blocks import parts_of, require_sum
+from infotheo.invertibility.blocks import block_parts, require_sum
 from infotheo.invertibility.inputs import (
     branch_outputs,
     evenly_spaced,
@@ -21,7 +21,7 @@ from infotheo.invertibility.lipschitz import jacobian_norms
 from infotheo.invertibility.pair_quotients import largest_pair_quotient
 from infotheo.modules.evaluation_mode import evaluation_mode
 
-__all__ = ["BlockMeasures", "measure_block", "nothing_known", "relative_error"]
+__all__ = ["BlockMeasures", "measure_block", "relative_error", "undefined_measures"]
 
 CHECKED = 2  # samples on which a block must be the sum that its attributes promise
 
@@ -76,7 +76,7 @@ def measure_block(
         If the block is not the sum that it promises to be, or mixes samples;
         :class:`~infotheo.invertibility.inputs.NotFiniteError` if a value is not finite.
     """
-    branch, shortcut, _ = parts_of(block)
+    branch, shortcut, _ = block_parts(block)
     read_branch(branch)
     require_finite(x, "x")
     generator = torch.Generator().manual_seed(seed)
@@ -84,7 +84,7 @@ def measure_block(
         require_sum(block, x[:CHECKED], name)
         outputs = branch_outputs(branch, x)
         pairs = largest_pair_quotient(x.flatten(1), outputs.flatten(1))
-        left_out = _reason(shortcut, x, outputs)
+        left_out = _reason_not_inverted(shortcut, x, outputs)
         true = evenly_spaced(x, inverted_samples)
         y = true if left_out else true + evenly_spaced(outputs, inverted_samples)
         del outputs  # the largest of what is held
@@ -99,7 +99,7 @@ def measure_block(
     )
 
 
-def nothing_known(reason: str) -> BlockMeasures:
+def undefined_measures(reason: str) -> BlockMeasures:
     """Return what there is to say of a block whose values overflow: NaN, and why."""
     none = torch.full((1,), math.nan, dtype=torch.float64)
     unknown = (math.nan,) * 4
@@ -111,13 +111,13 @@ def _upper(
 ) -> tuple[tuple[float, float], str]:
     """Return the bound and its estimate, or NaN and which layer's norm is not known."""
     try:
-        upper, estimate, _ = LayerWalk(tolerance, generator).through(branch, x, "")
+        upper, estimate, _ = LayerWalk(tolerance, generator).follow(branch, x, "")
     except UnknownNormError as unknown:
         return (math.nan, math.nan), str(unknown)
     return (upper, estimate), ""
 
 
-def _reason(shortcut: nn.Module | None, x: Tensor, outputs: Tensor) -> str:
+def _reason_not_inverted(shortcut: nn.Module | None, x: Tensor, outputs: Tensor) -> str:
     """Say why y = x + L(x) is not what the block solves; empty if it is."""
     if x.shape != outputs.shape:
         return f"input {tuple(x.shape[1:])} and output {tuple(outputs.shape[1:])} differ in shape"
@@ -126,16 +126,16 @@ def _reason(shortcut: nn.Module | None, x: Tensor, outputs: Tensor) -> str:
     return ""
 
 
-def relative_error(found: Tensor, true: Tensor) -> Tensor:
-    """|found - true| / |true| of each sample; 0 where they agree, even at 0; NaN stays NaN.
+def relative_error(estimate: Tensor, true: Tensor) -> Tensor:
+    """|estimate - true| / |true| of each sample; 0 where they agree, even at 0; NaN stays NaN.
 
     Examples
     --------
     >>> relative_error(torch.tensor([[3.0], [0.0]]), torch.tensor([[2.0], [0.0]])).tolist()
     [0.5, 0.0]
     """
-    off, length = (
-        torch.linalg.vector_norm(of.flatten(1), dim=1, dtype=torch.float64)
-        for of in (found - true, true)
+    difference, length = (
+        torch.linalg.vector_norm(values.flatten(1), dim=1, dtype=torch.float64)
+        for values in (estimate - true, true)
     )
-    return torch.where(off == 0, 0.0, off / length)
+    return torch.where(difference == 0, 0.0, difference / length)

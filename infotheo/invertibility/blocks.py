@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from infotheo.invertibility.inputs import require_finite
 
-__all__ = ["BlockParts", "is_residual_block", "parts_of", "require_sum"]
+__all__ = ["BlockParts", "block_parts", "is_residual_block", "require_sum"]
 
 
 class BlockParts(NamedTuple):
@@ -31,10 +31,10 @@ def is_residual_block(module: nn.Module) -> bool:
     return isinstance(getattr(module, "branch", None), nn.Module)
 
 
-def parts_of(block: nn.Module) -> BlockParts:
+def block_parts(block: nn.Module) -> BlockParts:
     """Return ``block.branch`` and, where it has them, ``block.shortcut``, ``block.activation``."""
-    found = {name: getattr(block, name, None) for name in ("shortcut", "activation")}
-    for name, part in found.items():
+    optional = {name: getattr(block, name, None) for name in ("shortcut", "activation")}
+    for name, part in optional.items():
         if part is not None and not isinstance(part, nn.Module):
             raise TypeError(
                 f"{type(block).__name__}.{name} is a {type(part).__name__}; expected a "
@@ -42,7 +42,7 @@ def parts_of(block: nn.Module) -> BlockParts:
             )
     branch = block.branch
     assert isinstance(branch, nn.Module)  # what is_residual_block asked for
-    return BlockParts(branch, **found)
+    return BlockParts(branch, **optional)
 
 
 def require_sum(block: nn.Module, x: Tensor, name: str) -> Tensor:
@@ -54,16 +54,16 @@ def require_sum(block: nn.Module, x: Tensor, name: str) -> Tensor:
         If it is not; :class:`~infotheo.invertibility.inputs.NotFiniteError` if it cannot be told,
         as what the parts put out is not finite.
     """
-    parts = parts_of(block)
+    parts = block_parts(block)
     skipped = x.clone() if parts.shortcut is None else parts.shortcut(x.clone())
     expected = skipped + parts.branch(x.clone())
     if parts.activation is not None:
         expected = parts.activation(expected)
     require_finite(expected, f"block {name!r} ({type(block).__name__}): what it puts out")
-    output = block(x.clone())
-    room = 1e3 * torch.finfo(x.dtype).eps  # the block may add up in another order
+    output: Tensor = block(x.clone())
+    tolerance = 1e3 * torch.finfo(x.dtype).eps  # the block may add up in another order
     if output.shape != expected.shape or not torch.allclose(
-        output, expected, rtol=room, atol=room * float(expected.abs().max())
+        output, expected, rtol=tolerance, atol=tolerance * float(expected.abs().max())
     ):
         raise ValueError(
             f"block {name!r} ({type(block).__name__}) does not put out activation(shortcut(x) + "

@@ -114,9 +114,9 @@ def symbol_norm(kernel: Tensor, tolerance: float) -> float:
     single = work * SINGLE <= tolerance / 8
     kind = torch.complex64 if single else torch.complex128
     rounding = work * (SINGLE if single else DOUBLE)
-    within = (1 + tolerance) / math.sqrt(1 + 3 * rounding)
+    grid_excess = (1 + tolerance) / math.sqrt(1 + 3 * rounding)
     dims = kernel.ndim - 2
-    angle = math.acos(within ** (-1 / dims))
+    angle = math.acos(grid_excess ** (-1 / dims))
     degrees = [(taps - 1) / 2 for taps in kernel.shape[2:]]
     points = [max(1, 2 * math.ceil(math.pi * degree / angle / 2)) for degree in degrees]
     frequencies = _frequencies(points, kernel)
@@ -153,7 +153,7 @@ def _grams(kernel: Tensor, frequencies: Tensor, kind: torch.dtype) -> Iterator[T
     offsets = kernel.new_tensor(list(itertools.product(*(range(k) for k in kernel.shape[2:]))))
     weights = kernel.flatten(2).permute(2, 0, 1).to(kind).contiguous()  # (tap, out, in)
     step = max(1, CHUNK // (kernel.shape[0] * kernel.shape[1]))
-    for part in frequencies.split(step):
+    for part in torch.split(frequencies, step):
         angles = part @ offsets.mT  # (frequency, tap)
         phases = torch.polar(torch.ones_like(angles), -angles).to(kind)
         symbol = torch.tensordot(phases, weights, dims=1)

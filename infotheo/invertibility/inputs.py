@@ -1,4 +1,4 @@
-"""What residual branches are measured on: modules and tensors of samples, checked, in parts."""
+"""Checked modules and tensors of samples, in parts: what residual branches are measured on."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def read_branch(branch: Any) -> nn.Module:
     ValueError
         If a batch norm has no running statistics.
     """
-    require_module(branch, "branch")
-    for name, part in branch.named_modules():
+    module = require_module(branch, "branch")
+    for name, part in module.named_modules():
         if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.running_var is None:
             raise ValueError(
                 f"branch: layer {name or 'itself'!r} ({type(part).__name__}) without running "
                 "statistics mixes the samples of a batch; expected track_running_stats=True"
             )
-    return branch
+    return module
 
 
 def read_tensor(x: Any, name: str, *, minimum: int = 1) -> Tensor:
@@ -79,10 +79,10 @@ def read_tensor(x: Any, name: str, *, minimum: int = 1) -> Tensor:
     """
     if not isinstance(x, Tensor):
         kind = type(x)
-        full = (
+        type_name = (
             kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
         )
-        raise TypeError(f"{name} is a {full}; expected a torch.Tensor (sample, ...)")
+        raise TypeError(f"{name} is a {type_name}; expected a torch.Tensor (sample, ...)")
     if not x.is_floating_point():
         raise TypeError(f"{name} has dtype {x.dtype}; expected floating-point numbers")
     if x.ndim < 2 or x.numel() == 0:
@@ -117,8 +117,10 @@ def branch_output(branch: nn.Module, x: Tensor) -> Tensor:
     """
     output = branch(x.clone())
     if not isinstance(output, Tensor) or output.ndim < 1 or len(output) != len(x):
-        found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise ValueError(f"branch: expected one tensor with {len(x)} samples first, found {found}")
+        returned = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise ValueError(
+            f"branch: expected one tensor with {len(x)} samples first, found {returned}"
+        )
     return output
 
 
@@ -146,7 +148,7 @@ def sample_chunks(x: Tensor, *, least: int = 1) -> tuple[Tensor, ...]:
     [2, 2, 1]
     """
     chunk = HOST_CHUNK if x.device.type == "cpu" else DEVICE_CHUNK
-    return x.split(max(1, min(chunk * len(x) // x.numel(), len(x) // least)))
+    return torch.split(x, max(1, min(chunk * len(x) // x.numel(), len(x) // least)))
 
 
 def evenly_spaced(x: Tensor, count: int) -> Tensor:

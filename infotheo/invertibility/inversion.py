@@ -1,4 +1,4 @@
-"""The trial itself: invert y = x + L(x) by fixed-point iteration."""
+"""Inversion of y = x + L(x) by fixed-point iteration: the trial itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from infotheo.arrays.labels import check_open_unit
 from infotheo.arrays.numbers import check_count
-from infotheo.arrays.results import provenance, with_attrs
+from infotheo.arrays.results import attach_attrs, provenance
 from infotheo.invertibility.inputs import (
     branch_output,
     read_branch,
@@ -99,8 +99,8 @@ def invert_residual(
     --------
     >>> half = nn.Linear(1, 1, bias=False)
     >>> _ = nn.init.constant_(half.weight, 0.5)
-    >>> found = invert_residual(half, torch.tensor([[3.0]]))
-    >>> round(float(found.x), 4), bool(found.converged), round(float(found.rate), 2)
+    >>> inversion = invert_residual(half, torch.tensor([[3.0]]))
+    >>> round(float(inversion.x), 4), bool(inversion.converged), round(float(inversion.rate), 2)
     (2.0, True, 0.5)
     """
     read_branch(branch)
@@ -115,17 +115,17 @@ def invert_residual(
     with evaluation_mode(branch):
         fields = iterate(branch, start, y, iterations, tolerance)
     settings = {"iterations": iterations, "tolerance": tolerance, "started": x0 is not None}
-    found = with_attrs(Inversion, tuple(fields), provenance("invert_residual", settings))
-    failed = int((~found.converged).sum())
+    inversion = attach_attrs(Inversion, tuple(fields), provenance("invert_residual", settings))
+    failed = int((~inversion.converged).sum())
     if failed:
-        worst = float(found.residual.max())
+        worst = float(inversion.residual.max())
         warnings.warn(
             f"{failed} of {len(y)} samples did not converge in {iterations} iterations (largest "
             f"residual {worst:.3g}, tolerance {tolerance:.3g})",
             InversionWarning,
             stacklevel=2,
         )
-    return found
+    return inversion
 
 
 def _read_start(x0: Tensor, y: Tensor) -> Tensor:
@@ -154,17 +154,17 @@ def iterate(
 ) -> Inversion:
     """Iterate from x, part by part of the samples; for a branch in evaluation mode."""
     parts = [
-        _iterate(branch, start, of, iterations, tolerance)
-        for start, of in zip(sample_chunks(x), sample_chunks(y), strict=True)
+        _iterate_part(branch, start, target, iterations, tolerance)
+        for start, target in zip(sample_chunks(x), sample_chunks(y), strict=True)
     ]
     return Inversion(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
 
 
-def _iterate(
+def _iterate_part(
     branch: nn.Module, x: Tensor, y: Tensor, iterations: int, tolerance: float
 ) -> Inversion:
     """Step the samples that are still going, of a chunk of them."""
-    found = x.clone()
+    solution = x.clone()
     lengths = _lengths(y)
     active = torch.arange(len(y), device=y.device)
     step = _step(branch, x, y)  # x, y and step: of the active samples alone
@@ -180,33 +180,36 @@ def _iterate(
         if not bool(going.all()):  # near the end |x| itself is worth its price
             going = residual > tolerance * torch.maximum(lengths[active], _lengths(x))
         going &= residual <= BEYOND_HOPE * history[0, active]
-        active, x, y, step = _keep(going, active, x, y, step)
+        active, x, y, step = _select_rows(going, active, x, y, step)
         if not len(active):
             break
         moved = step.add_(x)
         step = _step(branch, moved, y)
         residual = _lengths(step)
         # overflow: the sample keeps what it had
-        active, x, y, step, residual = _keep(residual.isfinite(), active, moved, y, step, residual)
-        found[active] = x
+        active, x, y, step, residual = _select_rows(
+            residual.isfinite(), active, moved, y, step, residual
+        )
+        solution[active] = x
         steps[active] = count
         history[count, active] = residual
     last = history.gather(0, steps[None])[0]
-    scale = torch.maximum(lengths, _lengths(found))
+    scale = torch.maximum(lengths, _lengths(solution))
     residual = torch.where(last > 0, last / scale, 0.0)
-    back = steps.clamp_max(RATE_STEPS)
-    before = history.gather(0, (steps - back)[None])[0]
-    root = 1 / back.clamp_min(1).double()
-    rate = torch.where(back > 0, (last / before) ** root, math.nan)
-    return Inversion(found, steps, residual, residual <= tolerance, rate)
+    span = steps.clamp_max(RATE_STEPS)
+    earlier = history.gather(0, (steps - span)[None])[0]
+    root = 1 / span.clamp_min(1).double()
+    rate = torch.where(span > 0, (last / earlier) ** root, math.nan)
+    return Inversion(solution, steps, residual, residual <= tolerance, rate)
 
 
-def _keep(which: Tensor, *fields: Tensor) -> tuple[Tensor, ...]:
+def _select_rows(rows: Tensor, *fields: Tensor) -> tuple[Tensor, ...]:
     """Rows of all fields; no copy if all rows stay."""
-    return fields if bool(which.all()) else tuple(of[which] for of in fields)
+    return fields if bool(rows.all()) else tuple(values[rows] for values in fields)
 
 
 def _lengths(x: Tensor) -> Tensor:
     """Norm of each sample, in float64 after a sum in no less than float32."""
     x = x.flatten(1)
-    return torch.linalg.vector_norm(x if x.element_size() > 2 else x.float(), dim=1).double()
+    norms: Tensor = torch.linalg.vector_norm(x if x.element_size() > 2 else x.float(), dim=1)
+    return norms.double()

@@ -32,8 +32,8 @@ def norm_function(layer: nn.Module) -> LayerNormFunction | None:
     True
     """
     for parent in type(layer).__mro__:
-        same = getattr(parent, "forward", None) is type(layer).forward
-        if parent in layer_norms and same:
+        same_forward = getattr(parent, "forward", None) is type(layer).forward
+        if parent in layer_norms and same_forward:
             return layer_norms[parent]
     return None
 
@@ -91,17 +91,17 @@ def _max_pool(layer: nn.Module, x: Tensor, tolerance: float) -> float:
     if not isinstance(layer(x), Tensor):
         raise ValueError(f"{type(layer).__name__}: found return_indices=True, expected one tensor")
     kernel, stride, padding, dilation = (
-        _each(value, x.ndim - 2)
+        _per_dimension(value, x.ndim - 2)
         for value in (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
     )
     windows = 1
     for d, (length, count) in enumerate(zip(x.shape[2:], layer(x).shape[2:], strict=True)):
-        held = [0] * length
+        counts = [0] * length
         for window, tap in product(range(count), range(kernel[d])):
             position = window * stride[d] - padding[d] + tap * dilation[d]
             if 0 <= position < length:
-                held[position] += 1
-        windows *= max(held)
+                counts[position] += 1
+        windows *= max(counts)
     return math.sqrt(windows)
 
 
@@ -109,7 +109,8 @@ def _average_pool(layer: nn.Module, x: Tensor, tolerance: float) -> float:
     # the same average in each dimension: the norm of a Kronecker product is the product of norms
     assert isinstance(layer, nn.AvgPool1d | nn.AvgPool2d | nn.AvgPool3d)
     kernel, stride, padding = (
-        _each(value, x.ndim - 2) for value in (layer.kernel_size, layer.stride, layer.padding)
+        _per_dimension(value, x.ndim - 2)
+        for value in (layer.kernel_size, layer.stride, layer.padding)
     )
     divisor = getattr(layer, "divisor_override", None)
     norm = 1.0 if divisor is None else 1 / abs(divisor)
@@ -135,7 +136,7 @@ def _adaptive_average(layer: nn.Module, x: Tensor, tolerance: float) -> float:
     return norm
 
 
-def _each(value: int | tuple[int, ...], dims: int) -> tuple[int, ...]:
+def _per_dimension(value: int | tuple[int, ...], dims: int) -> tuple[int, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,) * dims
 
 

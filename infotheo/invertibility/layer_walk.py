@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from infotheo.invertibility.blocks import is_residual_block, parts_of, require_sum
+from infotheo.invertibility.blocks import block_parts, is_residual_block, require_sum
 from infotheo.invertibility.inputs import NotFiniteError
 from infotheo.invertibility.layer_norms import norm_function
-from infotheo.invertibility.singular_values import largest_singular_values, linearized
+from infotheo.invertibility.singular_values import largest_singular_values, linearize
 
 __all__ = ["LayerBound", "LayerWalk", "UnknownNormError"]
 
@@ -38,19 +38,19 @@ class LayerWalk:
         self.generator = generator
         self.layers: list[LayerBound] = []
 
-    def through(self, module: nn.Module, x: Tensor, name: str) -> tuple[float, float, Tensor]:
+    def follow(self, module: nn.Module, x: Tensor, name: str) -> tuple[float, float, Tensor]:
         """Return the upper bound, its estimate by iteration, and the module's output."""
         function = norm_function(module)
         if function is not None:
-            return self._layer(module, x, name, function(module, x, self.tolerance))
+            return self._follow_layer(module, x, name, function(module, x, self.tolerance))
         if type(module).forward is nn.Sequential.forward:
             upper = estimate = 1.0
             for child, layer in module.named_children():
-                above, estimated, x = self.through(layer, x, _path(name, child))
+                above, estimated, x = self.follow(layer, x, _path(name, child))
                 upper, estimate = upper * above, estimate * estimated
             return upper, estimate, x
         if is_residual_block(module):
-            return self._block(module, x, name)
+            return self._follow_block(module, x, name)
         raise UnknownNormError(
             f"branch: the norm of layer {name or 'itself'!r} ({type(module).__name__}) is not "
             "known; expected nn.Sequential of known layers, or register "
@@ -58,7 +58,7 @@ class LayerWalk:
             "tolerance: its Lipschitz constant"
         )
 
-    def _layer(
+    def _follow_layer(
         self, layer: nn.Module, x: Tensor, name: str, upper: float
     ) -> tuple[float, float, Tensor]:
         output = layer(x.clone())
@@ -69,24 +69,24 @@ class LayerWalk:
             )
         iterated = upper
         if isinstance(layer, nn.modules.conv._ConvNd):
-            _, push, pull = linearized(layer, x)
+            _, push, pull = linearize(layer, x)
             start = torch.randn(x.shape, generator=self.generator).to(x)
             steps = CONVOLUTION_STEPS
             iterated = float(largest_singular_values(push, pull, start, steps)[0])
         self.layers.append(LayerBound(name, type(layer).__name__, upper, iterated))
         return upper, iterated, output
 
-    def _block(self, block: nn.Module, x: Tensor, name: str) -> tuple[float, float, Tensor]:
+    def _follow_block(self, block: nn.Module, x: Tensor, name: str) -> tuple[float, float, Tensor]:
         output = require_sum(block, x, name)
-        parts = parts_of(block)
-        upper, estimate, summed = self.through(parts.branch, x, _path(name, "branch"))
+        parts = block_parts(block)
+        upper, estimate, summed = self.follow(parts.branch, x, _path(name, "branch"))
         if parts.shortcut is None:
             upper, estimate, summed = upper + 1, estimate + 1, summed + x
         else:
-            above, estimated, skipped = self.through(parts.shortcut, x, _path(name, "shortcut"))
+            above, estimated, skipped = self.follow(parts.shortcut, x, _path(name, "shortcut"))
             upper, estimate, summed = upper + above, estimate + estimated, summed + skipped
         if parts.activation is not None:
-            above, estimated, _ = self.through(parts.activation, summed, _path(name, "activation"))
+            above, estimated, _ = self.follow(parts.activation, summed, _path(name, "activation"))
             upper, estimate = upper * above, estimate * estimated
         return upper, estimate, output
 

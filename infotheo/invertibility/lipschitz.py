@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from infotheo.arrays.labels import check_open_unit
 from infotheo.arrays.numbers import check_count
-from infotheo.arrays.results import provenance, with_attrs
+from infotheo.arrays.results import attach_attrs, provenance
 from infotheo.invertibility.inputs import (
     branch_output,
     branch_outputs,
@@ -20,7 +20,7 @@ from infotheo.invertibility.inputs import (
 )
 from infotheo.invertibility.layer_walk import LayerBound, LayerWalk
 from infotheo.invertibility.pair_quotients import largest_pair_quotient
-from infotheo.invertibility.singular_values import largest_singular_values, linearized
+from infotheo.invertibility.singular_values import largest_singular_values, linearize
 from infotheo.modules.evaluation_mode import evaluation_mode
 
 __all__ = ["LipschitzBounds", "jacobian_norms", "lipschitz_bounds"]
@@ -128,14 +128,21 @@ def lipschitz_bounds(
         del outputs
         jacobian, confirmed = jacobian_norms(branch, x, iterations, generator)
         walk = LayerWalk(tolerance, generator)
-        upper, estimate, _ = walk.through(branch, x[:1], "")
-    values = (max(pairs, confirmed), upper, pairs, estimate)
-    lower, upper_, pairs_, estimate_ = (
-        torch.tensor(value, dtype=torch.float64, device=x.device) for value in values
-    )
+        upper, estimate, _ = walk.follow(branch, x[:1], "")
+
+    def scalar(value: float) -> Tensor:
+        return torch.tensor(value, dtype=torch.float64, device=x.device)
+
     settings = {"iterations": iterations, "tolerance": tolerance, "seed": seed}
-    fields = (lower, upper_, jacobian, pairs_, estimate_, tuple(walk.layers))
-    return with_attrs(LipschitzBounds, fields, provenance("lipschitz_bounds", settings))
+    fields = (
+        scalar(max(pairs, confirmed)),
+        scalar(upper),
+        jacobian,
+        scalar(pairs),
+        scalar(estimate),
+        tuple(walk.layers),
+    )
+    return attach_attrs(LipschitzBounds, fields, provenance("lipschitz_bounds", settings))
 
 
 def jacobian_norms(
@@ -143,17 +150,17 @@ def jacobian_norms(
 ) -> tuple[Tensor, float]:
     """Return each sample's |J v|, and the largest as far as difference quotients confirm it."""
     values: list[Tensor] = []
-    best, where, direction = -1.0, x[0], x[0]
+    best, point, direction = -1.0, x[0], x[0]
     for part in sample_chunks(x, least=PARTS):
-        value, push, pull = linearized(lambda v: branch_output(branch, v), part)
+        value, push, pull = linearize(lambda v: branch_output(branch, v), part)
         # half a step for a third of its price
         start = pull(torch.randn(value.shape, generator=generator).to(value))
-        found, vectors = largest_singular_values(push, pull, start, iterations)
-        values.append(found)
-        top = int(found.argmax())
-        if float(found[top]) > best:
-            best, where, direction = float(found[top]), part[top], vectors[top]
-    return torch.cat(values), min(best, _quotient(branch, where, direction))
+        norms, vectors = largest_singular_values(push, pull, start, iterations)
+        values.append(norms)
+        top = int(norms.argmax())
+        if float(norms[top]) > best:
+            best, point, direction = float(norms[top]), part[top], vectors[top]
+    return torch.cat(values), min(best, _quotient(branch, point, direction))
 
 
 def _quotient(branch: nn.Module, x: Tensor, direction: Tensor) -> float:
@@ -161,12 +168,12 @@ def _quotient(branch: nn.Module, x: Tensor, direction: Tensor) -> float:
     scale = float(torch.linalg.vector_norm(x)) or 1.0
     step = scale * torch.finfo(x.dtype).eps ** 0.5
     steps = x.new_tensor([sign * step * 10**power for power in range(3) for sign in (1, -1)])
-    moved = x + steps.reshape(-1, *[1] * x.ndim) * direction
-    points = torch.cat([x[None], moved])
+    points = torch.cat([x[None], x + steps.reshape(-1, *[1] * x.ndim) * direction])
     outputs = branch_output(branch, points)
     require_finite(outputs, "L(x + h v)")
-    taken, change = (  # the step as rounded
-        torch.linalg.vector_norm((of[1:].double() - of[:1].double()).flatten(1), dim=1)
-        for of in (points, outputs)
+    distance, change = (  # the step as rounded
+        torch.linalg.vector_norm((values[1:].double() - values[:1].double()).flatten(1), dim=1)
+        for values in (points, outputs)
     )
-    return float((change[taken > 0] / taken[taken > 0]).amax()) if bool((taken > 0).any()) else 0.0
+    moved = distance > 0
+    return float((change[moved] / distance[moved]).amax()) if bool(moved.any()) else 0.0

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from infotheo.invertibility.taps import Reference, Tap
 
@@ -28,14 +29,14 @@ class NormRecorder:
         self.taps = taps
         self.reference = reference
         self.same_shape = [True] * len(taps)
-        self._now: dict[tuple[int, str], tuple[Tensor, torch.Size]] = {}
+        self._current: dict[tuple[int, str], tuple[Tensor, torch.Size]] = {}
         self._norms: list[list[np.ndarray]] = [[] for _ in taps]  # (2, sample) for each batch
-        self._hooks: list[Any] = []
+        self._hooks: list[RemovableHandle] = []
 
     def __enter__(self) -> None:
         for index, tap in enumerate(self.taps):
             if tap.shortcut is None:
-                keep = self._keep(index, "x")
+                keep = self._make_recorder(index, "x")
                 self._hooks.append(
                     tap.block.register_forward_pre_hook(
                         lambda module, arguments, keep=keep: keep(
@@ -44,58 +45,62 @@ class NormRecorder:
                     )
                 )
             else:
-                self._hooks.append(self._on_output(tap.shortcut, self._keep(index, "x")))
-            self._hooks.append(self._on_output(tap.branch, self._keep(index, "L(x)")))
+                self._hooks.append(self._hook_output(tap.shortcut, self._make_recorder(index, "x")))
+            self._hooks.append(self._hook_output(tap.branch, self._make_recorder(index, "L(x)")))
 
     def __exit__(self, *exception: object) -> None:
         for hook in self._hooks:
             hook.remove()
 
     @staticmethod
-    def _on_output(module: nn.Module, keep: Callable[[Any], None]) -> Any:
+    def _hook_output(module: nn.Module, keep: Callable[[Any], None]) -> RemovableHandle:
         return module.register_forward_hook(lambda module, arguments, output: keep(output))
 
-    def _keep(self, index: int, what: str) -> Callable[[Any], None]:
+    def _make_recorder(self, index: int, quantity: str) -> Callable[[Any], None]:
         name = self.taps[index].name
 
         def keep(value: Any) -> None:
             # at once: a later layer may work in place
-            if (index, what) in self._now:
+            if (index, quantity) in self._current:
                 raise ValueError(
-                    f"block {name!r}: {what} was computed twice in one pass; expected once"
+                    f"block {name!r}: {quantity} was computed twice in one pass; expected once"
                 )
             if not isinstance(value, Tensor) or value.ndim < 2:
-                found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-                raise ValueError(f"block {name!r}: expected one tensor as {what}, found {found}")
+                received = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+                raise ValueError(
+                    f"block {name!r}: expected one tensor as {quantity}, found {received}"
+                )
             norms = torch.linalg.vector_norm(value.flatten(1), dim=1, dtype=torch.float64)
-            self._now[index, what] = (norms, value.shape)
+            self._current[index, quantity] = (norms, value.shape)
 
         return keep
 
-    def settle(self, samples: int) -> None:
+    def finish_batch(self, samples: int) -> None:
         """Take one batch's norms to the host."""
         for index, tap in enumerate(self.taps):
             pair = []
-            for what in ("x", "L(x)"):
-                if (index, what) not in self._now:
-                    raise ValueError(f"block {tap.name!r}: {what} was not computed by the model")
-                norms, shape = self._now[index, what]
-                found = norms.cpu().numpy()
-                if len(found) != samples:
+            for quantity in ("x", "L(x)"):
+                if (index, quantity) not in self._current:
                     raise ValueError(
-                        f"block {tap.name!r}: expected {what} with {samples} samples first, found "
-                        f"shape {tuple(shape)}"
+                        f"block {tap.name!r}: {quantity} was not computed by the model"
                     )
-                if not np.all(np.isfinite(found)):
+                norms, shape = self._current[index, quantity]
+                values = norms.cpu().numpy()
+                if len(values) != samples:
+                    raise ValueError(
+                        f"block {tap.name!r}: expected {quantity} with {samples} samples first, "
+                        f"found shape {tuple(shape)}"
+                    )
+                if not np.all(np.isfinite(values)):
                     self.overflown[index] = True
                 if self.overflown[index] and not self.overflow:
-                    sample = int(np.argmin(np.isfinite(found)))
+                    sample = int(np.argmin(np.isfinite(values)))
                     raise ValueError(
-                        f"block {tap.name!r}: |{what}| is {found[sample]} in sample {sample}; "
+                        f"block {tap.name!r}: |{quantity}| is {values[sample]} in sample {sample}; "
                         "expected finite weights and activations"
                     )
-                pair.append(found)
-            shapes = [self._now[index, what][1] for what in ("x", "L(x)")]
+                pair.append(values)
+            shapes = [self._current[index, quantity][1] for quantity in ("x", "L(x)")]
             if shapes[0] != shapes[1]:
                 if self.reference == "shortcut":
                     raise ValueError(
@@ -104,7 +109,7 @@ class NormRecorder:
                     )
                 self.same_shape[index] = False
             self._norms[index].append(np.stack(pair))
-        self._now.clear()
+        self._current.clear()
 
     def ratios(self) -> tuple[np.ndarray, np.ndarray]:
         """Return |L(x)| / |x| (block, sample), and that of all samples as one tensor (block).

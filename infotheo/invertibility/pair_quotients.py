@@ -37,23 +37,23 @@ def largest_pair_quotient(x: Tensor, y: Tensor) -> float:
     size = len(x)
     order = torch.arange(size, device=x.device)
     candidate, candidate_value, largest = None, -1.0, 0.0
-    for rows in order.split(max(1, TILE // size)):
-        apart, doubt = _squared_distances(x, rows)
-        moved, _ = _squared_distances(y, rows)
+    for rows in torch.split(order, max(1, TILE // size)):
+        distances, doubt = _squared_distances(x, rows)
+        changes, _ = _squared_distances(y, rows)
         once = order > rows[:, None]  # each pair once, none with itself
-        trusted = once & (apart > TRUSTED * doubt)
-        quotients = torch.where(trusted, moved / apart.clamp_min(doubt), -1.0)
+        trusted = once & (distances > TRUSTED * doubt)
+        quotients = torch.where(trusted, changes / distances.clamp_min(doubt), -1.0)
         top = int(quotients.argmax())
         if float(quotients.flatten()[top]) > candidate_value:
             candidate_value = float(quotients.flatten()[top])
             candidate = torch.stack([rows[top // size], order[top % size]])[None]
         close = (once & ~trusted).nonzero()
         close[:, 0] += rows[0]
-        for pairs in close.split(max(1, TILE // max(x.shape[1], y.shape[1]))):
+        for pairs in torch.split(close, max(1, TILE // max(x.shape[1], y.shape[1]))):
             if len(pairs):
-                largest = max(largest, _from_differences(x, y, pairs))
+                largest = max(largest, _largest_quotient(x, y, pairs))
     if candidate_value >= 0 and candidate is not None:
-        largest = max(largest, _from_differences(x, y, candidate))
+        largest = max(largest, _largest_quotient(x, y, candidate))
     return largest
 
 
@@ -61,7 +61,7 @@ def _squared_distances(x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Squared distances (row, sample) in float64, and what rounding may have done to them."""
     square = x.new_zeros(len(x), dtype=torch.float64)
     products = x.new_zeros(len(rows), len(x), dtype=torch.float64)
-    for part in x.split(COLUMNS, dim=1):
+    for part in torch.split(x, COLUMNS, dim=1):
         centred = part.double() - part.double().mean(0)
         square += centred.square().sum(1)
         products += centred[rows] @ centred.mT
@@ -70,10 +70,10 @@ def _squared_distances(x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     return distances.clamp_min(0), rounding.clamp_min(torch.finfo(torch.float64).tiny)
 
 
-def _from_differences(x: Tensor, y: Tensor, pairs: Tensor) -> float:
+def _largest_quotient(x: Tensor, y: Tensor, pairs: Tensor) -> float:
     """Largest quotient of these pairs (pair, 2); 0 where x does not differ."""
-    apart, moved = (
-        torch.linalg.vector_norm(of[pairs[:, 0]].double() - of[pairs[:, 1]].double(), dim=1)
-        for of in (x, y)
+    distances, changes = (
+        torch.linalg.vector_norm(values[pairs[:, 0]].double() - values[pairs[:, 1]].double(), dim=1)
+        for values in (x, y)
     )
-    return float(torch.where(apart > 0, moved / apart, 0.0).amax())
+    return float(torch.where(distances > 0, changes / distances, 0.0).amax())

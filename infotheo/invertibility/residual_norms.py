@@ -12,12 +12,12 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from infotheo import __version__
 from infotheo.arrays.labels import check_choice
 from infotheo.invertibility.inputs import read_tensor, require_module
 from infotheo.invertibility.norm_recorder import NormRecorder
 from infotheo.invertibility.taps import Reference, find_taps
-from infotheo.modules.evaluation_mode import device_of, evaluation_mode, inputs_and_labels
+from infotheo.modules.evaluation_mode import evaluation_mode, find_device, split_batch
+from infotheo.version import package_version
 
 __all__ = ["Reference", "ZeroNormWarning", "norms_at_overflow", "residual_norms"]
 
@@ -102,18 +102,18 @@ def residual_norms(
     ...
     ...     def forward(self, x):
     ...         return torch.relu(x + self.branch(x))
-    >>> found = residual_norms(nn.Sequential(Block()), torch.ones(4, 2))
-    >>> found["block"].values.tolist(), found["mean"].values.tolist()
+    >>> norms = residual_norms(nn.Sequential(Block()), torch.ones(4, 2))
+    >>> norms["block"].values.tolist(), norms["mean"].values.tolist()
     (['0'], [0.5])
     """
     require_module(model, "model")
     check_choice(reference, get_args(Reference), "reference")
     probabilities = _read_quantiles(quantiles)
     taps = find_taps(model, branches, shortcuts, reference)
-    where = torch.device(device) if device is not None else device_of(model)
+    target = torch.device(device) if device is not None else find_device(model)
     recorder = NormRecorder(taps, reference)
-    _record(recorder, model, x, where)
-    return _labelled(recorder, probabilities, reference, per_sample)
+    _record(recorder, model, x, target)
+    return _label(recorder, probabilities, reference, per_sample)
 
 
 def norms_at_overflow(
@@ -125,21 +125,21 @@ def norms_at_overflow(
     """
     check_choice(reference, get_args(Reference), "reference")
     recorder = NormRecorder(find_taps(model, None, None, reference), reference, overflow=True)
-    _record(recorder, model, x, device_of(model))
-    return _labelled(recorder, _read_quantiles(quantiles), reference, False), recorder.overflown
+    _record(recorder, model, x, find_device(model))
+    return _label(recorder, _read_quantiles(quantiles), reference, False), recorder.overflown
 
 
-def _record(recorder: NormRecorder, model: nn.Module, x: Any, where: torch.device) -> None:
+def _record(recorder: NormRecorder, model: nn.Module, x: Any, device: torch.device) -> None:
     """Run the model on every batch."""
     with evaluation_mode(model), recorder:
-        for number, batch in enumerate([x] if isinstance(x, Tensor) else _batches(x)):
-            inputs, _ = inputs_and_labels(batch, "x")
+        for number, batch in enumerate([x] if isinstance(x, Tensor) else _check_batches(x)):
+            inputs, _ = split_batch(batch, "x")
             name = "x" if isinstance(x, Tensor) else f"x: batch {number}"
-            model(read_tensor(inputs, name).to(where))
-            recorder.settle(len(inputs))
+            model(read_tensor(inputs, name).to(device))
+            recorder.finish_batch(len(inputs))
 
 
-def _batches(x: Any) -> Iterable[Any]:
+def _check_batches(x: Any) -> Iterable[Any]:
     if isinstance(x, np.ndarray) or not isinstance(x, Iterable):
         kind = f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins.")
         raise TypeError(f"x is a {kind}; expected a torch.Tensor (sample, ...) or batches of them")
@@ -147,15 +147,16 @@ def _batches(x: Any) -> Iterable[Any]:
 
 
 def _read_quantiles(quantiles: Sequence[float]) -> np.ndarray:
-    found = np.asarray(quantiles)
-    if found.dtype.kind not in "fiu":
+    probabilities = np.asarray(quantiles)
+    if probabilities.dtype.kind not in "fiu":
         raise TypeError(f"quantiles are {quantiles}; expected numbers between 0 and 1")
-    if found.ndim != 1 or not found.size or not np.all((found >= 0) & (found <= 1)):
+    inside = (probabilities >= 0) & (probabilities <= 1)
+    if probabilities.ndim != 1 or not probabilities.size or not np.all(inside):
         raise ValueError(f"quantiles are {quantiles}; expected numbers between 0 and 1")
-    return found.astype(np.float64)
+    return probabilities.astype(np.float64)
 
 
-def _labelled(
+def _label(
     recorder: NormRecorder,
     probabilities: np.ndarray,
     reference: Reference,
@@ -175,23 +176,23 @@ def _labelled(
             stacklevel=3,
         )
     defined = [row[~np.isnan(row)] for row in ratios]
-    long = "|L(x)| / |x|"
+    ratio_name = "|L(x)| / |x|"
     counts = {"units": "sample"}
     fields: dict[str, tuple[Any, Any, dict[str, str]]] = {
         "mean": (
             "block",
             [row.mean() if len(row) else np.nan for row in defined],
-            {"units": "1", "long_name": f"mean of {long}"},
+            {"units": "1", "long_name": f"mean of {ratio_name}"},
         ),
         "quantiles": (
             ("block", "quantile"),
             np.stack([_quantiles(row, probabilities) for row in defined]),
-            {"units": "1", "long_name": f"quantiles of {long}"},
+            {"units": "1", "long_name": f"quantiles of {ratio_name}"},
         ),
         "pooled": (
             "block",
             pooled,
-            {"units": "1", "long_name": f"{long} of all samples as one tensor"},
+            {"units": "1", "long_name": f"{ratio_name} of all samples as one tensor"},
         ),
         "infinite": ("block", infinite, {**counts, "long_name": "samples with |x| = 0 < |L(x)|"}),
         "undefined": ("block", undefined, {**counts, "long_name": "samples with |x| = |L(x)| = 0"}),
@@ -202,12 +203,12 @@ def _labelled(
         ),
     }
     if per_sample:
-        fields["ratio"] = (("block", "sample"), ratios, {"units": "1", "long_name": long})
+        fields["ratio"] = (("block", "sample"), ratios, {"units": "1", "long_name": ratio_name})
     settings = {"reference": reference, "mode": "evaluation", "samples": ratios.shape[1]}
     provenance = {
         "estimator": "residual_norms",
         "settings": json.dumps(settings, sort_keys=True),
-        "infotheo_version": __version__,
+        "infotheo_version": package_version(),
     }
     return xr.Dataset(
         {key: (dims, data, {**notes, **provenance}) for key, (dims, data, notes) in fields.items()},
@@ -227,4 +228,5 @@ def _quantiles(values: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     low, high = ordered[below], ordered[np.ceil(places).astype(int)]
     with np.errstate(invalid="ignore"):
         between = low + share * (high - low)
-    return np.where(low == high, low, between)
+    quantiles: np.ndarray = np.where(low == high, low, between)
+    return quantiles

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from infotheo.invertibility.inputs import NotFiniteError
 
-__all__ = ["largest_singular_values", "linearized"]
+__all__ = ["largest_singular_values", "linearize"]
 
 Map = Callable[[Tensor], Tensor]
 
 
-def linearized(function: Map, x: Tensor) -> tuple[Tensor, Map, Map]:
+def linearize(function: Map, x: Tensor) -> tuple[Tensor, Map, Map]:
     """Return a function's value, and the products with its Jacobian and the transposed one.
 
     The product with the Jacobian is the derivative of ``u -> J^T u``, which is linear: its graph is
@@ -23,7 +23,7 @@ def linearized(function: Map, x: Tensor) -> tuple[Tensor, Map, Map]:
 
     Examples
     --------
-    >>> value, push, pull = linearized(torch.square, torch.tensor([[3.0]]))
+    >>> value, push, pull = linearize(torch.square, torch.tensor([[3.0]]))
     >>> value, push(torch.ones(1, 1)), pull(torch.ones(1, 1))
     (tensor([[9.]]), tensor([[6.]]), tensor([[6.]]))
     """
@@ -46,9 +46,11 @@ def linearized(function: Map, x: Tensor) -> tuple[Tensor, Map, Map]:
     return value.detach(), push, pull
 
 
-def _gradient(of: Tensor, by: Tensor, weights: Tensor, **options: bool) -> tuple[Tensor, ...]:
+def _gradient(
+    value: Tensor, variable: Tensor, weights: Tensor, **options: bool
+) -> tuple[Tensor, ...]:
     return torch.autograd.grad(
-        of, by, weights, retain_graph=True, materialize_grads=True, **options
+        value, variable, weights, retain_graph=True, materialize_grads=True, **options
     )
 
 
@@ -98,35 +100,38 @@ def largest_singular_values(
         basis[:, step] = iterate
         images.append(product(iterate.reshape(shape)))
         image = transposed(images[-1]).flatten(1)
-        known = basis[:, : step + 1]
+        previous = basis[:, : step + 1]
         scale = _lengths(image)
         finite &= scale.isfinite().all()
         for sweep in range(2):  # twice is enough to be orthogonal to rounding
-            shares = (known @ image[..., None]).squeeze(-1)
+            shares = (previous @ image[..., None]).squeeze(-1)
             if sweep == 0:
                 projected[:, : step + 1, step] = shares
-            image = image - (shares[:, None] @ known).squeeze(1)
-        left = _lengths(image)
+            image = image - (shares[:, None] @ previous).squeeze(1)
+        remainder = _lengths(image)
         # nothing new: the iterates span all that the map can reach from the start
-        iterate = torch.where(left > tiny * scale, _unit(image), torch.zeros_like(image))
+        iterate = torch.where(remainder > tiny * scale, _unit(image), torch.zeros_like(image))
     if not bool(finite):
         raise NotFiniteError(
             f"branch: a product with its Jacobian overflows {start.dtype}; expected smaller weights"
         )
     _, vectors = torch.linalg.eigh(projected.double(), UPLO="U")
     best = vectors[..., -1:].to(start.dtype)
-    found = (best.mT @ basis).squeeze(1)
+    vector = (best.mT @ basis).squeeze(1)
     # J v from the images of the basis, v not quite of length one as rounded
-    moved = (best.mT @ torch.stack([image.flatten(1) for image in images], 1)).squeeze(1)
-    lengths = (torch.linalg.vector_norm(of, dim=1, dtype=torch.float64) for of in (moved, found))
+    mapped = (best.mT @ torch.stack([image.flatten(1) for image in images], 1)).squeeze(1)
+    lengths = (
+        torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64) for rows in (mapped, vector)
+    )
     above, below = lengths
     value = torch.where(below > 0, above / below, 0.0)
-    return value, _unit(found).reshape(shape)
+    return value, _unit(vector).reshape(shape)
 
 
 def _lengths(rows: Tensor) -> Tensor:
     """Norms (row, 1); their squares would overflow in single precision long before they do."""
-    return torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=torch.float64).to(rows.dtype)
+    norms: Tensor = torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=torch.float64)
+    return norms.to(rows.dtype)
 
 
 def _unit(rows: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Where the norms of a residual block are read: at which modules of a model."""
+"""Taps: the modules of a model at which the norms of a residual block are read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from torch import nn
 
-from infotheo.invertibility.blocks import is_residual_block, parts_of
+from infotheo.invertibility.blocks import block_parts, is_residual_block
 
 __all__ = ["Reference", "Tap", "find_taps"]
 
@@ -41,9 +41,9 @@ def find_taps(
     TypeError, ValueError
         If a name is not in the model, or there is no block; the message names the argument.
     """
-    modules = dict(model.named_modules())
+    modules: dict[str, nn.Module] = dict(model.named_modules())
 
-    def named(name: Any, argument: str) -> nn.Module:
+    def module_at(name: Any, argument: str) -> nn.Module:
         if name not in modules:
             raise ValueError(
                 f"{argument}: {name!r} is not in the model; its modules: "
@@ -51,11 +51,11 @@ def find_taps(
             )
         return modules[name]
 
-    def inner(block: str, part: str, argument: str) -> nn.Module:
-        return named(f"{block}.{part}" if block else part, argument)
+    def submodule(block: str, part: str, argument: str) -> nn.Module:
+        return module_at(f"{block}.{part}" if block else part, argument)
 
-    def by_itself(name: str, block: nn.Module) -> Tap:
-        parts = parts_of(block)
+    def read_tap(name: str, block: nn.Module) -> Tap:
+        parts = block_parts(block)
         return Tap(name, block, parts.branch, parts.shortcut)
 
     if isinstance(branches, str):
@@ -63,21 +63,21 @@ def find_taps(
     if shortcuts is not None and not isinstance(branches, Mapping):
         raise ValueError("shortcuts need branches as a mapping of blocks to their branch's end")
     if branches is None:
-        taps = [by_itself(name, part) for name, part in modules.items() if is_residual_block(part)]
+        taps = [read_tap(name, part) for name, part in modules.items() if is_residual_block(part)]
         if not taps:
             raise ValueError(
                 "model has no residual block (a module with a module 'branch'); name its branches"
             )
     elif isinstance(branches, Mapping):
-        strangers = [name for name in shortcuts or {} if name not in branches]
-        if strangers:
-            raise ValueError(f"shortcuts: {strangers[0]!r} is not among the blocks of branches")
+        unknown = [name for name in shortcuts or {} if name not in branches]
+        if unknown:
+            raise ValueError(f"shortcuts: {unknown[0]!r} is not among the blocks of branches")
         taps = [
             Tap(
                 block,
-                named(block, "branches"),
-                inner(block, end, "branches"),
-                inner(block, shortcuts[block], "shortcuts")
+                module_at(block, "branches"),
+                submodule(block, end, "branches"),
+                submodule(block, shortcuts[block], "shortcuts")
                 if shortcuts and block in shortcuts
                 else None,
             )
@@ -86,9 +86,10 @@ def find_taps(
     else:
         taps = []
         for name in branches:
-            part = named(name, "branches")
-            found = is_residual_block(part)
-            taps.append(by_itself(name, part) if found else Tap(name, part, part, None))
+            part = module_at(name, "branches")
+            taps.append(
+                read_tap(name, part) if is_residual_block(part) else Tap(name, part, part, None)
+            )
     if not taps:
         raise ValueError("branches: found none, expected at least one name")
     return [tap._replace(shortcut=None) for tap in taps] if reference == "input" else taps

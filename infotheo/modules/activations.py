@@ -1,4 +1,4 @@
-"""Record what the layers of any torch module put out."""
+"""Outputs of the named layers of any torch module, recorded batch after batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from infotheo.modules.evaluation_mode import device_of, evaluation_mode, inputs_and_labels
+from infotheo.modules.evaluation_mode import evaluation_mode, find_device, split_batch
 from infotheo.modules.layers import require_layers
 from infotheo.version import package_version
 
@@ -66,12 +66,14 @@ def dump_activations(
     require_layers(model, layers)
     if not layers:
         raise ValueError("layers: found none, expected at least one name")
-    where = torch.device(device) if device is not None else device_of(model)
+    place = torch.device(device) if device is not None else find_device(model)
     recorded: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
     current: dict[str, Any] = {}
     hooks = [
         modules[layer].register_forward_hook(
-            lambda module, arguments, output, layer=layer: current.update({layer: _copy(output)})
+            lambda module, arguments, output, layer=layer: current.update(
+                {layer: _copy_output(output)}
+            )
         )
         for layer in layers
     ]
@@ -79,13 +81,15 @@ def dump_activations(
     try:
         with evaluation_mode(model):
             for batch in batches:
-                inputs, own_labels = inputs_and_labels(batch, "batches")
+                inputs, batch_labels = split_batch(batch, "batches")
                 current.clear()
-                model(inputs.to(where))
+                model(inputs.to(place))
                 for layer in layers:
-                    recorded[layer].append(_rows(current.get(layer), layer, len(inputs), dtype))
-                if own_labels is not None:
-                    labels.append(np.asarray(torch.as_tensor(own_labels).cpu()))
+                    recorded[layer].append(
+                        _read_rows(current.get(layer), layer, len(inputs), dtype)
+                    )
+                if batch_labels is not None:
+                    labels.append(np.asarray(torch.as_tensor(batch_labels).cpu()))
     finally:
         for hook in hooks:
             hook.remove()
@@ -105,18 +109,18 @@ def dump_activations(
     )
 
 
-def _copy(output: Any) -> Any:
+def _copy_output(output: Any) -> Any:
     return output.detach().clone() if isinstance(output, Tensor) else output
 
 
-def _rows(output: Any, layer: str, samples: int, dtype: str) -> np.ndarray:
+def _read_rows(output: Any, layer: str, samples: int, dtype: str) -> np.ndarray:
     """Return the output as (sample, unit) on the host."""
     if not isinstance(output, Tensor) or output.ndim < 1 or output.shape[0] != samples:
-        found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ValueError(
-            f"layer {layer!r}: expected one tensor with {samples} samples first, found {found}"
+            f"layer {layer!r}: expected one tensor with {samples} samples first, found {shape}"
         )
     rows = output.reshape(samples, math.prod(output.shape[1:])).cpu()
     # NumPy has no bfloat16
-    held = rows if rows.dtype == torch.float64 else rows.float()
-    return held.numpy().astype(dtype, copy=False)
+    floating = rows if rows.dtype == torch.float64 else rows.float()
+    return floating.numpy().astype(dtype, copy=False)

@@ -1,4 +1,4 @@
-"""How a torch module is measured: in evaluation mode, on its own device, batch after batch."""
+"""Evaluation mode of any torch module; its device, its batches, its finite weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["device_of", "evaluation_mode", "inputs_and_labels", "require_finite_weights"]
+__all__ = ["evaluation_mode", "find_device", "require_finite_weights", "split_batch"]
 
 
 @contextmanager
@@ -35,19 +35,19 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
-def device_of(module: nn.Module) -> torch.device:
-    """Where a module's parameters are; the host if it has none.
+def find_device(module: nn.Module) -> torch.device:
+    """Return the device of a module's parameters; the host if it has none.
 
     Examples
     --------
-    >>> device_of(nn.ReLU())
+    >>> find_device(nn.ReLU())
     device(type='cpu')
     """
     first = next(module.parameters(), None)
     return first.device if first is not None else torch.device("cpu")
 
 
-def inputs_and_labels(batch: Any, name: str) -> tuple[Any, Any]:
+def split_batch(batch: Any, name: str) -> tuple[Any, Any]:
     """Split a batch as a data loader gives it: inputs, or inputs and labels (else None).
 
     Raises
@@ -57,7 +57,7 @@ def inputs_and_labels(batch: Any, name: str) -> tuple[Any, Any]:
 
     Examples
     --------
-    >>> inputs_and_labels(["x", "y"], "batches"), inputs_and_labels("x", "batches")
+    >>> split_batch(["x", "y"], "batches"), split_batch("x", "batches")
     (('x', 'y'), ('x', None))
     """
     if not isinstance(batch, tuple | list):

@@ -1,4 +1,4 @@
-"""What the last linear layer of a network receives: the features it decides by."""
+"""Features that a network decides by: the input of its last linear layer."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def last_layer_features(
     parts = []
     try:
         with evaluation_mode(network):
-            for part in inputs.split(batch_size):
+            for part in torch.split(inputs, batch_size):
                 last.clear()
                 network(part)
                 if not last:

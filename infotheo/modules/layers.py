@@ -1,4 +1,4 @@
-"""The layers of a network by name."""
+"""The layers of a network by their names."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, SupportsFloat
 
 import numpy as np
 import torch
@@ -12,7 +12,17 @@ from torch import nn
 
 from infotheo.arrays.samples import Array, is_labelled, to_numpy
 
-__all__ = ["AffineLayer", "beside", "open_layer", "real_values"]
+__all__ = ["AffineLayer", "convert_like", "open_layer", "real_values"]
+
+
+class _Limits(Protocol):
+    """Limits of a dtype, as torch and NumPy describe them."""
+
+    @property
+    def eps(self) -> SupportsFloat: ...  # the spacing next to 1
+
+    @property
+    def max(self) -> SupportsFloat: ...
 
 
 class AffineLayer(NamedTuple):
@@ -20,7 +30,7 @@ class AffineLayer(NamedTuple):
 
     weight: Array
     bias: Array | None
-    limits: Any  # of its dtype: ``eps``, the spacing next to 1, and ``max``
+    limits: _Limits  # of its dtype
     rebuild: Callable[[Array, Array | None], Any]
 
 
@@ -32,15 +42,15 @@ def real_values(values: Any, name: str) -> np.ndarray:
     >>> real_values([[1, 2]], "q")
     array([[1., 2.]])
     """
-    found = to_numpy(values)
-    if found.dtype.kind not in "fiu":
-        raise TypeError(f"{name} has dtype {found.dtype}; expected real numbers")
-    if not np.isfinite(found).all():
-        raise ValueError(f"{name} contains {found[~np.isfinite(found)][0]}; expected finite values")
-    return found.astype(np.float64)
+    array = to_numpy(values)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} contains {array[~np.isfinite(array)][0]}; expected finite values")
+    return array.astype(np.float64)
 
 
-def beside(weight: Array, values: np.ndarray) -> Array:
+def convert_like(values: Array, weight: Array) -> Array:
     """Bring float64 values to the kind and device of a weight."""
     return array_namespace(weight).asarray(values, device=device(weight))
 
@@ -70,14 +80,16 @@ def open_layer(layer: Any, name: str) -> AffineLayer:
 
 def _open_linear(layer: nn.Linear) -> AffineLayer:
     def rebuild(weight: Array, bias: Array | None) -> nn.Linear:
-        new = nn.utils.skip_init(
+        # drawing initial weights would move the caller's random state
+        skip_init: Callable[..., nn.Linear] = nn.utils.skip_init
+        new = skip_init(
             nn.Linear,
             layer.in_features,
             layer.out_features,
             bias=bias is not None,
             device=layer.weight.device,
             dtype=layer.weight.dtype,
-        )  # drawing initial weights would move the caller's random state
+        )
         with torch.no_grad():
             new.weight.copy_(weight.mT)
             if bias is not None:
@@ -91,16 +103,16 @@ def _open_linear(layer: nn.Linear) -> AffineLayer:
 
 
 def _open_pair(weight: Any, bias: Any, name: str) -> AffineLayer:
-    for part, own in ((weight, "weight"), (bias, "bias")):
+    for part, part_name in ((weight, "weight"), (bias, "bias")):
         if part is not None:
-            real_values(part, f"the {own} of {name}")
+            real_values(part, f"the {part_name} of {name}")
     if weight is None or np.ndim(to_numpy(weight)) < 2:
         raise ValueError(
             f"the weight of {name} has shape {None if weight is None else np.shape(weight)}; "
             "expected (..., in, out)"
         )
-    plain_weight, kind = _plain(weight)
-    plain_bias = None if bias is None else _plain(bias)[0]
+    plain_weight, kind = _strip_labels(weight)
+    plain_bias = None if bias is None else _strip_labels(bias)[0]
     expected = (*plain_weight.shape[:-2], plain_weight.shape[-1])
     if plain_bias is not None and tuple(plain_bias.shape) != expected:
         raise ValueError(
@@ -108,12 +120,12 @@ def _open_pair(weight: Any, bias: Any, name: str) -> AffineLayer:
             "to go with its weight (..., in, out)"
         )
     xp = array_namespace(plain_weight)
-    own_kind = xp.float64 if xp.isdtype(kind, "integral") else kind
+    dtype = xp.float64 if xp.isdtype(kind, "integral") else kind
 
     def rebuild(new: Array, new_bias: Array | None) -> tuple[Any, Any]:
-        new = xp.astype(new, own_kind)
+        new = xp.astype(new, dtype)
         if new_bias is not None:
-            new_bias = xp.astype(new_bias, own_kind)
+            new_bias = xp.astype(new_bias, dtype)
         if is_labelled(weight):
             new = weight.copy(data=new)
         if new_bias is not None and is_labelled(bias):
@@ -121,12 +133,12 @@ def _open_pair(weight: Any, bias: Any, name: str) -> AffineLayer:
         return new, new_bias
 
     if plain_bias is not None:
-        plain_bias = beside(plain_weight, plain_bias)
+        plain_bias = convert_like(plain_bias, plain_weight)
         plain_bias = xp.astype(plain_bias, xp.float64)
-    return AffineLayer(xp.astype(plain_weight, xp.float64), plain_bias, xp.finfo(own_kind), rebuild)
+    return AffineLayer(xp.astype(plain_weight, xp.float64), plain_bias, xp.finfo(dtype), rebuild)
 
 
-def _plain(values: Any) -> tuple[Array, Any]:
+def _strip_labels(values: Any) -> tuple[Array, Any]:
     """Return an unlabelled array of torch or NumPy, and its dtype."""
     if not is_torch_array(values):
         values = np.asarray(values)

@@ -14,7 +14,7 @@ from array_api_compat import array_namespace
 from infotheo.arrays.labels import check_choice
 from infotheo.arrays.numbers import check_number
 from infotheo.arrays.samples import Array, to_numpy
-from infotheo.networks.affine_layers import AffineLayer, beside, open_layer, real_values
+from infotheo.networks.affine_layers import AffineLayer, convert_like, open_layer, real_values
 
 __all__ = ["TransformedLayers", "comparable_output_network", "identical_output_network"]
 
@@ -95,7 +95,7 @@ def identical_output_network(
         shift = None
     else:
         _require_condition(matrix, largest)
-    return _transformed(*opened, matrix, shift)
+    return _transform(*opened, matrix, shift)
 
 
 def comparable_output_network(
@@ -136,10 +136,10 @@ def comparable_output_network(
     matrix, shift = _read_affine_map(q, m)
     opened = open_layer(layer, "layer"), open_layer(next_layer, "next_layer")
     _require_condition(matrix, 1 / float(np.finfo(np.float64).eps))
-    return _transformed(*opened, matrix, shift)
+    return _transform(*opened, matrix, shift)
 
 
-def _transformed(
+def _transform(
     first: AffineLayer, second: AffineLayer, q: np.ndarray, m: np.ndarray | None
 ) -> TransformedLayers:
     """Put Q and m into the first layer and their inverse into the second."""
@@ -155,38 +155,35 @@ def _transformed(
             f"next_layer has replicas {tuple(second.weight.shape[:-2])}; expected {replicas} as "
             "layer has"
         )
-    for name, found, own in (("q", q, (units, units)), ("m", m, (units,))):
-        if found is not None and found.shape not in (own, (*replicas, *own)):
+    for name, values, shape in (("q", q, (units, units)), ("m", m, (units,))):
+        if values is not None and values.shape not in (shape, (*replicas, *shape)):
             raise ValueError(
-                f"{name} has shape {found.shape}; expected {own}"
-                + (f" or {(*replicas, *own)}" if replicas else "")
+                f"{name} has shape {values.shape}; expected {shape}"
+                + (f" or {(*replicas, *shape)}" if replicas else "")
             )
-    here, there = (
-        [None if part is None else beside(layer.weight, part) for part in (q, m)]
-        for layer in (first, second)
-    )
     xp = array_namespace(first.weight)
-    transposed = xp.matrix_transpose(here[0])
+    transposed = xp.matrix_transpose(convert_like(q, first.weight))
     bias = first.bias
-    if here[1] is not None:
-        bias = -here[1] if bias is None else bias - here[1]
+    if m is not None:
+        shift = convert_like(m, first.weight)
+        bias = -shift if bias is None else bias - shift
         bias = xp.broadcast_to(bias, (*replicas, units))
     if bias is not None:
         bias = (bias[..., None, :] @ transposed)[..., 0, :]
     xp = array_namespace(second.weight)
-    columns = xp.matrix_transpose(there[0])
+    columns = xp.matrix_transpose(convert_like(q, second.weight))
     columns = xp.broadcast_to(columns, (*replicas, units, units))
     next_bias = second.bias
-    if there[1] is not None:
-        shifted = (there[1][..., None, :] @ second.weight)[..., 0, :]
+    if m is not None:
+        shifted = (convert_like(m, second.weight)[..., None, :] @ second.weight)[..., 0, :]
         next_bias = shifted if next_bias is None else next_bias + shifted
     return TransformedLayers(
-        _rebuilt(first, first.weight @ transposed, bias),
-        _rebuilt(second, xp.linalg.solve(columns, second.weight), next_bias),
+        _rebuild(first, first.weight @ transposed, bias),
+        _rebuild(second, xp.linalg.solve(columns, second.weight), next_bias),
     )
 
 
-def _rebuilt(layer: AffineLayer, weight: Array, bias: Array | None) -> Any:
+def _rebuild(layer: AffineLayer, weight: Array, bias: Array | None) -> Any:
     """Return the layer with new weights, or refuse what its dtype cannot hold."""
     for values in (weight, bias):
         largest = 0.0 if values is None else float(abs(to_numpy(values)).max())
@@ -207,12 +204,12 @@ def _read_affine_map(q: Any, m: Any) -> tuple[np.ndarray, np.ndarray | None]:
 
 def _require_theorem_2(q: np.ndarray, m: np.ndarray | None) -> None:
     """Refuse all but permuted positive diagonals and no shift."""
-    filled = q != 0
-    once = (filled.sum(-1) == 1).all() and (filled.sum(-2) == 1).all()
-    if not once or (q < 0).any():
-        found = "a negative entry" if once else "rows or columns without exactly one entry"
+    nonzero = q != 0
+    one_entry = (nonzero.sum(-1) == 1).all() and (nonzero.sum(-2) == 1).all()
+    if not one_entry or (q < 0).any():
+        problem = "a negative entry" if one_entry else "rows or columns without exactly one entry"
         raise ValueError(
-            f"q has {found}; expected a permuted positive diagonal matrix: after a ReLU nothing "
+            f"q has {problem}; expected a permuted positive diagonal matrix: after a ReLU nothing "
             "else keeps the output (paper 1, theorem 2; see comparable_output_network)"
         )
     if m is not None and (m != 0).any():

@@ -1,4 +1,4 @@
-"""What convolutional networks share: the shape of an image, and how their layers start."""
+"""The shape of an image and the first weights of layers, for all convolutional networks."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from torch import Tensor, nn
 
@@ -55,7 +55,7 @@ class InvertibleSequence(nn.Sequential):
     def inverse(self, y: Tensor) -> Tensor:
         """Return the x that the modules make y of."""
         for module in reversed(self):
-            y = module.inverse(y)  # type: ignore[operator]
+            y = cast(_Invertible, module).inverse(y)
         return y
 
 
@@ -70,7 +70,7 @@ class InvertibleNetwork(nn.Sequential):
         """Return the children up to the first without an inverse."""
         names = list(self._modules)
         first = next(n for n, child in enumerate(self) if not hasattr(child, "inverse"))
-        return [self._modules[name] for name in names[:first]]  # type: ignore[misc]
+        return [cast(_Invertible, self._modules[name]) for name in names[:first]]
 
     def encode(self, x: Tensor) -> Tensor:
         """Return what the invertible part makes of images x: as many values, or more (zeros)."""
@@ -125,7 +125,7 @@ def invertible_network(
             layers[f"halving{stage + 1}"] = SpaceToDepth()
             channels *= 4
         layers[f"stage{stage + 1}"] = InvertibleSequence(
-            *(block(channels, stage, number + each) for each in range(count))
+            *(block(channels, stage, number + offset) for offset in range(count))
         )
         number += count
     layers["final"] = nn.Sequential(OrderedDict(norm=nn.BatchNorm2d(channels), relu=nn.ReLU()))

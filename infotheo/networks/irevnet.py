@@ -33,7 +33,8 @@ class CouplingBlock(ResidualBlock):
 
     def inverse(self, y: Tensor) -> Tensor:
         """Return x from y = x + L(x), exact but for the rounding of two additions."""
-        return y - self.branch(y)
+        change: Tensor = self.branch(y)
+        return y - change
 
 
 def reversible_network(
@@ -107,8 +108,9 @@ def reversible_network(
             if number or n > 1:
                 layers[f"norm{n}"] = nn.BatchNorm2d(inputs)
                 layers[f"relu{n}"] = nn.ReLU()
-            layers[f"convolution{n}"] = convolution(inputs, outputs)
-        layers["convolution3"].weight.data.mul_(FIRST_SHARE)  # type: ignore[operator]
+            last = convolution(inputs, outputs)
+            layers[f"convolution{n}"] = last
+        last.weight.data.mul_(FIRST_SHARE)
         return CouplingBlock(nn.Sequential(layers), channels, reads_first_half=number % 2 == 0)
 
     return invertible_network(input_shape, classes, blocks, width, block)

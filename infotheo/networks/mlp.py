@@ -114,7 +114,7 @@ def multilayer_perceptron(
     if widths is None:
         units = [check_count(width, "width")] * check_count(hidden_layers, "hidden_layers", least=0)
     else:
-        units = [check_count(each, f"widths[{n}]") for n, each in enumerate(_listed(widths))]
+        units = _read_widths(widths)
     names = [f"hidden{number}" for number in range(1, len(units) + 1)]
     for name in sorted({*dropout, *normalized} - set(names)):
         raise ValueError(f"layer {name!r} is not in the network; its layers: {', '.join(names)}")
@@ -140,7 +140,7 @@ def multilayer_perceptron(
     return network
 
 
-def _listed(widths: Sequence[int]) -> Sequence[int]:
+def _read_widths(widths: Sequence[int]) -> list[int]:
     if isinstance(widths, str) or not isinstance(widths, Sequence):
         raise TypeError(f"widths is {widths!r}; expected a list of whole numbers, one for a layer")
-    return widths
+    return [check_count(width, f"widths[{number}]") for number, width in enumerate(widths)]

@@ -57,8 +57,8 @@ def convolution_bound(weight: Tensor) -> Tensor:
     with torch.no_grad():
         # K K^* from its own coefficients, the products of taps (2 rows - 1, 2 columns - 1) apart:
         # far fewer operations than the products of symbols
-        apart = nn.functional.conv2d(weight, weight, padding=(rows - 1, columns - 1))
-        bounds = _norm_bound(*_symbol(apart, frequencies))
+        products = nn.functional.conv2d(weight, weight, padding=(rows - 1, columns - 1))
+        bounds = _norm_bound(*_symbol(products, frequencies))
         largest = bounds.argmax().reshape(1)
     real, imaginary = _symbol(weight, frequencies.index_select(0, largest))
     p = real @ real.mT + imaginary @ imaginary.mT
@@ -66,7 +66,7 @@ def convolution_bound(weight: Tensor) -> Tensor:
     return excess * scale * _norm_bound(p, q - q.mT).squeeze(0)
 
 
-def _grid(taps: tuple[int, int], like: Tensor) -> tuple[Tensor, float]:
+def _grid(taps: tuple[int, int], weight: Tensor) -> tuple[Tensor, float]:
     """Return frequencies (frequency, 2), and the factor from the grid to the supremum."""
     axes, excess = [], 1.0
     for k in taps:
@@ -75,7 +75,7 @@ def _grid(taps: tuple[int, int], like: Tensor) -> tuple[Tensor, float]:
         excess /= math.cos(math.pi * degree / points)
         axes.append(torch.arange(points, dtype=torch.float64) * (2 * math.pi / points))
     axes[0] = axes[0][: len(axes[0]) // 2 + 1]  # a real kernel has the same norms on both halves
-    return torch.cartesian_prod(*axes).to(like), excess
+    return torch.cartesian_prod(*axes).to(weight), excess
 
 
 def _symbol(kernel: Tensor, frequencies: Tensor) -> tuple[Tensor, Tensor]:

@@ -47,8 +47,10 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's output, shaped as the branch's."""
-        output = (x if self.shortcut is None else self.shortcut(x)) + self.branch(x)
-        return output if self.activation is None else self.activation(output)
+        output: Tensor = (x if self.shortcut is None else self.shortcut(x)) + self.branch(x)
+        if self.activation is not None:
+            output = self.activation(output)
+        return output
 
 
 def residual_block(
@@ -92,24 +94,24 @@ def residual_block(
     """
     check_choice(unit, get_args(Unit), "unit")
     check_choice(shortcut, get_args(Shortcut), "shortcut")
-    before, after = (parts.split() for parts in _PARTS[unit])
+    branch_parts, final_parts = (parts.split() for parts in _PARTS[unit])
     if first:
-        before = before[before.index("convolution") :]
+        branch_parts = branch_parts[branch_parts.index("convolution") :]
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     channels = inputs
-    for part in before:
+    for part in branch_parts:
         number = 1 + sum(name.startswith(part) for name in layers)
         if part == "convolution":
-            stride_here = stride if number == 1 else 1
-            layers[f"{part}{number}"] = convolution(channels, outputs, stride=stride_here)
+            part_stride = stride if number == 1 else 1
+            layers[f"{part}{number}"] = convolution(channels, outputs, stride=part_stride)
             channels = outputs
         else:
             layers[f"{part}{number}"] = _elementwise(part, channels)
-    activation = nn.Sequential(OrderedDict((part, _elementwise(part, outputs)) for part in after))
+    final = OrderedDict((part, _elementwise(part, outputs)) for part in final_parts)
     skip = None
     if inputs != outputs or stride != 1:
         skip = {"padded": _padded, "projection": _projection}[shortcut](inputs, outputs, stride)
-    return ResidualBlock(nn.Sequential(layers), skip, activation if after else None)
+    return ResidualBlock(nn.Sequential(layers), skip, nn.Sequential(final) if final else None)
 
 
 def _elementwise(part: str, channels: int) -> nn.Module:

@@ -85,8 +85,8 @@ def whitening(
 
     Examples
     --------
-    >>> found = whitening([[2.0, 0.0], [-2.0, 0.0], [2.0, 0.0], [-2.0, 0.0]])
-    >>> found.q, found.rank  # the second unit is dead
+    >>> result = whitening([[2.0, 0.0], [-2.0, 0.0], [2.0, 0.0], [-2.0, 0.0]])
+    >>> result.q, result.rank  # the second unit is dead
     (array([[0.5, 0. ],
            [0. , 1. ]]), array(1))
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from infotheo.penalties.class_deviations import activations_of
+from infotheo.penalties.class_deviations import check_activations
 
 
 def amplitude_penalty(
@@ -40,5 +40,5 @@ def amplitude_penalty(
     >>> amplitude_penalty(torch.tensor([[0.0, 1.0], [-3.0, 0.0]]))
     tensor(1.)
     """
-    total = activations_of(z).abs()
+    total = check_activations(z).abs()
     return total.mean((-2, -1)) if normalized else total.sum((-2, -1))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["ClassDeviations", "activations_of", "class_deviations", "membership"]
+__all__ = ["ClassDeviations", "check_activations", "class_deviations", "membership"]
 
 _INTEGER_KINDS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
@@ -27,7 +27,7 @@ class ClassDeviations(NamedTuple):
     classes: Tensor | int  # (...) or a number: what class-wise sums are divided by
 
 
-def activations_of(z: Tensor, name: str = "z") -> Tensor:
+def check_activations(z: Tensor, name: str = "z") -> Tensor:
     """Return ``z`` in at least single precision after checking its shape and dtype."""
     if not isinstance(z, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(z).__name__}")
@@ -41,7 +41,7 @@ def activations_of(z: Tensor, name: str = "z") -> Tensor:
     return z if z.dtype in (torch.float32, torch.float64) else z.float()
 
 
-def _checked_labels(labels: object, z: Tensor, classes: int | None) -> Tensor:
+def _check_labels(labels: object, z: Tensor, classes: int | None) -> Tensor:
     """Return integer labels (..., sample) beside ``z``; on the CPU also check their range."""
     if labels is None:
         raise ValueError("labels are needed by a class-wise penalty, got None")
@@ -62,7 +62,7 @@ def _checked_labels(labels: object, z: Tensor, classes: int | None) -> Tensor:
 
 def membership(z: Tensor, labels: object, classes: int | None) -> tuple[Tensor, Tensor | int]:
     """Return the one-hot labels (..., sample, class) and the number of classes to average over."""
-    index = _checked_labels(labels, z, classes)
+    index = _check_labels(labels, z, classes)
     if classes is None:
         values, index = torch.unique(index, return_inverse=True)
         width = values.numel()

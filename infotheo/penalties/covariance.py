@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from infotheo.penalties.class_deviations import activations_of, class_deviations
+from infotheo.penalties.class_deviations import check_activations, class_deviations
 
 
 def _squared_covariances(rows: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ def covariance_penalty(
     >>> print(f"{covariance_penalty(z):.3f}")
     4.000
     """
-    z = activations_of(z)
+    z = check_activations(z)
     samples, units = z.shape[-2:]
     rows = (z - z.mean(-2, keepdim=True)) / samples**0.5
     pairs = max(units * (units - 1), 1)
@@ -102,7 +102,7 @@ def class_wise_covariance_penalty(
     >>> print(f"{class_wise_covariance_penalty(z, labels):.3f}")
     2.000
     """
-    z = activations_of(z)
+    z = check_activations(z)
     deviations = class_deviations(z, labels, classes)
     rows, one_hot = deviations.rows, deviations.one_hot
     samples, units = z.shape[-2:]

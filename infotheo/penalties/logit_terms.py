@@ -1,4 +1,4 @@
-"""Paper 4's objectives: what they add to the cross-entropy of a network's output layer."""
+"""Terms that paper 4's objectives add to the cross-entropy of a network's output layer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from infotheo.arrays.numbers import check_count, check_number
-from infotheo.penalties.class_deviations import activations_of
+from infotheo.penalties.class_deviations import check_activations
 from infotheo.penalties.weights import absolute_weights, logit_penalty, squared_weights
 
 __all__ = ["information_objective", "naive_objective", "output_objectives"]
@@ -59,8 +59,8 @@ def information_objective(
     Examples
     --------
     >>> import torch
-    >>> at = [torch.tensor([[3.0, 4.0]]), 2 * torch.eye(2), torch.tensor([1])]
-    >>> [float(information_objective(*at, step=k, logit_weight=1, absolute_weight=1))
+    >>> layer = [torch.tensor([[3.0, 4.0]]), 2 * torch.eye(2), torch.tensor([1])]
+    >>> [float(information_objective(*layer, step=k, logit_weight=1, absolute_weight=1))
     ...  for k in (0, 1, 30)]
     [14.0, 10.0, 14.0]
     """
@@ -113,7 +113,7 @@ def naive_objective(
     >>> naive_objective(torch.ones(1, 2), 2 * torch.eye(2), logit_weight=0.5)
     tensor(4.)
     """
-    activations_of(features, "features")
+    check_activations(features, "features")
     return check_number(logit_weight, "logit_weight") * squared_weights(output_weights)
 
 

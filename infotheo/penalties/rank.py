@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from infotheo.penalties.class_deviations import activations_of, membership
+from infotheo.penalties.class_deviations import check_activations, membership
 
 
 def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ def rank_penalty(
     >>> rank_penalty(torch.eye(3)), rank_penalty(torch.eye(3), exact=True)
     (tensor(3.), tensor(3.))
     """
-    z = activations_of(z)
+    z = check_activations(z)
     if exact:
         return _stable_rank(z)
     size = z.abs()
@@ -98,11 +98,11 @@ def class_wise_rank_penalty(
     >>> class_wise_rank_penalty(torch.eye(4), torch.tensor([0, 0, 1, 1]))
     tensor(4.)
     """
-    z = activations_of(z)
+    z = check_activations(z)
     one_hot, _ = membership(z, labels, classes)
     if exact:
-        by_class = one_hot.mT[..., None] * z[..., None, :, :]  # (..., class, sample, unit)
-        ranks = _stable_rank(by_class)
+        class_activations = one_hot.mT[..., None] * z[..., None, :, :]  # (..., class, sample, unit)
+        ranks = _stable_rank(class_activations)
     else:
         size = z.abs()
         squares = (one_hot.mT @ z.square().sum(-1, keepdim=True)).squeeze(-1)  # (..., class)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from infotheo.penalties.class_deviations import activations_of, class_deviations
+from infotheo.penalties.class_deviations import check_activations, class_deviations
 
 
 def variance_penalty(
@@ -40,7 +40,7 @@ def variance_penalty(
     >>> variance_penalty(torch.tensor([[0.0, 0.0], [2.0, 4.0]]))  # variances 1 and 4
     tensor(2.5000)
     """
-    z = activations_of(z)
+    z = check_activations(z)
     total = (z - z.mean(-2, keepdim=True)).square().sum((-2, -1)) / z.shape[-2]
     return total / z.shape[-1] if normalized else total
 
@@ -79,7 +79,7 @@ def class_wise_variance_penalty(
     >>> class_wise_variance_penalty(z, torch.tensor([0, 0, 1, 1]))  # variances 1 and 0
     tensor(0.5000)
     """
-    z = activations_of(z)
+    z = check_activations(z)
     deviations = class_deviations(z, labels, classes)
     total = deviations.rows.square().sum((-2, -1))
     return total / (z.shape[-1] * deviations.classes) if normalized else total

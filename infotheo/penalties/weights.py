@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from infotheo.penalties.class_deviations import activations_of, membership
+from infotheo.penalties.class_deviations import check_activations, membership
 from infotheo.registry import Registry
 
 __all__ = ["absolute_weights", "logit_penalty", "squared_weights", "weight_regularizers"]
@@ -73,7 +73,7 @@ def logit_penalty(features: Tensor, output_weights: Tensor, labels: object) -> T
     >>> logit_penalty(torch.tensor([[3.0, 4.0]]), 2 * torch.eye(2), torch.tensor([1]))
     tensor(10.)
     """
-    features = activations_of(features, "features")
+    features = check_activations(features, "features")
     if output_weights.ndim < 2 or output_weights.shape[-2] != features.shape[-1]:
         raise ValueError(
             f"output_weights must have shape (..., {features.shape[-1]}, class) to go with "
@@ -81,5 +81,6 @@ def logit_penalty(features: Tensor, output_weights: Tensor, labels: object) -> T
         )
     one_hot, _ = membership(features, labels, output_weights.shape[-1])
     columns = torch.linalg.vector_norm(output_weights, dim=-2)  # (..., class)
-    of_label = (one_hot @ columns[..., None]).squeeze(-1)  # (..., sample)
-    return (of_label * torch.linalg.vector_norm(features, dim=-1)).mean(-1)
+    label_norms = (one_hot @ columns[..., None]).squeeze(-1)  # (..., sample)
+    sizes: Tensor = label_norms * torch.linalg.vector_norm(features, dim=-1)
+    return sizes.mean(-1)

@@ -7,7 +7,7 @@ samples in which both are positive. All pairs at once are masked Gram products, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, read_samples
 from infotheo.estimators.pair_sums.distances import centred
 from infotheo.representation.moments import masked_second_moments
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Characteristics", "characteristics"]
 
@@ -61,6 +64,18 @@ NOTES = {
 }
 
 
+@overload
+def characteristics(
+    z: xr.DataArray,
+    labels: Any = None,
+    *,
+    positive_only: bool = True,
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> xr.Dataset: ...
+
+
+@overload
 def characteristics(
     z: Any,
     labels: Any = None,
@@ -68,7 +83,17 @@ def characteristics(
     positive_only: bool = True,
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> Characteristics: ...
+
+
+def characteristics(
+    z: Any,
+    labels: Any = None,
+    *,
+    positive_only: bool = True,
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> Characteristics | xr.Dataset:
     """Measure amplitude, covariance, correlation, variance, sparsity and rank of a representation.
 
     Parameters
@@ -116,8 +141,8 @@ def characteristics(
 
     Examples
     --------
-    >>> found = characteristics([[0.0, 1.0, 1.0], [0.0, 2.0, 3.0], [0.0, 0.0, 2.0]])
-    >>> float(found.correlation), int(found.left_out_pairs), round(float(found.sparsity), 3)
+    >>> result = characteristics([[0.0, 1.0, 1.0], [0.0, 2.0, 3.0], [0.0, 0.0, 2.0]])
+    >>> float(result.correlation), int(result.left_out_pairs), round(float(result.sparsity), 3)
     (1.0, 2, 0.444)
     """
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
@@ -130,8 +155,8 @@ def characteristics(
         for part in _chunks(x)
     ]
     fields = {}
-    for name, first in parts[0].items():
-        joined = None if first is None else xp.concat([part[name] for part in parts], axis=0)
+    for name, field_values in parts[0].items():
+        joined = None if field_values is None else xp.concat([part[name] for part in parts], axis=0)
         fields[name] = None if joined is None else samples.unflat(joined)
     return wrap(
         Characteristics(**fields),
@@ -166,15 +191,15 @@ def _measure(
     xp = samples.namespace
     pairs = masked_second_moments(x, positive_only, xp)
     zeros = xp.astype(x == 0, xp.float64)
-    found: dict[str, Array | None] = {
+    measured: dict[str, Array | None] = {
         "activation_amplitude": _amplitude(x, positive_only, xp),
         "covariance": _mean_over(xp.abs(pairs.covariance), pairs.counted, xp),
         "correlation": _mean_over(xp.abs(pairs.correlation), pairs.correlated, xp),
         "variance": _mean_over(pairs.variance, pairs.varied, xp),
         "sparsity": xp.mean(zeros, axis=(1, 2)),
         "dead_unit": xp.mean(xp.min(zeros, axis=1), axis=1),
-        "left_out_pairs": _left_out(pairs.counted, xp),
-        "left_out_correlation_pairs": _left_out(pairs.correlated, xp),
+        "left_out_pairs": _count_left_out(pairs.counted, xp),
+        "left_out_correlation_pairs": _count_left_out(pairs.correlated, xp),
         "left_out_units": xp.sum(xp.astype(~pairs.varied, xp.int64), axis=1),
         "class_wise_correlation": None,
         "normalized_class_wise_variance": None,
@@ -182,8 +207,8 @@ def _measure(
         **_ranks(x, xp),
     }
     if classes is not None:
-        found.update(_class_wise(x, classes, positive_only, samples))
-    return found
+        measured.update(_class_wise(x, classes, positive_only, samples))
+    return measured
 
 
 def _amplitude(x: Array, positive_only: bool, xp: Any) -> Array:
@@ -200,7 +225,7 @@ def _mean_over(values: Array, counted: Array, xp: Any) -> Array:
     return xp.where(number > 0, mean, xp.full_like(mean, float("nan")))
 
 
-def _left_out(counted: Array, xp: Any) -> Array:
+def _count_left_out(counted: Array, xp: Any) -> Array:
     """Pairs i < j that a symmetric (batch, unit, unit) mask with a false diagonal leaves out."""
     units = counted.shape[-1]
     return (units * (units - 1) - xp.sum(xp.astype(counted, xp.int64), axis=(1, 2))) // 2
@@ -231,17 +256,17 @@ def _class_wise(
     low = xp.min(x, axis=1, keepdims=True)
     extent = xp.max(x, axis=1, keepdims=True) - low
     scale = xp.where(extent > 0, 10 / xp.where(extent > 0, extent, extent + 1), extent)
-    correlations, variances, left_out = [], [], []
+    correlations, variances, left_out_pairs = [], [], []
     for members in classes.members():
-        own = xp.take(x, samples.like(members, "int64"), axis=1)
-        pairs = masked_second_moments(own, positive_only, xp)
+        class_samples = xp.take(x, samples.like(members, "int64"), axis=1)
+        pairs = masked_second_moments(class_samples, positive_only, xp)
         correlations.append(_mean_over(xp.abs(pairs.correlation), pairs.correlated, xp))
-        left_out.append(_left_out(pairs.correlated, xp))
-        mapped = centred((own - low) * scale, xp)
+        left_out_pairs.append(_count_left_out(pairs.correlated, xp))
+        mapped = centred((class_samples - low) * scale, xp)
         variances.append(xp.mean(mapped * mapped, axis=(1, 2)))
-    by_class = xp.stack(correlations, axis=1)  # (batch, class), NaN where no pair has one
+    class_correlations = xp.stack(correlations, axis=1)  # (batch, class), NaN where no pair has one
     return {
-        "class_wise_correlation": _mean_over(by_class, ~xp.isnan(by_class), xp),
+        "class_wise_correlation": _mean_over(class_correlations, ~xp.isnan(class_correlations), xp),
         "normalized_class_wise_variance": xp.mean(xp.stack(variances, axis=1), axis=1),
-        "left_out_class_wise_pairs": xp.sum(xp.stack(left_out, axis=1), axis=1),
+        "left_out_class_wise_pairs": xp.sum(xp.stack(left_out_pairs, axis=1), axis=1),
     }

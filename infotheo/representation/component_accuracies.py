@@ -1,9 +1,9 @@
-"""How few principal components of a layer classifiers need: linear SVM and nearest neighbour."""
+"""Accuracies of a linear SVM and the nearest neighbour on leading principal components."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,14 @@ from infotheo.arrays.pairs import check_leading
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, read_samples, to_numpy
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 __all__ = ["ComponentAccuracies", "component_accuracies", "component_numbers"]
 
 _TILE = 2**22  # distances held at a time
+
+FloatArray = NDArray[np.float64]
 
 
 class ComponentAccuracies(NamedTuple):
@@ -25,6 +30,34 @@ class ComponentAccuracies(NamedTuple):
     svm: Array
     neighbor: Array
     explained_variance: Array
+
+
+@overload
+def component_accuracies(
+    features: xr.DataArray,
+    labels: Any,
+    test_features: Any,
+    test_labels: Any,
+    *,
+    components: Sequence[int] | None = None,
+    penalty: float = 1.0,
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> xr.Dataset: ...
+
+
+@overload
+def component_accuracies(
+    features: Any,
+    labels: Any,
+    test_features: Any,
+    test_labels: Any,
+    *,
+    components: Sequence[int] | None = None,
+    penalty: float = 1.0,
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> ComponentAccuracies: ...
 
 
 def component_accuracies(
@@ -37,7 +70,7 @@ def component_accuracies(
     penalty: float = 1.0,
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> ComponentAccuracies | xr.Dataset:
     r"""Accuracy of a linear SVM and of the nearest neighbour on the leading principal components.
 
     Parameters
@@ -85,8 +118,8 @@ def component_accuracies(
     Examples
     --------
     >>> x = np.array([[-2.0, 0.1], [-2.0, -0.1], [2.0, 0.1], [2.0, -0.1]])
-    >>> found = component_accuracies(x, [0, 0, 1, 1], x + 0.01, [0, 0, 1, 1])
-    >>> found.svm, found.neighbor, found.explained_variance.round(4)
+    >>> accuracies = component_accuracies(x, [0, 0, 1, 1], x + 0.01, [0, 0, 1, 1])
+    >>> accuracies.svm, accuracies.neighbor, accuracies.explained_variance.round(4)
     (array([1., 1.]), array([1., 1.]), array([0.9975, 1.    ]))
     """
     fit = read_samples(features, name="features", sample_dim=sample_dim, unit_dim=unit_dim)
@@ -106,11 +139,12 @@ def component_accuracies(
     truths = read_classes(test_labels, test, "test_labels")
     counts = _read_components(components, min(fit.units, fit.size - 1))
     penalty = check_number(penalty, "penalty", positive=True)
-    own, wanted = classes.labels[classes.codes], truths.labels[truths.codes]
+    fit_labels, true_labels = classes.labels[classes.codes], truths.labels[truths.codes]
     fitted, tested = to_numpy(fit.flat()), to_numpy(test.flat())
     tested = np.broadcast_to(tested, (len(fitted), *tested.shape[1:]))
     rows = [
-        _accuracies(x, own, y, wanted, counts, penalty) for x, y in zip(fitted, tested, strict=True)
+        _measure_accuracies(x, fit_labels, y, true_labels, counts, penalty)
+        for x, y in zip(fitted, tested, strict=True)
     ]
     return wrap(
         ComponentAccuracies(
@@ -139,33 +173,38 @@ def component_numbers(most: int) -> list[int]:
     >>> component_numbers(64)
     [1, 2, 3, 5, 10, 20, 30, 50, 64]
     """
-    found, decade = [], 1
+    numbers, decade = [], 1
     while decade < most:
-        found += [step * decade for step in (1, 2, 3, 5) if step * decade < most]
+        numbers += [step * decade for step in (1, 2, 3, 5) if step * decade < most]
         decade *= 10
-    return [*found, most]
+    return [*numbers, most]
 
 
 def _read_components(components: Sequence[int] | None, most: int) -> NDArray[np.int64]:
     if components is None:
         return np.array(component_numbers(most))
-    found = np.asarray(components)
-    if found.ndim != 1 or not found.size or found.dtype.kind not in "iu":
+    counts = np.asarray(components)
+    if counts.ndim != 1 or not counts.size or counts.dtype.kind not in "iu":
         raise TypeError(f"components is {components!r}; expected a list of whole numbers")
-    for value in found.tolist():
+    for value in counts.tolist():
         if not 1 <= value <= most:
             raise ValueError(
                 f"components has {value}; expected from 1 to {most}, the units of features or one "
                 "less than their samples"
             )
-    if len(np.unique(found)) < len(found):
-        raise ValueError(f"components is {found.tolist()}; expected each number once")
-    return found.astype(np.int64)
+    if len(np.unique(counts)) < len(counts):
+        raise ValueError(f"components is {counts.tolist()}; expected each number once")
+    return counts.astype(np.int64)
 
 
-def _accuracies(
-    x: NDArray, labels: NDArray, y: NDArray, wanted: NDArray, counts: NDArray, penalty: float
-) -> tuple[NDArray, NDArray, NDArray]:
+def _measure_accuracies(
+    x: FloatArray,
+    labels: NDArray[Any],
+    y: FloatArray,
+    true_labels: NDArray[Any],
+    counts: NDArray[np.int64],
+    penalty: float,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """One network: accuracies of both classifiers and the explained variance, each (count,)."""
     from sklearn.svm import LinearSVC
 
@@ -184,26 +223,30 @@ def _accuracies(
     for count in counts:
         model = LinearSVC(C=penalty, dual=False, max_iter=10_000)
         model.fit(x[:, :count], labels)
-        svm.append(np.mean(model.predict(y[:, :count]) == wanted))
-    return np.array(svm), _nearest(x, labels, y, wanted, counts), share[counts - 1]
+        svm.append(np.mean(model.predict(y[:, :count]) == true_labels))
+    return np.array(svm), _neighbor_accuracies(x, labels, y, true_labels, counts), share[counts - 1]
 
 
-def _nearest(
-    x: NDArray, labels: NDArray, y: NDArray, wanted: NDArray, counts: NDArray
-) -> NDArray[np.float64]:
+def _neighbor_accuracies(
+    x: FloatArray,
+    labels: NDArray[Any],
+    y: FloatArray,
+    true_labels: NDArray[Any],
+    counts: NDArray[np.int64],
+) -> FloatArray:
     """Accuracy of the nearest neighbour for each number of components, (count,)."""
     from scipy.spatial.distance import cdist
 
-    right = np.zeros(len(counts))
+    correct = np.zeros(len(counts))
     ascending = np.argsort(counts)
     rows = max(1, _TILE // len(x))
     for first in range(0, len(y), rows):
         part = slice(first, first + rows)
         distances = np.zeros((len(y[part]), len(x)))
-        before = 0
+        start = 0
         for place in ascending:  # each component is added once
-            added = slice(before, counts[place])
+            added = slice(start, counts[place])
             distances += cdist(y[part, added], x[:, added], "sqeuclidean")
-            right[place] += np.sum(labels[distances.argmin(axis=1)] == wanted[part])
-            before = counts[place]
-    return right / len(y)
+            correct[place] += np.sum(labels[distances.argmin(axis=1)] == true_labels[part])
+            start = counts[place]
+    return correct / len(y)

@@ -1,12 +1,15 @@
-"""How far the weights of an output layer point from others."""
+"""The angle between the weights of two output layers."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infotheo.arrays.pairs import check_leading
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, read_samples
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["DirectionAngle", "direction_angle"]
 
@@ -19,7 +22,7 @@ class DirectionAngle(NamedTuple):
 
 def direction_angle(
     weights: Any, others: Any, *, unit_dim: str = "unit", class_dim: str = "class"
-) -> Any:
+) -> DirectionAngle | xr.Dataset:
     r"""Angle between two output layers, in radians, as far as their predictions can tell.
 
     Parameters
@@ -57,7 +60,7 @@ def direction_angle(
     names = ("weights", "others")
     first = read_samples(weights, name=names[0], sample_dim=unit_dim, unit_dim=class_dim, minimum=1)
     second = read_samples(others, name=names[1], sample_dim=unit_dim, unit_dim=class_dim, minimum=1)
-    shapes = [(each.size, each.units) for each in (first, second)]
+    shapes = [(layer.size, layer.units) for layer in (first, second)]
     if shapes[0] != shapes[1]:
         raise ValueError(
             f"others has shape {shapes[1]} (unit, class); expected {shapes[0]}, that of weights"
@@ -74,10 +77,10 @@ def direction_angle(
         scaled = flat / xp.where(largest > 0, largest, xp.nan)
         return scaled / xp.sqrt(xp.sum(scaled**2, axis=-1, keepdims=True))
 
-    one, two = unit(first.flat()), unit(first.like(second.flat()))
-    apart, together = (xp.sqrt(xp.sum(each**2, axis=-1)) for each in (one - two, one + two))
+    u, v = unit(first.flat()), unit(first.like(second.flat()))
+    difference, total = (xp.sqrt(xp.sum(vector**2, axis=-1)) for vector in (u - v, u + v))
     return wrap(
-        DirectionAngle(first.unflat(2 * xp.atan2(apart, together))),
+        DirectionAngle(first.unflat(2 * xp.atan2(difference, total))),
         first,
         estimator="direction_angle",
         settings={},

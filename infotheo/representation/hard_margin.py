@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from infotheo.arrays.numbers import check_count
 from infotheo.arrays.results import FieldNote, provenance, wrap
 from infotheo.arrays.samples import Array, read_samples, to_numpy
 from infotheo.representation.separation import separation
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = [
     "HardMargin",
@@ -56,7 +59,7 @@ def hard_margin(
     sample_dim: str = "sample",
     unit_dim: str = "unit",
     class_dim: str = "class",
-) -> Any:
+) -> HardMargin | xr.Dataset:
     r"""Widest margin by which linear functions separate the classes: the hard-margin SVM.
 
     Parameters
@@ -117,8 +120,8 @@ def hard_margin(
 
     Examples
     --------
-    >>> found = hard_margin([[0.0, 0.0], [2.0, 0.0], [3.0, 5.0]], [0, 1, 1])
-    >>> round(float(found.margin), 9), int(found.support)
+    >>> widest = hard_margin([[0.0, 0.0], [2.0, 0.0], [3.0, 5.0]], [0, 1, 1])
+    >>> round(float(widest.margin), 9), int(widest.support)
     (1.0, 2)
     >>> try:
     ...     hard_margin([[0.0], [1.0], [2.0]], [0, 1, 0])
@@ -134,24 +137,25 @@ def hard_margin(
         raise ValueError(
             f"labels has 1 class ({classes.labels[0]}); expected at least 2 to separate"
         )
-    found = []
+    separations = []
     for index, values in enumerate(to_numpy(samples.flat())):
-        where = "" if samples.batch_shape == () else f" (batch element {index})"
+        element = "" if samples.batch_shape == () else f" (batch element {index})"
         result = separation(values, classes.codes, bias=bias, most_constraints=most_constraints)
         if result.lower <= 0:
             bound = f"the margin is at most {result.upper:.3g}"
             if not result.settled:
                 raise UndecidedSeparationError(
-                    f"features{where}: {bound} after most_constraints={most_constraints}; expected "
-                    "fewer samples, or more constraints"
+                    f"features{element}: {bound} after most_constraints={most_constraints}; "
+                    "expected fewer samples, or more constraints"
                 )
             raise NotSeparableError(
-                f"features{where}: no linear functions separate the {classes.count} classes of "
+                f"features{element}: no linear functions separate the {classes.count} classes of "
                 f"labels: {bound}"
             )
-        found.append(result)
-    lower = np.array([result.lower for result in found])
-    gap = np.maximum(0.0, 1 - lower / np.array([result.upper for result in found]))  # rounding
+        separations.append(result)
+    lower = np.array([result.lower for result in separations])
+    upper = np.array([result.upper for result in separations])
+    gap = np.maximum(0.0, 1 - lower / upper)  # rounding
     if gap.max() > PRECISION:
         warnings.warn(
             f"hard_margin: the margin {lower[gap.argmax()]:.3g} is known to {gap.max():.1g} of "
@@ -160,29 +164,29 @@ def hard_margin(
             stacklevel=2,
         )
 
-    def stacked(name: str) -> Array:
-        return samples.unflat(samples.like(np.stack([getattr(each, name) for each in found])))
+    def stack_field(name: str) -> Array:
+        values = np.stack([getattr(result, name) for result in separations])
+        return samples.unflat(samples.like(values))
 
-    support = samples.like(np.array([result.support.sum() for result in found]), "int64")
+    support = samples.like(np.array([result.support.sum() for result in separations]), "int64")
     settings = {"bias": bias, "classes": classes.count}
-    one = [samples.unflat(samples.like(values)) for values in (lower, gap)]
-    weights, biases = stacked("weights"), stacked("biases")
+    weights, biases = stack_field("weights"), stack_field("biases")
     labelled = samples.labelled
     wrapped = wrap(
         HardMargin(
-            one[0],
+            samples.unflat(samples.like(lower)),
             None if labelled else weights,
             None if labelled else biases,
             None if labelled else samples.like(classes.labels, None),
             samples.unflat(support),
-            one[1],
+            samples.unflat(samples.like(gap)),
         ),
         samples,
         estimator="hard_margin",
         settings=settings,
         notes=NOTES,
     )
-    if not labelled:
+    if isinstance(wrapped, HardMargin):
         return wrapped
     units = {unit_dim: features[unit_dim]} if unit_dim in getattr(features, "coords", ()) else {}
     origin = provenance("hard_margin", settings)

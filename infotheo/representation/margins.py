@@ -1,9 +1,9 @@
-"""How far a linear output layer's samples are from being classified otherwise."""
+"""Margins of a linear output layer, sample by sample."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from infotheo.arrays.labels import read_classes
 from infotheo.arrays.pairs import check_leading
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples, to_numpy
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Margins", "margins"]
 
@@ -34,7 +37,7 @@ def margins(
     sample_dim: str = "sample",
     unit_dim: str = "unit",
     class_dim: str = "class",
-) -> Any:
+) -> Margins | xr.Dataset:
     r"""Margins of the true class over the best other class, sample by sample.
 
     Parameters
@@ -81,8 +84,8 @@ def margins(
 
     Examples
     --------
-    >>> found = margins([[3.0, 1.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, 1.0]], [0, 0])
-    >>> found.margin, found.geometric.round(4)
+    >>> result = margins([[3.0, 1.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, 1.0]], [0, 0])
+    >>> result.margin, result.geometric.round(4)
     (array([ 2., -2.]), array([ 1.4142, -1.4142]))
     """
     samples = read_samples(features, name="features", sample_dim=sample_dim, unit_dim=unit_dim)
@@ -100,19 +103,20 @@ def margins(
     if biases is not None:
         logits = logits + _read_biases(biases, samples, count, class_dim)[:, None, :]
 
-    of_class = classes.members()
-    plain, geometric = [], []
-    for label, members in zip(classes.labels.tolist(), of_class, strict=True):
-        own = logits[:, samples.like(members, "int64")]
+    members_by_class = classes.members()
+    margin_parts, geometric_parts = [], []
+    for label, members in zip(classes.labels.tolist(), members_by_class, strict=True):
+        class_logits = logits[:, samples.like(members, "int64")]
         others = [j for j in range(count) if j != label]
-        ahead = own[..., label, None] - own[..., others]
-        away = columns[..., label, None] - columns[..., others]
-        plain.append(xp.min(ahead, axis=-1))
-        geometric.append(xp.min(_ratio(ahead, _norm(away, xp)[:, None, :], xp), axis=-1))
-    back = np.argsort(np.concatenate(of_class), kind="stable")
+        leads = class_logits[..., label, None] - class_logits[..., others]
+        directions = columns[..., label, None] - columns[..., others]
+        margin_parts.append(xp.min(leads, axis=-1))
+        distances = _ratio(leads, _norm(directions, xp)[:, None, :], xp)
+        geometric_parts.append(xp.min(distances, axis=-1))
+    order = np.argsort(np.concatenate(members_by_class), kind="stable")
     margin, distance = (
-        samples.unflat(xp.concat(parts, axis=1)[:, samples.like(back, "int64")])
-        for parts in (plain, geometric)
+        samples.unflat(xp.concat(parts, axis=1)[:, samples.like(order, "int64")])
+        for parts in (margin_parts, geometric_parts)
     )
     batch = int(values.shape[0])
     layer = xp.linalg.matrix_norm(columns, ord=2)
@@ -151,23 +155,25 @@ def _ratio(values: Array, scale: Array, xp: Any) -> Array:
     """Divide, with 0 / 0 = 0 and x / 0 infinite by the sign of x, without warnings."""
     zero = scale == 0
     divided = values / xp.where(zero, 1.0, scale)
-    without = xp.where(values == 0, 0.0, xp.where(values > 0, math.inf, -math.inf))
-    return xp.where(zero, xp.astype(without, divided.dtype), divided)
+    limits = xp.where(values == 0, 0.0, xp.where(values > 0, math.inf, -math.inf))
+    return xp.where(zero, xp.astype(limits, divided.dtype), divided)
 
 
 def _read_columns(weights: Any, samples: Samples, unit_dim: str, class_dim: str) -> Array:
-    read = read_samples(weights, name="weights", sample_dim=unit_dim, unit_dim=class_dim, minimum=1)
-    if read.size != samples.units:
+    columns = read_samples(
+        weights, name="weights", sample_dim=unit_dim, unit_dim=class_dim, minimum=1
+    )
+    if columns.size != samples.units:
         raise ValueError(
-            f"weights has shape {tuple(read.values.shape)}; expected ({samples.units}, class), one "
-            "row for each unit of features (torch.nn.Linear stores the transpose)"
+            f"weights has shape {tuple(columns.values.shape)}; expected ({samples.units}, class), "
+            "one row for each unit of features (torch.nn.Linear stores the transpose)"
         )
-    if read.units < 2:
+    if columns.units < 2:
         raise ValueError(
             "weights has 1 column; expected at least 2 classes (for one logit: columns 0 and w)"
         )
-    check_leading(read, samples, ("features", "weights"))
-    return samples.like(read.flat())
+    check_leading(columns, samples, ("features", "weights"))
+    return samples.like(columns.flat())
 
 
 def _read_biases(biases: Any, samples: Samples, count: int, class_dim: str) -> Array:
@@ -176,15 +182,15 @@ def _read_biases(biases: Any, samples: Samples, count: int, class_dim: str) -> A
         if class_dim not in biases.dims:
             raise ValueError(f"biases has dimensions {biases.dims}; expected {class_dim!r}")
         biases = biases.transpose(..., class_dim).values
-    found = to_numpy(biases)
-    if found.dtype.kind not in "fiu":
-        raise TypeError(f"biases has dtype {found.dtype}; expected real numbers")
+    values = to_numpy(biases)
+    if values.dtype.kind not in "fiu":
+        raise TypeError(f"biases has dtype {values.dtype}; expected real numbers")
     expected = (*samples.batch_shape, count)
-    if found.shape not in ((count,), expected):
-        raise ValueError(f"biases has shape {found.shape}; expected ({count},) or {expected}")
-    if not np.isfinite(found).all():
+    if values.shape not in ((count,), expected):
+        raise ValueError(f"biases has shape {values.shape}; expected ({count},) or {expected}")
+    if not np.isfinite(values).all():
         raise ValueError(
-            f"biases contains {found[~np.isfinite(found)][0]}; expected finite values only"
+            f"biases contains {values[~np.isfinite(values)][0]}; expected finite values only"
         )
     return samples.namespace.reshape(samples.like(biases), (-1, count))
 
@@ -193,9 +199,9 @@ def _sample_coords(features: Any, samples: Samples) -> dict[str, Any]:
     """Coordinates of a DataArray that lie on its sample dimension."""
     if not samples.labelled:
         return {}
-    kept = {*(samples.batch_dims or ()), samples.sample_dim}
+    dims = {*(samples.batch_dims or ()), samples.sample_dim}
     return {
         name: coord
         for name, coord in features.coords.items()
-        if samples.sample_dim in coord.dims and set(coord.dims) <= kept
+        if samples.sample_dim in coord.dims and set(coord.dims) <= dims
     }

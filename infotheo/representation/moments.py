@@ -84,17 +84,17 @@ def _finish(
     rounding = 4 * size * float(np.finfo(np.float64).eps) * squares / n
     zero = variance <= rounding
     variance = xp.where(zero, xp.zeros_like(variance), variance)
-    off = xp.eye(count.shape[-1], dtype=xp.float64, device=device(count)) == 0
-    counted = (count >= 2) & off
+    off_diagonal = xp.eye(count.shape[-1], dtype=xp.float64, device=device(count)) == 0
+    counted = (count >= 2) & off_diagonal
     correlated = counted & ~zero & ~xp.matrix_transpose(zero)
     scale = xp.sqrt(variance) * xp.sqrt(xp.matrix_transpose(variance))
     correlation = covariance / xp.where(correlated, scale, xp.ones_like(scale))
     correlation = xp.clip(correlation, -1.0, 1.0)  # rounding only
-    own = xp.sum(xp.where(off, xp.zeros_like(variance), variance), axis=-1)
-    samples = xp.sum(xp.where(off, xp.zeros_like(count), count), axis=-1)
+    unit_variance = xp.sum(xp.where(off_diagonal, xp.zeros_like(variance), variance), axis=-1)
+    samples = xp.sum(xp.where(off_diagonal, xp.zeros_like(count), count), axis=-1)
     undefined = xp.zeros_like(correlation)
     correlation = xp.where(correlated, correlation, undefined)
-    return SecondMoments(covariance, correlation, counted, correlated, own, samples >= 2)
+    return SecondMoments(covariance, correlation, counted, correlated, unit_variance, samples >= 2)
 
 
 def _mask(x: Array, positive_only: bool, xp: Any) -> Array:

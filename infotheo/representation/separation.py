@@ -25,7 +25,8 @@ ROUNDS = 200  # of the working set; a dozen is usual
 PROGRESS = 1 - 1e-4  # by which the bound must fall before constraints are dropped
 FIRST = 20  # samples of each class to begin with
 
-Array = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
+IntegerArray = NDArray[np.int64]
 
 
 class Separation(NamedTuple):
@@ -33,14 +34,14 @@ class Separation(NamedTuple):
 
     lower: float
     upper: float
-    weights: Array
-    biases: Array
+    weights: FloatArray
+    biases: FloatArray
     support: NDArray[np.bool_]
     settled: bool
 
 
 def separation(
-    features: Array, classes: NDArray[np.int64], *, bias: bool, most_constraints: int
+    features: FloatArray, classes: IntegerArray, *, bias: bool, most_constraints: int
 ) -> Separation:
     """Bound the largest margin 1 / (√2 ‖V‖) from both sides, and find V.
 
@@ -65,10 +66,10 @@ def separation(
 
     Examples
     --------
-    >>> found = separation(
+    >>> result = separation(
     ...     np.array([[-1.0], [3.0]]), np.array([0, 1]), bias=True, most_constraints=10
     ... )
-    >>> found.weights
+    >>> result.weights
     array([[-0.25,  0.25]])
     """
     count = int(classes.max()) + 1
@@ -76,13 +77,13 @@ def separation(
     x = features - centre
     scale = float(np.sqrt(np.mean(np.sum(x**2, axis=1)))) or 1.0
     x = x / scale
-    sample, other = _begin(x, classes, count)
-    support, settled, before = np.zeros(len(x), bool), False, np.inf
+    sample, other_class = _initial_constraints(x, classes, count)
+    support, settled, previous_upper = np.zeros(len(x), bool), False, np.inf
     for _ in range(ROUNDS):
-        own = classes[sample]
+        true_class = classes[sample]
         pairs = np.zeros((len(sample), count))
-        pairs[np.arange(len(sample)), own] = 1.0
-        pairs[np.arange(len(sample)), other] = -1.0
+        pairs[np.arange(len(sample)), true_class] = 1.0
+        pairs[np.arange(len(sample)), other_class] = -1.0
         gram = (x[sample] @ x[sample].T) * (pairs @ pairs.T)
         # the biases of all classes together matter to no difference: the last is held at 0
         alpha, multipliers = shortest_combination(gram, pairs[:, :-1] if bias else pairs[:, :0])
@@ -95,31 +96,33 @@ def separation(
         if upper <= RESOLUTION:
             lower, settled = 0.0, True
             break
-        ahead = _differences(x @ weights + biases, classes)
-        lower = float(ahead.min()) / upper
-        short = _violated(ahead, upper**2, sample, other, most=max(100, len(sample) // 2))
-        settled = not len(short[0])
+        leads = _logit_leads(x @ weights + biases, classes)
+        lower = float(leads.min()) / upper
+        violated = _violated(leads, upper**2, sample, other_class, limit=max(100, len(sample) // 2))
+        settled = not len(violated[0])
         if settled:
             break
         # without progress nothing is dropped, or the rounds would go in circles: constraints that
         # carry nothing still hold the biases of classes that nothing else holds
-        used |= upper > PROGRESS * before
+        used |= upper > PROGRESS * previous_upper
         used[:count] = True  # the ring stays
-        before = upper
-        if np.sum(used) + len(short[0]) > most_constraints:
+        previous_upper = upper
+        if np.sum(used) + len(violated[0]) > most_constraints:
             break
-        sample = np.append(sample[used], short[0])
-        other = np.append(other[used], short[1])
-    per = np.sqrt(2.0) / scale  # bounds so far are of ‖V‖, for features of scale one
+        sample = np.append(sample[used], violated[0])
+        other_class = np.append(other_class[used], violated[1])
+    unit = np.sqrt(2.0) / scale  # bounds so far are of ‖V‖, for features of scale one
     if lower > 0:
         weights, biases = weights / (lower * upper), biases / (lower * upper)
     weights = weights / scale
     biases = biases - centre @ weights
     biases = biases - biases.mean() if bias else biases
-    return Separation(lower / per, upper / per, weights, biases, support, settled)
+    return Separation(lower / unit, upper / unit, weights, biases, support, settled)
 
 
-def _begin(x: Array, classes: NDArray, count: int) -> tuple[NDArray, NDArray]:
+def _initial_constraints(
+    x: FloatArray, classes: IntegerArray, count: int
+) -> tuple[IntegerArray, IntegerArray]:
     """Take a ring of classes, then the samples of each that lie furthest towards another.
 
     The ring, one constraint from each class to the next, makes sure that the biases can balance.
@@ -129,34 +132,40 @@ def _begin(x: Array, classes: NDArray, count: int) -> tuple[NDArray, NDArray]:
     rows = np.arange(len(x))
     towards -= towards[rows, classes][:, None].copy()
     towards[rows, classes] = -np.inf
-    ring, rest = [], []
-    for own in range(count):
-        members, following = np.flatnonzero(classes == own), (own + 1) % count
+    ring, nearest_pairs = [], []
+    for label in range(count):
+        members, following = np.flatnonzero(classes == label), (label + 1) % count
         first = members[np.argmax(towards[members, following])]
         ring.append((first, following))
         nearest = towards[members].argmax(axis=1)
         order = np.argsort(-towards[members, nearest], kind="stable")[:FIRST]
-        found = zip(members[order], nearest[order], strict=True)
-        rest += [pair for pair in found if pair != (first, following)]
-    sample, other = np.array([*ring, *rest]).T
-    return sample, other
+        pairs = zip(members[order], nearest[order], strict=True)
+        nearest_pairs += [pair for pair in pairs if pair != (first, following)]
+    sample, other_class = np.array([*ring, *nearest_pairs]).T
+    return sample, other_class
 
 
-def _differences(logits: Array, classes: NDArray) -> Array:
+def _logit_leads(logits: FloatArray, classes: IntegerArray) -> FloatArray:
     """Logit of the true class less each other one, infinite at the true class itself."""
     rows = np.arange(len(logits))
-    ahead = logits[rows, classes][:, None] - logits
-    ahead[rows, classes] = np.inf
-    return ahead
+    leads = logits[rows, classes][:, None] - logits
+    leads[rows, classes] = np.inf
+    return leads
 
 
 def _violated(
-    ahead: Array, reached: float, sample: NDArray, other: NDArray, *, most: int
-) -> tuple[NDArray, NDArray]:
+    leads: FloatArray,
+    reached: float,
+    sample: IntegerArray,
+    other_class: IntegerArray,
+    *,
+    limit: int,
+) -> tuple[IntegerArray, IntegerArray]:
     """Return the constraints outside the working set that fall short most."""
-    short = ahead.copy()
-    short[sample, other] = np.inf
-    flat = short.ravel()
-    order = np.argsort(flat, kind="stable")[:most]
+    candidates = leads.copy()
+    candidates[sample, other_class] = np.inf
+    flat = candidates.ravel()
+    order = np.argsort(flat, kind="stable")[:limit]
     order = order[flat[order] < reached * (1 - 1e-10)]
-    return np.unravel_index(order, ahead.shape)  # type: ignore[return-value]
+    sample, other_class = np.unravel_index(order, leads.shape)
+    return sample, other_class

@@ -1,4 +1,4 @@
-"""Where a long training stands, on disk: whole or absent, plain arrays only."""
+"""Checkpoints of a long training: files that are whole or absent, of plain arrays only."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def discard(path: Path) -> None:
 def save(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write the tensors beside ``path``, then rename; what was there stays if that fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".partial")
+    partial = path.with_name(path.name + ".partial")
     arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
     try:
-        with beside.open("wb") as file:
+        with partial.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
-        os.replace(beside, path)
+        os.replace(partial, path)
     finally:
-        beside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def load(path: Path) -> dict[str, Tensor] | None:

@@ -1,4 +1,4 @@
-"""Which device to compute on."""
+"""The device to compute on."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def chosen_device(name: str = "auto") -> torch.device:
         "cpu": True,
     }
     if name == "auto":
-        return torch.device(next(kind for kind, there in available.items() if there))
+        return torch.device(next(kind for kind, present in available.items() if present))
     kind = name.partition(":")[0]
     if not available.get(kind, False):
         raise ValueError(
             f"device: found {name!r}, which this machine does not have; expected auto or one of "
-            + ", ".join(kind for kind, there in available.items() if there)
+            + ", ".join(kind for kind, present in available.items() if present)
         )
     return torch.device(name)

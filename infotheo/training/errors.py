@@ -7,14 +7,14 @@ from torch import Tensor
 
 from infotheo.training.replicas import Replicas
 
-__all__ = ["error", "error_of", "logits"]
+__all__ = ["classification_error", "error", "logits"]
 
 
 @torch.no_grad()
 def logits(replicas: Replicas, inputs: Tensor, chunk: int = 1000) -> Tensor:
     """Return logits (replica, sample, class) in evaluation mode, a chunk of samples at a time."""
     parts = []
-    for part in inputs.split(chunk):
+    for part in torch.split(inputs, chunk):
         shared = part.to(replicas.device).expand(len(replicas), *part.shape)
         parts.append(replicas(shared)[0])
     return torch.cat(parts, dim=1)
@@ -25,10 +25,10 @@ def error(replicas: Replicas, split: tuple[Tensor, Tensor]) -> Tensor:
     inputs, labels = split
     if not len(labels):
         return torch.full((len(replicas),), torch.nan)
-    return error_of(logits(replicas, inputs).cpu(), labels)
+    return classification_error(logits(replicas, inputs).cpu(), labels)
 
 
-def error_of(predicted: Tensor, labels: Tensor) -> Tensor:
+def classification_error(predicted: Tensor, labels: Tensor) -> Tensor:
     """Fraction of samples whose largest logit is not the label's, (replica,)."""
     wrong = (predicted.argmax(-1) != labels).float().mean(-1)
     return torch.where(predicted.isfinite().all(-1).all(-1), wrong, torch.nan)

@@ -18,7 +18,7 @@ from infotheo.networks import networks
 from infotheo.penalties.loss_term import network_settings, penalises_activations, penalty
 from infotheo.registry import bind
 from infotheo.training.device import chosen_device
-from infotheo.training.errors import error_of, logits
+from infotheo.training.errors import classification_error, logits
 from infotheo.training.selection import choose_loss_weight
 from infotheo.training.settings import TrainingSettings
 from infotheo.training.snapshot_store import AtSnapshot
@@ -52,8 +52,7 @@ def build_network(
         regularizer["name"], regularizer.get("layer"), _penalty_settings(regularizer)
     )
     build = bind(network["name"], networks, settings)
-    model: nn.Module = build(samples["input"].shape[1:], int(samples.attrs["classes"]))
-    return model
+    return build(samples["input"].shape[1:], int(samples.attrs["classes"]))
 
 
 def check_layers(
@@ -224,7 +223,10 @@ def _labelled(
         coordinates,
     )
     predicted = {part: logits(trained.replicas, parts[part][0]).cpu() for part in ("train", "test")}
-    errors = {f"{part}_error": error_of(out, parts[part][1]) for part, out in predicted.items()}
+    errors = {
+        f"{part}_error": classification_error(out, parts[part][1])
+        for part, out in predicted.items()
+    }
     finite = torch.stack(
         [
             *(value.isfinite().reshape(len(value), -1).all(1).cpu() for value in state.values()),

@@ -13,7 +13,7 @@ from infotheo.penalties.loss_term import Penalty
 from infotheo.training.random_streams import Masks, generators
 from infotheo.training.replicas import Replicas
 
-__all__ = ["Augmentation", "Draws", "Task"]
+__all__ = ["Augmentation", "Draws", "Objective"]
 
 # (inputs (replica, sample, …), one generator for each replica) -> inputs of the same shape
 Augmentation = Callable[[Tensor, Sequence[torch.Generator]], Tensor]
@@ -28,7 +28,7 @@ class Draws:
 
 
 @dataclass(frozen=True)
-class Task:
+class Objective:
     """What is minimised: the samples, and what comes on top of their cross-entropy."""
 
     inputs: Tensor  # (sample, …) float32
@@ -38,31 +38,38 @@ class Task:
     augmentation: Augmentation | None
 
     def differentiate(
-        self, replicas: Replicas, parts: Sequence[tuple[slice, Replicas]], chosen: Tensor, on: Draws
+        self,
+        replicas: Replicas,
+        parts: Sequence[tuple[slice, Replicas]],
+        chosen: Tensor,
+        draws: Draws,
     ) -> tuple[Tensor, Tensor]:
         """Set the parameters' gradients; return the sums of losses and penalties, (replica,).
 
         ``parts`` is :meth:`Replicas.parts`, ``chosen`` (replica, sample) indices.
         """
-        found = [self._of_part(place, part, chosen[place], on) for place, part in parts]
-        for parameter, *gradients in zip(
-            replicas.parameters.values(), *(own for _, _, own in found), strict=True
-        ):
-            parameter.grad = _joined(gradients)
-        return torch.cat([loss for loss, _, _ in found]), torch.cat([term for _, term, _ in found])
+        results = [
+            self._differentiate_part(place, part, chosen[place], draws) for place, part in parts
+        ]
+        parameters = replicas.parameters.values()
+        by_part = (gradients for _, _, gradients in results)
+        for parameter, *gradients in zip(parameters, *by_part, strict=True):
+            parameter.grad = _join(gradients)
+        losses, terms = [loss for loss, _, _ in results], [term for _, term, _ in results]
+        return torch.cat(losses), torch.cat(terms)
 
-    def _of_part(
-        self, place: slice, part: Replicas, chosen: Tensor, on: Draws
+    def _differentiate_part(
+        self, place: slice, part: Replicas, chosen: Tensor, draws: Draws
     ) -> tuple[Tensor, Tensor, tuple[Tensor | None, ...]]:
         count, size = chosen.shape
         flat = chosen.reshape(-1)
         batch = self.inputs.index_select(0, flat).view(count, size, *self.inputs.shape[1:])
         if self.augmentation is not None:
-            batch = self.augmentation(batch, on.augmentation[place])
+            batch = self.augmentation(batch, draws.augmentation[place])
         truth = self.labels.index_select(0, flat)
-        logits, activations = part(batch, on.masks[place])
-        each = cross_entropy(logits.flatten(0, 1), truth, reduction="none").view(count, size)
-        loss = each.mean(1)  # (replica,)
+        logits, activations = part(batch, draws.masks[place])
+        losses = cross_entropy(logits.flatten(0, 1), truth, reduction="none").view(count, size)
+        loss = losses.mean(1)  # (replica,)
         total = loss.sum()  # gradients of different replicas never meet
         term = torch.zeros_like(loss)
         if self.penalty is not None:
@@ -73,11 +80,10 @@ class Task:
         return loss.detach() * size, term.detach() * size, gradients
 
 
-def _joined(gradients: Sequence[Tensor | None]) -> Tensor | None:
+def _join(gradients: Sequence[Tensor | None]) -> Tensor | None:
     """Join what the parts found for one parameter, in memory as the parameter lies."""
     if gradients[0] is None:
         return None
-    if len(gradients) == 1:
-        # a fused optimiser takes the gradient to lie in memory as its parameter does
-        return gradients[0].contiguous()
-    return torch.cat(gradients)  # type: ignore[arg-type]
+    tensors = [gradient for gradient in gradients if gradient is not None]
+    # a fused optimiser takes the gradient to lie in memory as its parameter does
+    return tensors[0].contiguous() if len(tensors) == 1 else torch.cat(tensors)

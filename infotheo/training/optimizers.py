@@ -7,7 +7,6 @@ scales and shifts of batch normalization included, as torch does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -87,7 +86,7 @@ optimizers: Registry[Callable[..., Optimizer]] = Registry(
 )
 
 
-def state_arrays(optimizer: Optimizer) -> dict[str, Any]:
+def state_arrays(optimizer: Optimizer) -> dict[str, Tensor]:
     """Return the optimiser's tensors by the names ``"<parameter number>.<quantity>"``."""
     return {
         f"{number}.{quantity}": value

@@ -52,9 +52,9 @@ class Masks:
 
     def __getitem__(self, place: slice) -> Masks:
         """Return the masks of the replicas at this place; they go on from where these stand."""
-        own = copy.copy(self)
-        own._generators = self._generators[place]
-        return own
+        masks = copy.copy(self)
+        masks._generators = self._generators[place]
+        return masks
 
     def draw(self, shape: Sequence[int], rate: float) -> torch.Tensor:
         """Return (replica, *shape): 0 with probability ``rate``, else 1 / (1 − rate)."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["MaskedDropout", "in_sequence", "replace_layers"]
+__all__ = ["MaskedDropout", "is_known_sequence", "replace_layers"]
 
 
 class _LinearFunction(torch.autograd.Function):
@@ -22,8 +23,11 @@ class _LinearFunction(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
         inputs, weight = ctx.saved_tensors
-        to_inputs = torch.bmm(gradient, weight) if ctx.needs_input_grad[0] else None
-        return to_inputs, torch.bmm(gradient.mT, inputs), gradient.sum(1)
+        inputs_gradient = torch.bmm(gradient, weight) if ctx.needs_input_grad[0] else None
+        return inputs_gradient, torch.bmm(gradient.mT, inputs), gradient.sum(1)
+
+
+_multiply: Callable[[Tensor, Tensor, Tensor], Tensor] = _LinearFunction.apply
 
 
 class _Linear(nn.Linear):
@@ -32,7 +36,7 @@ class _Linear(nn.Linear):
     def forward(self, inputs: Tensor) -> Tensor:
         if self.bias is None:
             return torch.bmm(inputs, self.weight.mT)
-        return _LinearFunction.apply(inputs, self.weight, self.bias)
+        return _multiply(inputs, self.weight, self.bias)
 
 
 class _BatchNorm(nn.BatchNorm1d):
@@ -45,20 +49,22 @@ class _BatchNorm(nn.BatchNorm1d):
             variance, mean = torch.var_mean(inputs, dim=1, correction=0)
             if self.running_mean is not None and self.running_var is not None:
                 samples = inputs.shape[1]
+                assert self.momentum is not None  # is_known_sequence has seen to it
                 with torch.no_grad():
-                    self.running_mean.lerp_(mean, self.momentum)  # type: ignore[arg-type]
-                    self.running_var.lerp_(
-                        variance * (samples / (samples - 1)),
-                        self.momentum,  # type: ignore[arg-type]
-                    )
+                    self.running_mean.lerp_(mean, self.momentum)
+                    self.running_var.lerp_(variance * (samples / (samples - 1)), self.momentum)
         else:
-            mean, variance = self.running_mean, self.running_var  # type: ignore[assignment]
+            assert self.running_mean is not None
+            assert self.running_var is not None
+            mean, variance = self.running_mean, self.running_var
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return torch.addcmul((self.bias - mean * scale).unsqueeze(1), inputs, scale.unsqueeze(1))
 
 
 class MaskedDropout(nn.Module):
     """Dropout by a mask that the trainer draws from each replica's own stream."""
+
+    mask: Tensor
 
     def __init__(self, rate: float):
         super().__init__()
@@ -70,7 +76,7 @@ class MaskedDropout(nn.Module):
         """Multiply by the mask while training."""
         if self.shape is None:
             self.shape = tuple(inputs.shape)
-        return inputs * self.mask if self.training else inputs  # type: ignore[operator]
+        return inputs * self.mask if self.training else inputs
 
 
 _ELEMENTWISE = (
@@ -94,10 +100,10 @@ _OTHER_DROPOUTS = (
 )
 
 
-def in_sequence(module: nn.Module) -> bool:
+def is_known_sequence(module: nn.Module) -> bool:
     """Whether every part is known, so that no ``forward`` of a user's runs on stacked tensors."""
     if type(module) is nn.Sequential:
-        return all(in_sequence(child) for child in module)
+        return all(is_known_sequence(child) for child in module)
     if type(module) is nn.BatchNorm1d:
         return module.affine and module.track_running_stats and module.momentum is not None
     return type(module) in (nn.Linear, nn.Dropout, *_ELEMENTWISE)

@@ -1,6 +1,6 @@
 """Many networks of one architecture as one: every parameter carries a leading replica dimension.
 
-There are three ways to evaluate them. A network made of known layers in sequence takes batched
+There are three methods to evaluate them. A network made of known layers in sequence takes batched
 matrix products. Any other module goes through ``torch.vmap``, which needs nothing of its author;
 but a vmap of convolutions is a grouped convolution, which a CPU computes slowly: there they run
 one after another, as a single replica always does, and so each replica's graph is gone before the
@@ -21,16 +21,16 @@ from torch.nn.modules.conv import _ConvNd
 
 from infotheo.modules.layers import require_layers
 from infotheo.training.random_streams import Masks, generator
-from infotheo.training.replica_layers import MaskedDropout, in_sequence, replace_layers
+from infotheo.training.replica_layers import MaskedDropout, is_known_sequence, replace_layers
 
-__all__ = ["Replicas", "Way"]
+__all__ = ["Method", "Replicas"]
 
-Way = Literal["products", "vmap", "one by one"]
+Method = Literal["products", "vmap", "one by one"]
 
 
-def _way(network: nn.Module, replicas: int, device: torch.device) -> Way:
+def _choose_method(network: nn.Module, replicas: int, device: torch.device) -> Method:
     """Choose by what was measured: ``python benchmarks/training.py --only ways``."""
-    if type(network) is nn.Sequential and in_sequence(network):
+    if type(network) is nn.Sequential and is_known_sequence(network):
         return "products"
     convolves = any(isinstance(module, _ConvNd) for module in network.modules())
     return "one by one" if replicas == 1 or (convolves and device.type == "cpu") else "vmap"
@@ -49,7 +49,7 @@ class Replicas:
         Where the parameters live.
     layer
         Name of a module whose output is returned beside the logits, or ``None``.
-    way
+    method
         How to evaluate them: "vmap" or "one by one" for any module, "products" for known layers
         in sequence; ``None`` chooses the quickest.
 
@@ -71,13 +71,13 @@ class Replicas:
         device: torch.device,
         layer: str | None = None,
         *,
-        way: Way | None = None,
+        method: Method | None = None,
     ):
         self.seeds = list(seeds)
         self.device = device
-        modules = [_initialized(build, seed) for seed in self.seeds]
-        self._way = way or _way(modules[0], len(self.seeds), device)
-        self._template = replace_layers(copy.deepcopy(modules[0]), self._way == "products")
+        modules = [_initialize(build, seed) for seed in self.seeds]
+        self._method = method or _choose_method(modules[0], len(self.seeds), device)
+        self._template = replace_layers(copy.deepcopy(modules[0]), self._method == "products")
         self._template.to(device)
         parameters, buffers = stack_module_state(modules)
         frozen = {name for name, value in modules[0].named_parameters() if not value.requires_grad}
@@ -105,7 +105,7 @@ class Replicas:
 
         Either all of them or each by itself, whose parameters share memory with the whole.
         """
-        if self._way != "one by one" or len(self) == 1:
+        if self._method != "one by one" or len(self) == 1:
             return [(slice(None), self)]
         parts = []
         for index, seed in enumerate(self.seeds):
@@ -136,7 +136,7 @@ class Replicas:
         return logits, captured[0] if captured else None
 
     @torch.no_grad()
-    def outputs_of(
+    def layer_outputs(
         self, layers: Sequence[str], inputs: Tensor, *, chunk: int = 1000
     ) -> dict[str, Tensor]:
         """Return what layers put out in evaluation mode for inputs that all replicas share.
@@ -164,7 +164,7 @@ class Replicas:
         self._template.eval()
         state = {**self.parameters, **self.buffers}
         parts = []
-        for part in inputs.split(chunk):
+        for part in torch.split(inputs, chunk):
             shared = part.to(self.device).expand(len(self), *part.shape)
             captured = self._apply(state, shared, layers)[1:]
             parts.append([output.reshape(*output.shape[:2], -1).cpu() for output in captured])
@@ -177,25 +177,23 @@ class Replicas:
         self, state: dict[str, Tensor], inputs: Tensor, layers: Sequence[str]
     ) -> tuple[Tensor, ...]:
         """Return the logits and the layers' outputs, each with a leading replica dimension."""
-        if self._way == "products":
-            return self._single(state, inputs, layers)
-        if self._way == "vmap":
-            return vmap(lambda own, own_inputs: self._single(own, own_inputs, layers))(
-                state, inputs
-            )
+        if self._method == "products":
+            return self._run(state, inputs, layers)
+        if self._method == "vmap":
+            return tuple(vmap(lambda single, x: self._run(single, x, layers))(state, inputs))
         if len(inputs) == 1:  # views, whose gradients need no memory of their own
-            own = {name: value.squeeze(0) for name, value in state.items()}
-            return tuple(out.unsqueeze(0) for out in self._single(own, inputs[0], layers))
-        each = [
-            self._single({name: value[index] for name, value in state.items()}, own, layers)
-            for index, own in enumerate(inputs)
+            squeezed = {name: value.squeeze(0) for name, value in state.items()}
+            return tuple(out.unsqueeze(0) for out in self._run(squeezed, inputs[0], layers))
+        replicas = [
+            self._run({name: value[index] for name, value in state.items()}, x, layers)
+            for index, x in enumerate(inputs)
         ]
-        return tuple(torch.stack(outputs) for outputs in zip(*each, strict=True))
+        return tuple(torch.stack(outputs) for outputs in zip(*replicas, strict=True))
 
-    def _single(
+    def _run(
         self, state: dict[str, Tensor], inputs: Tensor, layers: Sequence[str]
     ) -> tuple[Tensor, ...]:
-        with self._capturing(layers) as captured:
+        with self._capture(layers) as captured:
             logits = functional_call(self._template, state, (inputs,))
         for layer in layers:
             if layer not in captured:
@@ -203,7 +201,7 @@ class Replicas:
         return (logits, *(captured[layer] for layer in layers))
 
     @contextmanager
-    def _capturing(self, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    def _capture(self, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
         captured: dict[str, Tensor] = {}
         hooks = [
             self._modules[layer].register_forward_hook(
@@ -225,10 +223,10 @@ class Replicas:
             self._template.train()
         assert module.shape is not None
         # (replica, sample, unit) in stacked layers, (sample, unit) as a single network sees it
-        return module.shape[2:] if self._way == "products" else module.shape[1:]
+        return module.shape[2:] if self._method == "products" else module.shape[1:]
 
 
-def _initialized(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+def _initialize(build: Callable[[], nn.Module], seed: int) -> nn.Module:
     """Build a network from this seed alone, leaving torch's own generator as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator(seed, "initialization").initial_seed())

@@ -1,4 +1,4 @@
-"""Choose a loss weight by the error on validation data."""
+"""The choice of a loss weight by the error on validation data."""
 
 from __future__ import annotations
 

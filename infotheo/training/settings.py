@@ -1,4 +1,4 @@
-"""What a study sets of its training."""
+"""Training settings: how networks are optimised."""
 
 from __future__ import annotations
 

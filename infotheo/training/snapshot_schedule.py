@@ -1,4 +1,4 @@
-"""When to look at networks during their training: at which epochs or steps."""
+"""Schedules: the epochs or steps of a training at which snapshots are taken."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def moments(
     count: int | None = None,
     points: Sequence[int] | None = None,
 ) -> tuple[Moment, ...]:
-    """Return the moments at which to look at the networks.
+    """Return the moments at which to take snapshots.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def moments(
     if points is not None:
         if count is not None:
             raise ValueError("snapshots: found count and points, expected one of them")
-        chosen = _checked_points(points, last, every)
+        chosen = _check_points(points, last, every)
     elif count is not None:
         if check_count(count, "snapshots.count", least=2) > last + 1:
             raise ValueError(
@@ -132,11 +132,11 @@ def read_schedule(settings: Mapping[str, Any], timeline: Timeline) -> Schedule:
             )
     check_choice(settings.get("keep", "weights"), ("weights",), "snapshots.keep")
     room = check_number(settings.get("gigabytes", 4.0), "snapshots.gigabytes", positive=True)
-    when = {key: settings[key] for key in ("every", "count", "points") if key in settings}
-    return Schedule(settings.get("every", "epoch"), moments(timeline, **when), room)
+    choice = {key: settings[key] for key in ("every", "count", "points") if key in settings}
+    return Schedule(settings.get("every", "epoch"), moments(timeline, **choice), room)
 
 
-def _checked_points(points: Any, last: int, every: str) -> list[int]:
+def _check_points(points: Any, last: int, every: str) -> list[int]:
     if isinstance(points, str) or not isinstance(points, Sequence):
         raise TypeError(f"snapshots.points: found {points!r}, expected a list of {every}s")
     if not points:

@@ -1,4 +1,4 @@
-"""Phases of training: from which epoch or step on the learning rate and the batch size are others.
+"""The timeline of a training: its steps, and phases of other learning rates and batch sizes.
 
 They serve a learning rate that falls in steps, a warm-up, and the switch from gradient descent on
 all samples to stochastic gradient descent. A phase that begins inside an epoch takes effect at
@@ -55,7 +55,7 @@ class Timeline:
         self._stretches = epochs
         last = epochs[-1][-1] if epochs else None
         self.total = last.first_step + last.steps if last else 0
-        self.first_steps = [each[0].first_step for each in epochs]  # of each epoch
+        self.first_steps = [epoch[0].first_step for epoch in epochs]  # of each epoch
 
     def steps(self, epoch: int) -> Iterator[Step]:
         """Yield the steps of an epoch."""
@@ -74,20 +74,22 @@ class Timeline:
         if step >= self.total:
             return float(self.epochs)
         epoch = bisect_right(self.first_steps, step) - 1
-        stretch = [each for each in self._stretches[epoch] if each.first_step <= step][-1]
-        seen = stretch.start + (step - stretch.first_step) * stretch.batch_size
-        return epoch + seen / self.samples
+        stretch = next(
+            stretch for stretch in reversed(self._stretches[epoch]) if stretch.first_step <= step
+        )
+        done = stretch.start + (step - stretch.first_step) * stretch.batch_size
+        return epoch + done / self.samples
 
 
 class _Phase(NamedTuple):
     place: int
     beginning: str  # "epoch" or "step"
-    at: int
+    number: int  # of epochs or steps that are done when it begins
     learning_rate: float | None
     batch_size: int | None
 
     def __str__(self) -> str:
-        return f"phases[{self.place}]: found {self.beginning}: {self.at}"
+        return f"phases[{self.place}]: found {self.beginning}: {self.number}"
 
 
 def timeline(
@@ -117,8 +119,8 @@ def timeline(
 
     Examples
     --------
-    >>> whole = timeline(10, 3, 0.1, "full", [{"step": 2, "batch_size": 4, "learning_rate": 0.01}])
-    >>> [(step.number, step.stop - step.start) for step in whole.steps(2)], whole.total
+    >>> steps = timeline(10, 3, 0.1, "full", [{"step": 2, "batch_size": 4, "learning_rate": 0.01}])
+    >>> [(step.number, step.stop - step.start) for step in steps.steps(2)], steps.total
     ([(2, 4), (3, 4), (4, 2)], 5)
     """
     size = _check_batch_size(batch_size, samples, "batch_size")
@@ -126,7 +128,7 @@ def timeline(
     pending = [_read_phase(phase, place, samples) for place, phase in enumerate(phases)][::-1]
     begun = 0  # the step at which the last phase began
     number = 0  # steps so far
-    laid_out: list[list[Stretch]] = []
+    stretches_by_epoch: list[list[Stretch]] = []
     for epoch in range(epochs):
         start = 0
         stretches: list[Stretch] = []
@@ -140,31 +142,29 @@ def timeline(
                 rate = rate if phase.learning_rate is None else phase.learning_rate
             stop = samples
             if pending and pending[-1].beginning == "step":
-                stop = min(stop, start + max(pending[-1].at - number, 1) * size)
+                stop = min(stop, start + max(pending[-1].number - number, 1) * size)
             stretches.append(Stretch(number, start, stop, size, rate))
             number += stretches[-1].steps
             start = stop
-        laid_out.append(stretches)
+        stretches_by_epoch.append(stretches)
     if pending:
         phase = pending[-1]
-        if phase.at < (epochs if phase.beginning == "epoch" else number):
+        if phase.number < (epochs if phase.beginning == "epoch" else number):
             raise ValueError(f"{phase}, {_IN_ORDER}")
         raise ValueError(
             f"{phase}, expected it to begin before the end of the {epochs} epochs of {number} "
             "steps in all"
         )
-    return Timeline(samples, laid_out)
+    return Timeline(samples, stretches_by_epoch)
 
 
 def _begins(phase: _Phase, epoch: int, number: int, start: int) -> bool:
     """Whether a phase begins here; one whose time has passed is said to be out of order."""
-    if phase.beginning == "step":
-        late, now = phase.at < number, phase.at == number
-    else:
-        late, now = phase.at < epoch or (phase.at == epoch and start > 0), phase.at == epoch
-    if late:
+    done = number if phase.beginning == "step" else epoch
+    inside_epoch = phase.beginning == "epoch" and start > 0
+    if phase.number < done or (phase.number == done and inside_epoch):
         raise ValueError(f"{phase}, {_IN_ORDER}")
-    return now
+    return phase.number == done
 
 
 def _read_phase(phase: Any, place: int, samples: int) -> _Phase:
@@ -179,8 +179,8 @@ def _read_phase(phase: Any, place: int, samples: int) -> _Phase:
             )
     beginnings = [key for key in _BEGINNINGS if key in phase]
     if len(beginnings) != 1:
-        found = " and ".join(beginnings) or "neither epoch nor step"
-        raise ValueError(f"{name}: found {found}, expected one of them, when it begins")
+        given = " and ".join(beginnings) or "neither epoch nor step"
+        raise ValueError(f"{name}: found {given}, expected one of them, when it begins")
     beginning = beginnings[0]
     if len(phase) == 1:
         raise ValueError(f"{name}: changes nothing; expected learning_rate or batch_size")

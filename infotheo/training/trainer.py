@@ -18,14 +18,14 @@ from infotheo.progress import progress
 from infotheo.registry import bind
 from infotheo.training import checkpoint
 from infotheo.training.errors import error, logits
-from infotheo.training.gradients import Draws, Task
+from infotheo.training.gradients import Draws, Objective
 from infotheo.training.optimizers import optimizers
 from infotheo.training.random_streams import orders
 from infotheo.training.replicas import Replicas
 from infotheo.training.resumption import State
 from infotheo.training.settings import TrainingSettings
 from infotheo.training.snapshot_schedule import read_schedule
-from infotheo.training.snapshot_store import AtSnapshot, Keeper, keeper
+from infotheo.training.snapshot_store import AtSnapshot, SnapshotStore, open_store
 from infotheo.training.timeline import Timeline, timeline
 
 __all__ = ["Trained", "logits", "train"]
@@ -126,11 +126,11 @@ def train(
     build_optimizer = bind(settings.optimizer, optimizers, settings.optimizer_settings)
     optimizer = build_optimizer(list(replicas.parameters.values()), settings.learning_rate)
     weights = torch.tensor(list(loss_weights or ()), dtype=torch.float32, device=device)
-    task = Task(inputs.to(device), labels.to(device), weights, penalty, change)
+    task = Objective(inputs.to(device), labels.to(device), weights, penalty, change)
     keep = None
     if snapshots is not None:
         folder = checkpoint.snapshot_folder(checkpoint_path) if checkpoint_path else None
-        keep = keeper(read_schedule(snapshots, steps), replicas, at_snapshot, folder)
+        keep = open_store(read_schedule(snapshots, steps), replicas, at_snapshot, folder)
     elif at_snapshot is not None:
         raise ValueError("at_snapshot: found without snapshots, expected a schedule for it")
     state = State(
@@ -152,7 +152,7 @@ def train(
             if step.learning_rate != rate:
                 rate = _set_learning_rate(optimizer, step.learning_rate)
             if keep:
-                keep.look(step.number, replicas)
+                keep.take(step.number, replicas)
             chosen = order[:, step.start : step.stop]  # (replica, sample)
             losses, penalties = task.differentiate(replicas, parts, chosen, draws)
             optimizer.step()
@@ -166,11 +166,13 @@ def train(
             saved = time.monotonic()
     if not keep:
         return Trained(replicas, state.history)
-    keep.look(steps.total, replicas)
+    keep.take(steps.total, replicas)
     return Trained(replicas, state.history, keep.dataset(replicas.seeds))
 
 
-def _resume(state: State, keep: Keeper[Any] | None, steps: Timeline, path: Path | None) -> int:
+def _resume(
+    state: State, keep: SnapshotStore[Any] | None, steps: Timeline, path: Path | None
+) -> int:
     """Return the epoch to go on with: of the checkpoint, if the snapshots before it are there."""
     if keep is None:
         return state.load(path)

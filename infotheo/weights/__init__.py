@@ -1,1 +1,1 @@
-"""Information in a network's weights, and what it says about activations (paper 3)."""
+"""Information in a network's weights, and bounds of what activations keep by it (paper 3)."""

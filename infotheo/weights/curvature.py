@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +26,8 @@ class HessianTrace(NamedTuple):
 class HessianDiagonal(NamedTuple):
     """Result of :func:`hessian_diagonal`; tensors, or dictionaries of them by parameter name."""
 
-    value: Any
-    standard_error: Any
+    value: Tensor | dict[str, Tensor]
+    standard_error: Tensor | dict[str, Tensor]
 
 
 def hessian_trace(
@@ -75,7 +75,7 @@ def hessian_trace(
     tensor(8., dtype=torch.float64)
     """
     terms = []
-    for probe, product in _products(loss, _named(weights), seed, probes, batch):
+    for probe, product in _products(loss, _read_weights(weights), seed, probes, batch):
         dots = [(v * hv).flatten(1).double().sum(1) for v, hv in zip(probe, product, strict=True)]
         terms.append(torch.stack([dot.to(dots[0].device) for dot in dots]).sum(0))
     values = torch.cat(terms)
@@ -115,47 +115,47 @@ def hessian_diagonal(
     >>> hessian_diagonal(lambda: (w[0] ** 2 + 3 * w[1] ** 2), w, seed=0, probes=4).value
     tensor([2., 6.], dtype=torch.float64)
     """
-    named = _named(weights)
-    means = [torch.zeros_like(tensor, dtype=torch.float64) for tensor in named.values()]
+    parameters = _read_weights(weights)
+    means = [torch.zeros_like(tensor, dtype=torch.float64) for tensor in parameters.values()]
     squares = [torch.zeros_like(mean) for mean in means]  # sums of squared deviations
-    done = 0
-    for probe, product in _products(loss, named, seed, probes, batch):
+    count = 0
+    for probe, product in _products(loss, parameters, seed, probes, batch):
         for i, (v, hv) in enumerate(zip(probe, product, strict=True)):
             terms = (v * hv).double()
-            new, size = terms.mean(0), len(terms)
-            shift = new - means[i]
-            squares[i] += (terms - new).square().sum(0)
-            squares[i] += shift.square() * (done * size / (done + size))
-            means[i] += shift * (size / (done + size))
-        done += len(probe[0])
-    errors = [(square / (done - 1) / done).sqrt() for square in squares]
+            mean, size = terms.mean(0), len(terms)
+            shift = mean - means[i]
+            squares[i] += (terms - mean).square().sum(0)
+            squares[i] += shift.square() * (count * size / (count + size))
+            means[i] += shift * (size / (count + size))
+        count += len(probe[0])
+    errors = [(square / (count - 1) / count).sqrt() for square in squares]
     if isinstance(weights, Tensor):
         return HessianDiagonal(means[0], errors[0])
     return HessianDiagonal(
-        dict(zip(named, means, strict=True)), dict(zip(named, errors, strict=True))
+        dict(zip(parameters, means, strict=True)), dict(zip(parameters, errors, strict=True))
     )
 
 
-def _named(weights: Weights) -> dict[str, Tensor]:
+def _read_weights(weights: Weights) -> dict[str, Tensor]:
     """Return the tensors to differentiate by, all of which require a gradient."""
     if isinstance(weights, Tensor):
-        named: dict[str, Any] = {"weights": weights}
+        parameters = {"weights": weights}
     elif isinstance(weights, nn.Module):
-        named = {name: p for name, p in weights.named_parameters() if p.requires_grad}
-        if not named:
+        parameters = {name: p for name, p in weights.named_parameters() if p.requires_grad}
+        if not parameters:
             raise ValueError(
                 f"weights is a {type(weights).__name__} without trainable parameters; expected some"
             )
     elif isinstance(weights, Mapping):
-        named = dict(weights)
-        if not named:
+        parameters = dict(weights)
+        if not parameters:
             raise ValueError("weights is an empty mapping; expected at least one tensor")
     else:
         raise TypeError(
             f"weights is a {type(weights).__name__}; expected a module, a tensor or a mapping of "
             "names to tensors"
         )
-    for name, tensor in named.items():
+    for name, tensor in parameters.items():
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
             kind = getattr(tensor, "dtype", type(tensor).__name__)
             raise TypeError(f"weights[{name!r}] is {kind}; expected a tensor of real numbers")
@@ -163,23 +163,23 @@ def _named(weights: Weights) -> dict[str, Tensor]:
             raise ValueError(
                 f"weights[{name!r}] does not require a gradient; expected requires_grad=True"
             )
-    return named
+    return parameters
 
 
 def _products(
-    loss: Callable[[], Tensor], named: Mapping[str, Tensor], seed: int, probes: int, batch: int
+    loss: Callable[[], Tensor], parameters: Mapping[str, Tensor], seed: int, probes: int, batch: int
 ) -> Iterator[Products]:
     """Yield random signs and the Hessian's products with them, ``batch`` at a time."""
     if not callable(loss):
         raise TypeError(f"loss is a {type(loss).__name__}; expected a function that computes it")
     probes, batch = check_count(probes, "probes", least=2), check_count(batch, "batch")
     generator = torch.Generator().manual_seed(check_count(seed, "seed", least=0))
-    tensors = list(named.values())
+    tensors = list(parameters.values())
     with torch.enable_grad():
         value = loss()
         if not isinstance(value, Tensor) or value.numel() != 1:
-            found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise ValueError(f"loss() returned {found}; expected a scalar tensor")
+            returned = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise ValueError(f"loss() returned {returned}; expected a scalar tensor")
         if not value.isfinite():
             raise ValueError(f"loss() returned {value.item()}; expected a finite number")
         slopes: tuple[Tensor | None, ...] = (None,)
@@ -201,7 +201,8 @@ def _signs(tensors: list[Tensor], size: int, generator: torch.Generator) -> list
     """Draw vectors of random signs, one after the other so that batches do not change them."""
     count = sum(tensor.numel() for tensor in tensors)
     bits = [torch.randint(0, 2, (count,), generator=generator) for _ in range(size)]
-    parts = (2 * torch.stack(bits) - 1).split([tensor.numel() for tensor in tensors], dim=1)
+    sizes = [tensor.numel() for tensor in tensors]
+    parts = torch.split(2 * torch.stack(bits) - 1, sizes, dim=1)
     return [
         part.reshape(size, *tensor.shape).to(tensor)
         for part, tensor in zip(parts, tensors, strict=True)
@@ -212,11 +213,11 @@ def _hessian_times(
     signs: list[Tensor], curved: Mapping[int, Tensor], tensors: list[Tensor]
 ) -> list[Tensor]:
     """Return H v for each v, (probe, *shape), from the slopes that have a gradient, by place."""
-    found: tuple[Tensor | None, ...] = (None,) * len(tensors)
+    products: tuple[Tensor | None, ...] = (None,) * len(tensors)
     size = len(signs[0])
     if curved:
         along = [signs[i] if size > 1 else signs[i][0] for i in curved]
-        found = torch.autograd.grad(
+        products = torch.autograd.grad(
             list(curved.values()),
             tensors,
             along,
@@ -226,5 +227,5 @@ def _hessian_times(
         )
     return [
         torch.zeros_like(v) if hv is None else hv.reshape(v.shape)
-        for v, hv in zip(signs, found, strict=True)
+        for v, hv in zip(signs, products, strict=True)
     ]

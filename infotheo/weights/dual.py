@@ -1,8 +1,8 @@
-"""What noisy weights let activations know: I(z;x) + TC(z) of a layer (paper 3, section 5)."""
+"""I(z;x) + TC(z) of a layer whose weights are noisy (paper 3, section 5)."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from infotheo.arrays.pairs import check_leading
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples, to_numpy
 from infotheo.weights.logarithm import log_or_minus_infinity
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["DualInformation", "dual_information"]
 
@@ -34,7 +37,7 @@ def dual_information(
     sample_dim: str = "sample",
     unit_dim: str = "unit",
     output_dim: str = "output",
-) -> Any:
+) -> DualInformation | xr.Dataset:
     r"""Information plus total correlation of a linear layer with multiplicative weight noise.
 
     Parameters
@@ -79,8 +82,8 @@ def dual_information(
 
     Examples
     --------
-    >>> found = dual_information([[1.0, 1.0], [-1.0, -1.0]], [[1.0, 1.0]], alpha=np.log(2))
-    >>> round(found.value, 4)  # noise 2, signal 4: ln(3) / 2
+    >>> information = dual_information([[1.0, 1.0], [-1.0, -1.0]], [[1.0, 1.0]], alpha=np.log(2))
+    >>> round(information.value, 4)  # noise 2, signal 4: ln(3) / 2
     np.float64(0.5493)
     """
     samples = read_samples(x, name="x", sample_dim=sample_dim, unit_dim=unit_dim)
@@ -106,14 +109,14 @@ def _gaussian_information(samples: Samples, means: Array, spread: Array) -> Arra
     """Return E_x KL(N(w x, noise(x)) || N(E z, var z)) of each output, (batch, output)."""
     xp, x = samples.namespace, samples.flat()
     centred = x - xp.mean(x, axis=1, keepdims=True)
-    transposed, noise_of = xp.matrix_transpose(means), xp.matrix_transpose(spread * means**2)
+    transposed, noise_weights = xp.matrix_transpose(means), xp.matrix_transpose(spread * means**2)
     size, rows = samples.size, max(1, BLOCK // (x.shape[0] * means.shape[-2]))
     signal: Array = 0.0
     mean_noise: Array = 0.0
     mean_log: Array = 0.0
     for start in range(0, size, rows):
         signal = signal + xp.sum((centred[:, start : start + rows] @ transposed) ** 2, axis=1)
-        noise = x[:, start : start + rows] ** 2 @ noise_of  # (batch, sample, output)
+        noise = x[:, start : start + rows] ** 2 @ noise_weights  # (batch, sample, output)
         mean_noise = mean_noise + xp.sum(noise, axis=1)
         mean_log = mean_log + xp.sum(log_or_minus_infinity(noise, xp), axis=1)
     total = (signal + mean_noise) / size
@@ -124,16 +127,16 @@ def _gaussian_information(samples: Samples, means: Array, spread: Array) -> Arra
 
 def _read_weights(weights: Any, samples: Samples, output_dim: str, unit_dim: str) -> Array:
     """Return weights as (batch or 1, output, unit) beside the samples."""
-    read = read_samples(
+    matrix = read_samples(
         weights, name="weights", sample_dim=output_dim, unit_dim=unit_dim, minimum=1
     )
-    if read.units != samples.units:
+    if matrix.units != samples.units:
         raise ValueError(
-            f"weights has {read.units} columns; expected (output, {samples.units}), one column for "
-            "each unit of x"
+            f"weights has {matrix.units} columns; expected (output, {samples.units}), one column "
+            "for each unit of x"
         )
-    check_leading(read, samples, ("x", "weights"))
-    return samples.like(read.flat())
+    check_leading(matrix, samples, ("x", "weights"))
+    return samples.like(matrix.flat())
 
 
 def _read_noise(
@@ -141,30 +144,30 @@ def _read_noise(
 ) -> Array:
     """Return exp(alpha) - 1 in a shape that goes with weights (batch or 1, output, unit)."""
     if is_labelled(alpha):
-        last = [dim for dim in (output_dim, unit_dim) if dim in alpha.dims]
-        if last == [unit_dim]:
+        named_dims = [dim for dim in (output_dim, unit_dim) if dim in alpha.dims]
+        if named_dims == [unit_dim]:
             raise ValueError(f"alpha has dimensions {alpha.dims}; expected {output_dim!r} too")
-        alpha = alpha.transpose(..., *last).values
-    found = to_numpy(alpha)
-    if found.dtype.kind not in "fiu":
-        raise TypeError(f"alpha has dtype {found.dtype}; expected real numbers")
+        alpha = alpha.transpose(..., *named_dims).values
+    variances = to_numpy(alpha)
+    if variances.dtype.kind not in "fiu":
+        raise TypeError(f"alpha has dtype {variances.dtype}; expected real numbers")
     outputs, inputs = (int(length) for length in means.shape[-2:])
     shapes = [(), (outputs,), (outputs, inputs), (*samples.batch_shape, outputs, inputs)]
-    if found.shape not in shapes:
+    if variances.shape not in shapes:
         raise ValueError(
-            f"alpha has shape {found.shape}; expected a number, ({outputs},) or {shapes[-1]}"
+            f"alpha has shape {variances.shape}; expected a number, ({outputs},) or {shapes[-1]}"
         )
-    bad = found[~((found > 0) & np.isfinite(found))]
+    bad = variances[~((variances > 0) & np.isfinite(variances))]
     if bad.size:
         raise ValueError(
             f"alpha contains {bad.flat[0]}; expected finite values > 0 (without noise the "
             "information is infinite)"
         )
-    if found.max() > LARGEST:
-        raise ValueError(f"alpha contains {found.max()}; expected at most {LARGEST}")
+    if variances.max() > LARGEST:
+        raise ValueError(f"alpha contains {variances.max()}; expected at most {LARGEST}")
     values = samples.like(alpha)
-    if found.ndim == 1:
+    if variances.ndim == 1:
         values = values[:, None]
-    elif found.ndim > 2:
+    elif variances.ndim > 2:
         values = samples.namespace.reshape(values, (-1, outputs, inputs))
     return samples.namespace.expm1(values)

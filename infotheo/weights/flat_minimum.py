@@ -1,10 +1,10 @@
-"""How much information the weights at a minimum of the loss need (paper 3, proposition 5)."""
+"""A bound of the information in weights by the flatness of the loss (paper 3, proposition 5)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, is_labelled, read_samples, to_numpy
 from infotheo.weights.logarithm import log_or_minus_infinity
 from infotheo.weights.parameters import Parameters, read_parameters
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["FlatMinimum", "flat_minimum_bound"]
 
@@ -25,7 +28,7 @@ class FlatMinimum(NamedTuple):
 
     bound: Array
     information: Array | None
-    alpha: Any
+    alpha: Array | dict[str, Array] | None
 
 
 def flat_minimum_bound(
@@ -37,7 +40,7 @@ def flat_minimum_bound(
     nuclear_norm: Any = None,
     batch_dims: int | Sequence[str] = 0,
     units: Units = "nats",
-) -> Any:
+) -> FlatMinimum | xr.Dataset:
     r"""Bound the information I(w;D) in the weights at a minimum by the flatness of the loss.
 
     Parameters
@@ -84,25 +87,25 @@ def flat_minimum_bound(
 
     Examples
     --------
-    >>> found = flat_minimum_bound([1.0, -2.0], beta=0.02, diagonal=[4.0, 1.0])
-    >>> round(found.bound, 4), round(found.information, 4), found.alpha
+    >>> minimum = flat_minimum_bound([1.0, -2.0], beta=0.02, diagonal=[4.0, 1.0])
+    >>> round(minimum.bound, 4), round(minimum.information, 4), minimum.alpha
     (np.float64(6.4378), np.float64(5.9915), array([0.0025, 0.0025]))
     """
-    _check_one_of(diagonal=diagonal, hessian=hessian, nuclear_norm=nuclear_norm)
+    _check_one_curvature(diagonal=diagonal, hessian=hessian, nuclear_norm=nuclear_norm)
     beta = check_number(beta, "beta", positive=True)
     scale = nats_per(units)
-    read = read_parameters(weights, name="weights", batch_dims=batch_dims)
-    xp, count = read.samples.namespace, read.count
+    parameters = read_parameters(weights, name="weights", batch_dims=batch_dims)
+    xp, count = parameters.samples.namespace, parameters.count
 
     curvature = None
     if hessian is not None:
-        curvature, norm = _of_matrix(hessian, read)
+        curvature, norm = _read_hessian(hessian, parameters)
     elif diagonal is not None:
-        curvature = _of_diagonal(diagonal, read, batch_dims)
+        curvature = _read_diagonal(diagonal, parameters, batch_dims)
         norm = xp.sum(curvature, axis=-1)
     else:
-        norm = _of_norm(nuclear_norm, read)
-    squares = read.values**2
+        norm = _read_nuclear_norm(nuclear_norm, parameters)
+    squares = parameters.values**2
     bound = log_or_minus_infinity(xp.sum(squares, axis=-1), xp) + log_or_minus_infinity(norm, xp)
     bound = count / 2 * (bound - math.log(count**2 * beta / 2))
     information = alpha = None
@@ -112,10 +115,10 @@ def flat_minimum_bound(
         sharpness = 2 * squares * curvature
         free = sharpness == 0
         alpha = beta / xp.where(free, xp.ones_like(sharpness), sharpness)
-        alpha = read.restore(xp.where(free, xp.full_like(alpha, math.inf), alpha))
+        alpha = parameters.restore(xp.where(free, xp.full_like(alpha, math.inf), alpha))
     return wrap(
         FlatMinimum(bound / scale, information, alpha),
-        read.samples,
+        parameters.samples,
         estimator="flat_minimum_bound",
         settings={"beta": beta, "weights": count},
         notes={
@@ -123,57 +126,56 @@ def flat_minimum_bound(
             "information": FieldNote(units, "I(w;D) with the best noise, constant 0"),
             "alpha": FieldNote("1", "noise variance of ln(w) that is best for the loss"),
         },
-        extra_dims=read.weight_dims,
-        extra_coords=read.weight_coords,
+        extra_dims=parameters.weight_dims,
+        extra_coords=parameters.weight_coords,
     )
 
 
-def _check_one_of(**given: Any) -> None:
-    found = [name for name, value in given.items() if value is not None]
-    if len(found) != 1:
+def _check_one_curvature(**curvatures: Any) -> None:
+    names = [name for name, value in curvatures.items() if value is not None]
+    if len(names) != 1:
         raise TypeError(
-            f"{' and '.join(found) or 'no curvature'} given; expected exactly one of "
-            f"{', '.join(given)}"
+            f"{' and '.join(names) or 'no curvature'} given; expected exactly one of "
+            f"{', '.join(curvatures)}"
         )
 
 
-def _of_diagonal(diagonal: Any, read: Parameters, batch_dims: int | Sequence[str]) -> Array:
+def _read_diagonal(diagonal: Any, parameters: Parameters, batch_dims: int | Sequence[str]) -> Array:
     entries = read_parameters(diagonal, name="diagonal", batch_dims=batch_dims)
-    if _form(entries) != _form(read):
-        raise ValueError(
-            f"diagonal has {_form(entries)}; expected {_form(read)}, one entry for each weight"
-        )
+    shape, expected = _weight_shape(entries), _weight_shape(parameters)
+    if shape != expected:
+        raise ValueError(f"diagonal has {shape}; expected {expected}, one entry for each weight")
     smallest = float(to_numpy(entries.values).min())
     if smallest < 0:
         raise ValueError(
             f"diagonal contains {smallest}; expected values >= 0, as at a minimum (for an estimate "
             "with errors give nuclear_norm, for the bound alone)"
         )
-    return read.samples.like(entries.values)
+    return parameters.samples.like(entries.values)
 
 
-def _form(read: Parameters) -> Any:
-    """Shape of the weights, or the shapes by name."""
-    restored = read.restore(read.values)
+def _weight_shape(parameters: Parameters) -> tuple[int, ...] | dict[str, Any]:
+    """Shape of the weights; their lengths by dimension, or their shapes by name."""
+    restored = parameters.restore(parameters.values)
     if isinstance(restored, dict):
         return {key: tuple(part.shape) for key, part in restored.items()}
     shape = tuple(restored.shape)
-    if not read.weight_dims:
+    if not parameters.weight_dims:
         return shape
-    own = shape[-len(read.weight_dims) :]
-    return dict(zip(read.weight_dims, own, strict=True))
+    lengths = shape[-len(parameters.weight_dims) :]
+    return dict(zip(parameters.weight_dims, lengths, strict=True))
 
 
-def _of_matrix(hessian: Any, read: Parameters) -> tuple[Array, Array]:
+def _read_hessian(hessian: Any, parameters: Parameters) -> tuple[Array, Array]:
     """Return the diagonal (*batch, K) and the nuclear norm (*batch) of symmetric matrices."""
     plain = hessian.values if is_labelled(hessian) else hessian
     matrix = read_samples(plain, name="hessian", minimum=1)
-    expected = (*read.samples.batch_shape, read.count, read.count)
-    found = tuple(matrix.values.shape)
-    if found != expected:
-        raise ValueError(f"hessian has shape {found}; expected {expected}, K = {read.count}")
-    values = read.samples.like(matrix.values)
-    xp = read.samples.namespace
+    expected = (*parameters.samples.batch_shape, parameters.count, parameters.count)
+    shape = tuple(matrix.values.shape)
+    if shape != expected:
+        raise ValueError(f"hessian has shape {shape}; expected {expected}, K = {parameters.count}")
+    values = parameters.samples.like(matrix.values)
+    xp = parameters.samples.namespace
     difference = float(to_numpy(xp.max(xp.abs(values - xp.matrix_transpose(values)))))
     if difference > ASYMMETRY * float(to_numpy(xp.max(xp.abs(values)))):
         raise ValueError(
@@ -189,16 +191,16 @@ def _of_matrix(hessian: Any, read: Parameters) -> tuple[Array, Array]:
     return curvature, xp.sum(xp.abs(eigenvalues), axis=-1)
 
 
-def _of_norm(nuclear_norm: Any, read: Parameters) -> Array:
+def _read_nuclear_norm(nuclear_norm: Any, parameters: Parameters) -> Array:
     norm = to_numpy(nuclear_norm)
     if norm.dtype.kind not in "fiu":
         raise TypeError(f"nuclear_norm has dtype {norm.dtype}; expected real numbers")
-    if norm.shape not in ((), read.samples.batch_shape):
+    if norm.shape not in ((), parameters.samples.batch_shape):
         raise ValueError(
             f"nuclear_norm has shape {norm.shape}; expected a number or "
-            f"{read.samples.batch_shape}, the batch dimensions of weights"
+            f"{parameters.samples.batch_shape}, the batch dimensions of weights"
         )
     bad = norm[~((norm > 0) & np.isfinite(norm))]
     if bad.size:
         raise ValueError(f"nuclear_norm contains {bad.flat[0]}; expected finite values > 0")
-    return read.samples.like(nuclear_norm)
+    return parameters.samples.like(nuclear_norm)

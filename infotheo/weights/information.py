@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infotheo.arrays.labels import Units, nats_per
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, to_numpy
 from infotheo.weights.parameters import Parameters, read_parameters
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["WeightInformation", "read_alpha", "weight_information"]
 
@@ -22,7 +25,7 @@ class WeightInformation(NamedTuple):
 
 def weight_information(
     alpha: Any, *, batch_dims: int | Sequence[str] = 0, units: Units = "nats"
-) -> Any:
+) -> WeightInformation | xr.Dataset:
     r"""Information I(w;D) in weights with multiplicative log-normal noise, up to a constant.
 
     Parameters
@@ -59,8 +62,8 @@ def weight_information(
 
     Examples
     --------
-    >>> found = weight_information([[0.01, 0.04], [1.0, 1.0]])
-    >>> round(found.value, 4)  # -(ln 0.01 + ln 0.04) / 2
+    >>> information = weight_information([[0.01, 0.04], [1.0, 1.0]])
+    >>> round(information.value, 4)  # -(ln 0.01 + ln 0.04) / 2
     np.float64(3.912)
     """
     noise = read_alpha(alpha, batch_dims)

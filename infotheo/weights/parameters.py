@@ -20,7 +20,7 @@ class Parameters:
     """One number for each weight, and how to label and shape what a formula returns for them."""
 
     samples: Samples  # (*batch, 1, weight): the door's view of them
-    restore: Callable[[Array], Any]  # (*batch, weight) back to the shape or mapping that came in
+    restore: Callable[[Array], Array | dict[str, Array]]  # (*batch, weight) to what came in
     weight_dims: tuple[str, ...] = ()  # names of the summed dimensions of a DataArray
     weight_coords: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -59,12 +59,12 @@ def read_parameters(values: Any, *, name: str, batch_dims: int | Sequence[str] =
 
     Examples
     --------
-    >>> read = read_parameters({"a": [[1.0, 2.0]], "b": [3.0]}, name="alpha")
-    >>> read.count, read.restore(2 * read.values)["b"]
+    >>> parameters = read_parameters({"a": [[1.0, 2.0]], "b": [3.0]}, name="alpha")
+    >>> parameters.count, parameters.restore(2 * parameters.values)["b"]
     (3, array([6.]))
     """
     if not isinstance(values, Mapping) or is_labelled(values):
-        return _read_one(values, name, batch_dims)
+        return _read_array(values, name, batch_dims)
     if not values:
         raise ValueError(f"{name} is an empty mapping; expected at least one array")
     labelled = [key for key, value in values.items() if is_labelled(value)]
@@ -72,7 +72,7 @@ def read_parameters(values: Any, *, name: str, batch_dims: int | Sequence[str] =
         raise TypeError(
             f"{name}[{labelled[0]!r}] is labelled; expected arrays in a mapping, or one DataArray"
         )
-    parts = {key: _read_one(part, f"{name}[{key!r}]", batch_dims) for key, part in values.items()}
+    parts = {key: _read_array(part, f"{name}[{key!r}]", batch_dims) for key, part in values.items()}
     first = next(iter(parts.values())).samples
     for key, part in parts.items():
         if part.samples.batch_shape != first.batch_shape:
@@ -92,12 +92,12 @@ def read_parameters(values: Any, *, name: str, batch_dims: int | Sequence[str] =
     return Parameters(dataclasses.replace(first, values=joined[..., None, :]), restore)
 
 
-def _read_one(values: Any, name: str, batch_dims: int | Sequence[str]) -> Parameters:
+def _read_array(values: Any, name: str, batch_dims: int | Sequence[str]) -> Parameters:
     batch_names: tuple[str, ...] | None = None
     weight_dims: tuple[str, ...] = ()
     coords: dict[str, Any] = {}
     if is_labelled(values):
-        values, count = _with_batch_first(values, name, batch_dims)
+        values, count = _move_batch_first(values, name, batch_dims)
         batch_names, weight_dims = tuple(values.dims[:count]), tuple(values.dims[count:])
         coords = dict(values.coords)
         values = values.values
@@ -115,18 +115,20 @@ def _read_one(values: Any, name: str, batch_dims: int | Sequence[str]) -> Parame
         )
     if math.prod(shape) == 0:
         raise ValueError(f"{name} is empty (shape {shape}); expected at least one weight")
-    batch, rest = shape[:count], shape[count:]
-    samples = read_samples(values.reshape((*batch, 1, math.prod(rest))), name=name, minimum=1)
-    own = {key: each for key, each in coords.items() if set(each.dims) <= set(batch_names or ())}
+    batch_shape, weight_shape = shape[:count], shape[count:]
+    rows = values.reshape((*batch_shape, 1, math.prod(weight_shape)))
+    samples = read_samples(rows, name=name, minimum=1)
+    leading = set(batch_names or ())
+    batch_coords = {key: coord for key, coord in coords.items() if set(coord.dims) <= leading}
     return Parameters(
-        dataclasses.replace(samples, batch_dims=batch_names, coords=own),
-        lambda flat: flat.reshape((*batch, *rest)),
+        dataclasses.replace(samples, batch_dims=batch_names, coords=batch_coords),
+        lambda flat: flat.reshape((*batch_shape, *weight_shape)),
         weight_dims,
-        {key: each for key, each in coords.items() if key not in own},
+        {key: coord for key, coord in coords.items() if key not in batch_coords},
     )
 
 
-def _with_batch_first(values: Any, name: str, batch_dims: int | Sequence[str]) -> tuple[Any, int]:
+def _move_batch_first(values: Any, name: str, batch_dims: int | Sequence[str]) -> tuple[Any, int]:
     """Return a DataArray with its batch dimensions in front, and how many there are."""
     if not hasattr(values, "to_dataset"):
         raise TypeError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from infotheo.arrays.numbers import check_count, check_number
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array
 from infotheo.weights.information import read_alpha
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = [
     "MultilayerInformation",
@@ -38,7 +41,7 @@ class MultilayerInformation(NamedTuple):
 
 def uniform_dual_information(
     alpha: Any, outputs: int, *, slack: float = 1.0, units: Units = "nats"
-) -> Any:
+) -> UniformInformation | xr.Dataset:
     r"""Range of I(z;x) + TC(z) of a layer whose weights all have the same noise, for any input.
 
     Parameters
@@ -78,12 +81,12 @@ def uniform_dual_information(
 
     Examples
     --------
-    >>> found = uniform_dual_information(0.6931471805599453, outputs=10)  # g = ln(2) / 2
-    >>> round(found.lower, 4), round(found.upper, 4)
+    >>> bounds = uniform_dual_information(0.6931471805599453, outputs=10)  # g = ln(2) / 2
+    >>> round(bounds.lower, 4), round(bounds.upper, 4)
     (np.float64(3.4657), np.float64(13.4657))
     """
-    kept = getattr(alpha, "ndim", None)
-    noise = read_alpha(alpha, batch_dims=np.ndim(alpha) if kept is None else kept)
+    batch_dims = getattr(alpha, "ndim", None)
+    noise = read_alpha(alpha, batch_dims=np.ndim(alpha) if batch_dims is None else batch_dims)
     width, slack = check_count(outputs, "outputs"), check_number(slack, "slack")
     gain = _gain(noise.values, noise.samples.namespace)[..., 0]
     scale = nats_per(units)
@@ -105,7 +108,7 @@ def multilayer_information_bound(
     *,
     slack: float = 1.0,
     units: Units = "nats",
-) -> Any:
+) -> MultilayerInformation | xr.Dataset:
     r"""Upper bound of a network's I(z_L;x): the narrowest of its layers' bounds.
 
     Parameters
@@ -166,6 +169,6 @@ def multilayer_information_bound(
 def _gain(alpha: Array, xp: Any) -> Array:
     """Return g(alpha), accurate for the smallest and the largest noise."""
     small = alpha < math.log(2)
-    few = xp.log(-xp.expm1(-xp.where(small, alpha, 1.0)))
-    many = xp.log1p(-xp.exp(-xp.where(small, 1.0, alpha)))
-    return -xp.where(small, few, many) / 2
+    below = xp.log(-xp.expm1(-xp.where(small, alpha, 1.0)))
+    above = xp.log1p(-xp.exp(-xp.where(small, 1.0, alpha)))
+    return -xp.where(small, below, above) / 2

@@ -48,8 +48,8 @@ def values(result):
     if isinstance(result, xr.Dataset):
         result = [result[name] for name in result.data_vars]
     fields = result if isinstance(result, tuple | list) else [result]
-    found = [to_numpy(v) for v in fields if v is not None]
-    return [v.astype(np.float64) for v in found if v.dtype != bool]
+    estimate = [to_numpy(v) for v in fields if v is not None]
+    return [v.astype(np.float64) for v in estimate if v.dtype != bool]
 
 
 def same(a, b, tolerance):
@@ -167,10 +167,10 @@ def test_dtypes(estimate):
         # float32 input may use float32 exponentials; the documented error is 1e-4
         same(estimate(Z.astype(dtype)), expected, 1e-4)
     same(estimate(torch.tensor(Z, dtype=torch.bfloat16)), expected, 1e-4)
-    whole = (Z * 4).astype(int)
+    integers = (Z * 4).astype(int)
     for dtype in (np.int8, np.int64):
-        same(estimate(whole.astype(dtype)), estimate(whole.astype(float)), 1e-12)
-    same(estimate(torch.tensor(whole)), estimate(whole.astype(float)), 1e-9)
+        same(estimate(integers.astype(dtype)), estimate(integers.astype(float)), 1e-12)
+    same(estimate(torch.tensor(integers)), estimate(integers.astype(float)), 1e-9)
 
 
 @every
@@ -209,29 +209,29 @@ def test_labelled_dimensions_in_any_order_and_by_any_name(estimate):
         dims=("seed", "image", "neuron"),
         coords={"seed": [7, 9], "condition": ("seed", ["a", "b"]), "digit": ("image", Y)},
     )
-    found = estimate(
+    result = estimate(
         array.transpose("neuron", "seed", "image"), sample_dim="image", unit_dim="neuron"
     )
-    same(found, estimate(xr.DataArray(batch, dims=("seed", "sample", "unit"))), 1e-12)
-    assert found.seed.values.tolist() == [7, 9]
-    assert found.condition.values.tolist() == ["a", "b"]
-    assert "digit" not in found.coords
-    assert not {"image", "neuron"} & set(found.dims)
+    same(result, estimate(xr.DataArray(batch, dims=("seed", "sample", "unit"))), 1e-12)
+    assert result.seed.values.tolist() == [7, 9]
+    assert result.condition.values.tolist() == ["a", "b"]
+    assert "digit" not in result.coords
+    assert not {"image", "neuron"} & set(result.dims)
 
 
 @every_labelled
 def test_datasets_carry_provenance_and_survive_a_file(estimate, tmp_path):
     array = xr.DataArray(Z[None], dims=("seed", "sample", "unit"), coords={"seed": [1]})
-    found = estimate(array, Y)
-    for variable in found.data_vars.values():
+    result = estimate(array, Y)
+    for variable in result.data_vars.values():
         assert variable.attrs["units"]
         assert variable.attrs["long_name"]
-        assert variable.attrs["estimator"] == found.attrs["estimator"]
+        assert variable.attrs["estimator"] == result.attrs["estimator"]
         assert variable.attrs["infotheo_version"]
         assert isinstance(json.loads(variable.attrs["settings"]), dict)
-    found.to_netcdf(tmp_path / "found.nc")
+    result.to_netcdf(tmp_path / "found.nc")
     with xr.open_dataset(tmp_path / "found.nc") as opened:
-        xr.testing.assert_identical(opened.load(), found)
+        xr.testing.assert_identical(opened.load(), result)
 
 
 def test_numpy_input_imports_neither_torch_nor_xarray():
@@ -261,12 +261,12 @@ def test_opened_samples_of_a_tensor_keep_device_and_gradient():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_results_stay_on_the_accelerator(estimate, dtype):
     for labels in (None, torch.tensor(Y, device="cuda")):
-        found = estimate(torch.tensor(Z, dtype=dtype, device="cuda"), labels)
-        for field in found:
+        result = estimate(torch.tensor(Z, dtype=dtype, device="cuda"), labels)
+        for field in result:
             assert field is None or field.device.type == "cuda"
         expected = estimate(Z, None if labels is None else Y)
         # float32 input may use float32 products and exponentials; the documented error is 1e-4
-        same(found, expected, 1e-4 if dtype == torch.float32 else 1e-9)
+        same(result, expected, 1e-4 if dtype == torch.float32 else 1e-9)
 
 
 class Pair(NamedTuple):
@@ -278,8 +278,8 @@ def test_a_named_tuple_says_where_it_comes_from():
     """Units, settings and version go with the result, and survive pickling and copying."""
     opened = read_samples([[0.0], [1.0]])
     notes = {"value": FieldNote("bits", "a"), "ceiling": FieldNote("bits", "b")}
-    found = wrap(Pair(1.0, 2.0), opened, estimator="pair", settings={"k": 3}, notes=notes)
-    for result in (found, pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
+    estimate = wrap(Pair(1.0, 2.0), opened, estimator="pair", settings={"k": 3}, notes=notes)
+    for result in (estimate, pickle.loads(pickle.dumps(estimate)), copy.deepcopy(estimate)):
         assert isinstance(result, Pair)
         assert result == (1.0, 2.0)
         value, ceiling = result

@@ -36,10 +36,10 @@ def cut_by_hand(image, down, right, flip, padding):
 @pytest.mark.parametrize("padding", [0, 1, 4])
 def test_every_image_is_one_of_the_cuts_made_by_hand_and_all_occur_alike(padding):
     images = numbered(2, 400 * (2 * padding + 1) ** 2 // 10)
-    found = crop_and_flip(images, streams([0, 1]), padding=padding).numpy()
+    result = crop_and_flip(images, streams([0, 1]), padding=padding).numpy()
     cuts = {}
-    for index, (image, own) in enumerate(
-        zip(images.flatten(0, 1).numpy(), found.reshape(-1, 2, 6, 5), strict=True)
+    for index, (image, crops) in enumerate(
+        zip(images.flatten(0, 1).numpy(), result.reshape(-1, 2, 6, 5), strict=True)
     ):
         if index < 60:
             place = [
@@ -47,16 +47,16 @@ def test_every_image_is_one_of_the_cuts_made_by_hand_and_all_occur_alike(padding
                 for down in range(2 * padding + 1)
                 for right in range(2 * padding + 1)
                 for flip in (False, True)
-                if np.array_equal(cut_by_hand(image, down, right, flip, padding), own)
+                if np.array_equal(cut_by_hand(image, down, right, flip, padding), crops)
             ]
             assert len(place) == 1  # the same for both channels
             cuts[place[0]] = cuts.get(place[0], 0) + 1
     assert len(cuts) > 1
-    zeros = (found == 0).mean()
+    zeros = (result == 0).mean()
     # a shift by k of w leaves k / w of an axis outside; so many cuts that 0.02 is 4 standard errors
     expected = [np.mean([abs(k) / size for k in range(-padding, padding + 1)]) for size in (6, 5)]
     assert abs(zeros - (1 - (1 - expected[0]) * (1 - expected[1]))) < 0.02
-    mirrored = found[..., 2, 1] > found[..., 2, 2]
+    mirrored = result[..., 2, 1] > result[..., 2, 2]
     if padding == 0:
         assert abs(mirrored.mean() - 0.5) < 4 * 0.5 / np.sqrt(mirrored.size)
 

@@ -23,11 +23,11 @@ LABELS_MD5 = "a62d55540c93348930e20a6b7c1e1f7f"
 def symmetries() -> list[list[int]]:
     """Every relabelling of the bits that keeps the scalar products, one vertex after another."""
     products = _vertex_products()
-    found: list[list[int]] = [[]]
+    result: list[list[int]] = [[]]
     for vertex in range(12):
-        found = [
+        result = [
             [*images, candidate]
-            for images in found
+            for images in result
             for candidate in range(12)
             if candidate not in images
             and all(
@@ -35,7 +35,7 @@ def symmetries() -> list[list[int]]:
                 for other, image in enumerate(images)
             )
         ]
-    return found
+    return result
 
 
 def in_source_order(data) -> np.ndarray:
@@ -112,7 +112,7 @@ def test_parts_are_disjoint_nested_and_fixed_by_the_seed():
     np.testing.assert_array_equal(bits @ (1 << np.arange(12)[::-1]), data["sample"])
     assert data["input"].dtype == np.float32
     large, small = (twelve_bit(train_size=size, validation_size=100) for size in (2000, 500))
-    np.testing.assert_array_equal(*(split_of(each, "validation")[0] for each in (large, small)))
+    np.testing.assert_array_equal(*(split_of(part, "validation")[0] for part in (large, small)))
     np.testing.assert_array_equal(split_of(large, "train")[0][:500], split_of(small, "train")[0])
 
 

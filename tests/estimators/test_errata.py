@@ -130,8 +130,8 @@ def test_every_place_has_its_tests(place):
     assert PROVEN[place]
     for path, name in PROVEN[place]:
         tree = ast.parse((TESTS / path).read_text(encoding="utf-8"))
-        found = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-        assert name in found, f"{path} has no {name}"
+        result = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+        assert name in result, f"{path} has no {name}"
 
 
 def test_without_bars_opposite_signs_cancel():
@@ -141,9 +141,9 @@ def test_without_bars_opposite_signs_cancel():
     z = np.stack([a, a, -a - 1e-9 * b, b], axis=1)
     signed = np.corrcoef(z.T, dtype=np.float64)
     off = signed[~np.eye(4, dtype=bool)].mean()
-    found = it.characteristics(z, positive_only=False)
-    assert found.correlation == pytest.approx(np.abs(signed[~np.eye(4, dtype=bool)]).mean())
-    assert abs(off) < 0.25 < 0.5 <= found.correlation
+    result = it.characteristics(z, positive_only=False)
+    assert result.correlation == pytest.approx(np.abs(signed[~np.eye(4, dtype=bool)]).mean())
+    assert abs(off) < 0.25 < 0.5 <= result.correlation
     centred = z - z.mean()
     assert abs(centred.mean()) < 1e-12  # and E[z] says nothing about the amplitude
     amplitude = it.characteristics(centred, positive_only=False).activation_amplitude
@@ -153,14 +153,14 @@ def test_without_bars_opposite_signs_cancel():
 def test_two_stable_ranks_are_two_quantities():
     """Paper 1: table 1 takes the covariance's, section 4.2 the activation matrix's."""
     z = np.random.default_rng(1).normal(size=(100, 6)) + 20  # far from the origin: nearly rank 1
-    of_covariance = it.characteristics(z).stable_rank
-    of_matrix = float(it.regularizers["RR"](torch.tensor(z), exact=True))
+    covariance_rank = it.characteristics(z).stable_rank
+    matrix_rank = float(it.regularizers["RR"](torch.tensor(z), exact=True))
     covariance = np.cov(z.T, bias=True)
     norms = [np.linalg.norm(part) / np.linalg.norm(part, 2) for part in (covariance, z)]
-    assert of_covariance == pytest.approx(norms[0] ** 2)
-    assert of_matrix == pytest.approx(norms[1] ** 2)
-    assert of_covariance > 3
-    assert of_matrix < 1.01
+    assert covariance_rank == pytest.approx(norms[0] ** 2)
+    assert matrix_rank == pytest.approx(norms[1] ** 2)
+    assert covariance_rank > 3
+    assert matrix_rank < 1.01
 
 
 @settings(max_examples=50, deadline=None)
@@ -174,13 +174,13 @@ def test_dead_units_leave_the_rank(seed, samples, units, dead):
     """Paper 1, eqs. 5 and 6, with equality of eq. 6 for independent live units."""
     generator = np.random.default_rng(seed)
     z = np.abs(generator.normal(size=(samples, units))) * (generator.random(units) >= dead)
-    found = it.characteristics(z)
-    assert found.dead_unit <= found.sparsity
-    silent = round(float(units * found.dead_unit))
+    result = it.characteristics(z)
+    assert result.dead_unit <= result.sparsity
+    silent = round(float(units * result.dead_unit))
     assert silent == int((z == 0).all(0).sum())
-    assert silent <= units - found.rank
+    assert silent <= units - result.rank
     if samples > units:
-        assert silent == units - found.rank
+        assert silent == units - result.rank
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -280,8 +280,8 @@ def test_binned_entropy_is_precise_for_small_bins():
         p = normal.cdf(edges).diff().numpy()  # exact probabilities of the cells
         keep = p > 0
         middles = (edges[:-1] + width / 2).numpy()[keep]
-        found = it.binned_information(middles[:, None], bin_width=width, weights=p[keep])
-        entropies.append(float(found.value))
+        result = it.binned_information(middles[:, None], bin_width=width, weights=p[keep])
+        entropies.append(float(result.value))
         errors.append(abs(entropies[-1] + math.log(width) - truth))
     assert all(
         later < earlier

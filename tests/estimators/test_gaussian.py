@@ -29,8 +29,8 @@ def pair():
 def test_agrees_with_determinants(pair):
     x, y = pair
     for a, b in ((x, y), (y, x)):
-        found = gaussian_information(a, b, correction=None)
-        assert found.value == pytest.approx(by_determinants(a, b), rel=1e-11)
+        result = gaussian_information(a, b, correction=None)
+        assert result.value == pytest.approx(by_determinants(a, b), rel=1e-11)
     bits = gaussian_information(x, y, correction=None, units="bits").value
     assert bits * math.log(2) == pytest.approx(by_determinants(x, y), rel=1e-11)
 
@@ -48,8 +48,8 @@ def test_invariant_to_linear_maps_of_each_side(pair):
         "repeated unit": gaussian_information(np.c_[x, x[:, 0], x @ [1, 2, 3]], y),
         "order": gaussian_information(x[::-1], y[::-1]),
     }
-    for name, found in same.items():
-        np.testing.assert_allclose(found, expected, rtol=1e-8, err_msg=name)
+    for name, result in same.items():
+        np.testing.assert_allclose(result, expected, rtol=1e-8, err_msg=name)
 
 
 def test_strong_dependence_keeps_its_digits():
@@ -58,9 +58,9 @@ def test_strong_dependence_keeps_its_digits():
     x, noise = x - x.mean(), noise - noise.mean()
     noise -= x * (x @ noise) / (x @ x)
     x, noise = x / np.linalg.norm(x), noise / np.linalg.norm(noise)
-    found = gaussian_information(x[:, None], (x + 1e-8 * noise)[:, None], correction=None)
+    result = gaussian_information(x[:, None], (x + 1e-8 * noise)[:, None], correction=None)
     # 1 - rho^2 = 1e-16 / (1 + 1e-16); the residual 1e-8 is known to 1e-8 of itself
-    assert found.value == pytest.approx(8 * math.log(10), abs=1e-6)
+    assert result.value == pytest.approx(8 * math.log(10), abs=1e-6)
 
 
 def test_exact_dependence_is_infinite_and_says_so(pair):
@@ -80,7 +80,7 @@ def test_constants_carry_nothing(pair):
     assert z.value == pytest.approx(total_correlation(x).value, rel=1e-12)
 
 
-def seeds_of(samples, x_units, y_units, rho, count=400):
+def draw_seeds(samples, x_units, y_units, rho, count=400):
     stream = np.random.default_rng(3)
     x = stream.normal(size=(count, samples, x_units))
     y = stream.normal(size=(count, samples, y_units))
@@ -94,22 +94,22 @@ def seeds_of(samples, x_units, y_units, rho, count=400):
 )
 def test_correction_is_exact_and_error_bars_are_right(samples, x_units, y_units, rho):
     """400 samples: the mean is known to 1/20 of the spread, the spread to 3.5 %."""
-    x, y, truth = seeds_of(samples, x_units, y_units, rho)
-    found = gaussian_information(x, y)
-    spread = found.value.std(ddof=1)
-    assert found.value.mean() == pytest.approx(truth, abs=4 * spread / 20)
+    x, y, truth = draw_seeds(samples, x_units, y_units, rho)
+    result = gaussian_information(x, y)
+    spread = result.value.std(ddof=1)
+    assert result.value.mean() == pytest.approx(truth, abs=4 * spread / 20)
     plain = gaussian_information(x, y, correction=None).value
-    assert (plain - found.value).std() < 1e-12
+    assert (plain - result.value).std() < 1e-12
     if samples > 2 * (x_units + y_units) + 50:  # the error is of the leading orders in 1/N
-        assert np.sqrt(np.mean(found.standard_error**2)) == pytest.approx(spread, rel=0.15)
+        assert np.sqrt(np.mean(result.standard_error**2)) == pytest.approx(spread, rel=0.15)
     if samples == 40:
         assert plain.mean() - truth > 10 * spread / 20  # what the correction is for
 
 
 def test_coverage_of_the_standard_error():
-    x, y, truth = seeds_of(500, 2, 2, 0.7)
-    found = gaussian_information(x, y)
-    inside = np.abs(found.value - truth) < 1.96 * found.standard_error
+    x, y, truth = draw_seeds(500, 2, 2, 0.7)
+    result = gaussian_information(x, y)
+    inside = np.abs(result.value - truth) < 1.96 * result.standard_error
     # 95 %, of 400 samples: binomial standard error 1.1 %; 4 of them, and 0.5 % for skewness
     assert inside.mean() == pytest.approx(0.95, abs=0.05)
 
@@ -117,8 +117,8 @@ def test_coverage_of_the_standard_error():
 def test_gaussian_tasks():
     for name in ("normal 0.75", "dense 5x5", "linear layer 3-2"):
         task = it.tasks[name]
-        found = gaussian_information(*task.sample(20_000, 5))
-        assert abs(found.value - task.mutual_information) < 3 * found.standard_error, name
+        result = gaussian_information(*task.sample(20_000, 5))
+        assert abs(result.value - task.mutual_information) < 3 * result.standard_error, name
 
 
 # Total correlation
@@ -130,12 +130,12 @@ def test_total_correlation_of_a_gaussian():
     z = stream.normal(size=(400, 200, 4)) @ root.T
     covariance = root @ root.T
     truth = 0.5 * (np.log(np.diag(covariance)).sum() - np.linalg.slogdet(covariance)[1])
-    found = total_correlation(z)
-    spread = found.value.std(ddof=1)
-    assert found.value.mean() == pytest.approx(truth, abs=4 * spread / 20)
+    result = total_correlation(z)
+    spread = result.value.std(ddof=1)
+    assert result.value.mean() == pytest.approx(truth, abs=4 * spread / 20)
     # 400 samples know the spread to 3.5 %
-    assert np.mean(found.standard_error) == pytest.approx(spread, rel=0.15)
-    assert found.ceiling is None
+    assert np.mean(result.standard_error) == pytest.approx(spread, rel=0.15)
+    assert result.ceiling is None
     plain = total_correlation(z[0], correction=None).value
     r = np.corrcoef(z[0], rowvar=False)
     assert plain == pytest.approx(-0.5 * np.linalg.slogdet(r)[1], rel=1e-11)
@@ -149,10 +149,10 @@ def test_total_correlation_is_a_chain_of_information(pair):
 
 def test_total_correlation_is_invariant_to_scales_not_to_rotations(pair):
     x, _ = pair
-    found = total_correlation(x).value
-    assert total_correlation(x * [1, -3, 1e4] + 5).value == pytest.approx(found, rel=1e-9)
+    result = total_correlation(x).value
+    assert total_correlation(x * [1, -3, 1e4] + 5).value == pytest.approx(result, rel=1e-9)
     rotation = np.linalg.qr(np.random.default_rng(7).normal(size=(3, 3)))[0]
-    assert abs(total_correlation(x @ rotation).value - found) > 0.01
+    assert abs(total_correlation(x @ rotation).value - result) > 0.01
 
 
 @pytest.mark.parametrize("algorithm", ["ksg1", "ksg2"])
@@ -161,11 +161,11 @@ def test_neighbor_total_correlation(algorithm):
     shared = stream.normal(size=(2000, 1))
     z = shared + stream.normal(size=(2000, 3))
     truth = 0.5 * math.log(2**3 / 4)  # covariance 1 + identity: eigenvalues 4, 1, 1
-    found = total_correlation(z, method="neighbors", algorithm=algorithm)
+    result = total_correlation(z, method="neighbors", algorithm=algorithm)
     # the terms' spread is about 0.7: 0.016 for 2000 samples, and a bias of the same size
-    assert found.value == pytest.approx(truth, abs=0.07)
-    assert found.standard_error is None
-    assert found.value < found.ceiling
+    assert result.value == pytest.approx(truth, abs=0.07)
+    assert result.standard_error is None
+    assert result.value < result.ceiling
     independent = total_correlation(stream.normal(size=(2000, 3)), method="neighbors")
     assert independent.value == pytest.approx(0, abs=0.07)
     two = total_correlation(z[:, :2], method="neighbors", algorithm=algorithm).value
@@ -204,10 +204,10 @@ def test_gradients():
 def test_kinds_and_batches(pair):
     x, y = pair
     expected = gaussian_information(x, y)
-    found = gaussian_information(torch.tensor(x, dtype=torch.float32), torch.tensor(y))
-    assert found.value.dtype == torch.float64
+    result = gaussian_information(torch.tensor(x, dtype=torch.float32), torch.tensor(y))
+    assert result.value.dtype == torch.float64
     # a change of 6e-8 of the data
-    np.testing.assert_allclose([v.item() for v in found], expected, rtol=1e-5)
+    np.testing.assert_allclose([v.item() for v in result], expected, rtol=1e-5)
     batch = xr.DataArray(np.stack([x, -x]), dims=("layer", "sample", "unit"))
     labelled = gaussian_information(batch, xr.DataArray(y, dims=("sample", "unit")), units="bits")
     assert labelled["value"].dims == ("layer",)
@@ -250,7 +250,7 @@ def test_error_bars_without_dependence_in_ten_dimensions():
     400 samples know the spread to 3.5 %; orders beyond 1/N**2 are d/N = 5 to 10 %.
     """
     x, y = np.random.default_rng(12).normal(size=(2, 400, 300, 10))
-    for found in (gaussian_information(x, y), total_correlation(x)):
-        spread = found.value.std(ddof=1)
-        typical = np.sqrt(np.mean(found.standard_error**2))
+    for result in (gaussian_information(x, y), total_correlation(x)):
+        spread = result.value.std(ddof=1)
+        typical = np.sqrt(np.mean(result.standard_error**2))
         assert typical == pytest.approx(spread, rel=0.25)

@@ -66,8 +66,8 @@ def test_constant_predictions_carry_nothing():
 def test_uniform_marginals_follow_paper_4():
     """I = ln C less the mean entropy of a prediction, or of a class's mean prediction."""
     entropies = -(P * np.log(P)).sum(1)
-    found = prediction_information(P, uniform_marginals=True)
-    assert found.value == pytest.approx(math.log(4) - entropies.mean(), abs=1e-13)
+    result = prediction_information(P, uniform_marginals=True)
+    assert result.value == pytest.approx(math.log(4) - entropies.mean(), abs=1e-13)
     means = np.array([P[Y == k].mean(0) for k in range(3)])
     expected = math.log(4) + (means * np.log(means)).sum(1).mean()
     assert prediction_information(P, Y, uniform_marginals=True).value == pytest.approx(expected)
@@ -117,11 +117,11 @@ def test_kinds_and_batches():
     array = xr.DataArray(
         p, dims=("layer", "seed", "sample", "class"), coords={"seed": [2, 3, 5]}
     ).transpose("class", ...)
-    found = prediction_information(array, Y, unit_dim="class", units="bits")
-    np.testing.assert_allclose(found.value * math.log(2), expected.value, atol=1e-13)
-    assert found.value.dims == ("layer", "seed")
-    assert found.value.attrs["units"] == "bits"
-    assert found.value.attrs["estimator"] == "prediction_information"
+    result = prediction_information(array, Y, unit_dim="class", units="bits")
+    np.testing.assert_allclose(result.value * math.log(2), expected.value, atol=1e-13)
+    assert result.value.dims == ("layer", "seed")
+    assert result.value.attrs["units"] == "bits"
+    assert result.value.attrs["estimator"] == "prediction_information"
     left = irrelevant_information(array, Y, unit_dim="class")
     np.testing.assert_allclose(left.value, irrelevant_information(p, Y).value, atol=1e-13)
 
@@ -143,10 +143,10 @@ def test_certain_predictions_have_a_finite_gradient():
 
 
 def test_half_precision_probabilities_are_accepted():
-    found = prediction_information(torch.tensor(P, dtype=torch.float16), Y)
-    assert found.value.dtype == torch.float64
+    result = prediction_information(torch.tensor(P, dtype=torch.float16), Y)
+    assert result.value.dtype == torch.float64
     # probabilities rounded to 11 bits: entropies move by about 1e-3
-    assert float(found.value) == pytest.approx(prediction_information(P, Y).value, abs=2e-3)
+    assert float(result.value) == pytest.approx(prediction_information(P, Y).value, abs=2e-3)
 
 
 @pytest.mark.parametrize(

@@ -18,21 +18,21 @@ def test_p_values_are_uniform_without_dependence():
     """19 permutations: a p-value below 0.1 twice in 20; 150 samples, standard error 2.4 %."""
     stream = np.random.default_rng(0)
     x, y = stream.normal(size=(2, 150, 15, 1))
-    found = permutation_test(plain, x, y, permutations=19, seed=1)
-    assert found.null.shape == (150, 19)
-    assert found.p_value.min() >= 1 / 20
+    result = permutation_test(plain, x, y, permutations=19, seed=1)
+    assert result.null.shape == (150, 19)
+    assert result.p_value.min() >= 1 / 20
     for level in (0.1, 0.5):
         error = math.sqrt(level * (1 - level) / 150)
-        assert np.mean(found.p_value <= level + 1e-9) == pytest.approx(level, abs=4 * error)
-    assert found.value == pytest.approx(plain(x, y).value)
+        assert np.mean(result.p_value <= level + 1e-9) == pytest.approx(level, abs=4 * error)
+    assert result.value == pytest.approx(plain(x, y).value)
 
 
 def test_dependence_is_found_and_p_is_never_zero():
     x, y = it.tasks["bimodal"].sample(100, 0)
     for estimator in (neighbors, it.gaussian_information):
-        found = permutation_test(estimator, x, y, permutations=39, seed=0)
-        assert found.p_value == 1 / 40
-        assert found.null.max() < found.value
+        result = permutation_test(estimator, x, y, permutations=39, seed=0)
+        assert result.p_value == 1 / 40
+        assert result.null.max() < result.value
 
 
 def test_ties_with_the_null_count_against_dependence():
@@ -46,20 +46,20 @@ def test_labels_and_other_fields():
     z = stream.normal(size=(60, 2)) + 2 * y[:, None]
     bounds = partial(it.pairwise_information, noise_variance=0.5)
     for labels in (y, np.eye(2)[y]):
-        found = permutation_test(bounds, z, labels, field="kl", permutations=19, seed=3)
-        assert found.p_value == 1 / 20
+        result = permutation_test(bounds, z, labels, field="kl", permutations=19, seed=3)
+        assert result.p_value == 1 / 20
     again = permutation_test(bounds, z, y, field="kl", permutations=19, seed=3)
-    assert np.array_equal(again.null, found.null)  # one-hot or not, the same seed
+    assert np.array_equal(again.null, result.null)  # one-hot or not, the same seed
     other = permutation_test(bounds, z, y, field="kl", permutations=19, seed=4)
-    assert not np.array_equal(other.null, found.null)
+    assert not np.array_equal(other.null, result.null)
 
 
 def test_kinds():
     x, y = it.tasks["normal 0.75"].sample(60, 1)
     expected = permutation_test(plain, x, y, permutations=9, seed=5)
-    found = permutation_test(plain, torch.tensor(x), torch.tensor(y), permutations=9, seed=5)
-    assert isinstance(found.p_value, torch.Tensor)
-    np.testing.assert_allclose(found.null, expected.null, rtol=1e-9)
+    result = permutation_test(plain, torch.tensor(x), torch.tensor(y), permutations=9, seed=5)
+    assert isinstance(result.p_value, torch.Tensor)
+    np.testing.assert_allclose(result.null, expected.null, rtol=1e-9)
     coords = {"sample": np.arange(60) + 100}
     labelled = [xr.DataArray(z, dims=("sample", "unit"), coords=coords) for z in (x, y)]
     dataset = permutation_test(plain, *labelled, permutations=9, seed=5)
@@ -89,8 +89,8 @@ def test_coverage_with_nearest_neighbours(name):
     inside = []
     for seed in range(40):
         x, y = task.sample(600, seed)
-        found = subsample_error(neighbors, x, y, pieces=6, repeats=3, seed=seed)
-        inside.append(abs(found.value - task.mutual_information) < 2 * found.standard_error)
+        result = subsample_error(neighbors, x, y, pieces=6, repeats=3, seed=seed)
+        inside.append(abs(result.value - task.mutual_information) < 2 * result.standard_error)
     assert np.mean(inside) > 0.94 - 4 * 0.037
 
 
@@ -99,10 +99,10 @@ def test_error_is_that_over_seeds():
     stream = np.random.default_rng(8)
     x = stream.normal(size=(100, 600, 1))
     y = x + stream.normal(size=(100, 600, 1))
-    found = subsample_error(it.gaussian_information, x, y, repeats=2, seed=9)
-    spread = found.value.std(ddof=1)
-    assert np.sqrt(np.mean(found.standard_error**2)) == pytest.approx(spread, rel=0.3)
-    np.testing.assert_allclose(found.value, it.gaussian_information(x, y).value)
+    result = subsample_error(it.gaussian_information, x, y, repeats=2, seed=9)
+    spread = result.value.std(ddof=1)
+    assert np.sqrt(np.mean(result.standard_error**2)) == pytest.approx(spread, rel=0.3)
+    np.testing.assert_allclose(result.value, it.gaussian_information(x, y).value)
 
 
 X, Y = np.random.default_rng(10).normal(size=(2, 20, 1))
@@ -136,6 +136,6 @@ def test_equal_estimates_in_another_order_of_summation_count_as_equal():
     generator = np.random.default_rng(44)
     x = generator.integers(0, 2, 20)[:, None].astype(float)
     y = np.where(generator.random(20) < 0.85, x[:, 0], 1 - x[:, 0])[:, None]
-    found = permutation_test(it.gaussian_information, x, y, seed=0, permutations=999)
-    assert np.sum(found.null > found.value - 1e-9) > np.sum(found.null >= found.value)
-    assert found.p_value == (np.sum(found.null > found.value - 1e-9) + 1) / 1000
+    result = permutation_test(it.gaussian_information, x, y, seed=0, permutations=999)
+    assert np.sum(result.null > result.value - 1e-9) > np.sum(result.null >= result.value)
+    assert result.p_value == (np.sum(result.null > result.value - 1e-9) + 1) / 1000

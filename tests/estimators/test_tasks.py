@@ -60,8 +60,8 @@ def zero_inflated_poisson(share):
 
     def draw(size, stream):
         x = stream.exponential(size=(size, 1))
-        kept = stream.uniform(size=(size, 1)) >= share
-        return x, kept * stream.poisson(x).astype(float)
+        observed = stream.uniform(size=(size, 1)) >= share
+        return x, observed * stream.poisson(x).astype(float)
 
     def ratio(x, y):
         given = (1 - share) * np.exp(y * np.log(x) - x - gammaln(y + 1)) + share * (y == 0)

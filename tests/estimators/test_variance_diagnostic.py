@@ -30,13 +30,13 @@ def naive(p, measure):
 @pytest.mark.parametrize("measure", ["joint", "uniform"])
 def test_agrees_with_a_double_loop(measure):
     expected = naive(P[0], measure)
-    found = it.prediction_variance(P[0], measure=measure)
-    assert found.marginal == pytest.approx(expected["marginal"], abs=1e-14)
-    assert found.conditional == pytest.approx(expected["conditional"], abs=1e-14)
-    assert found.value == pytest.approx(2 * sum(expected.values()), abs=1e-14)
+    result = it.prediction_variance(P[0], measure=measure)
+    assert result.marginal == pytest.approx(expected["marginal"], abs=1e-14)
+    assert result.conditional == pytest.approx(expected["conditional"], abs=1e-14)
+    assert result.value == pytest.approx(2 * sum(expected.values()), abs=1e-14)
     assert expected["conditional"] > 0.01
     logits = it.prediction_variance(LOGITS[0], logits=True, measure=measure)
-    assert logits.value == pytest.approx(found.value, abs=1e-14)
+    assert logits.value == pytest.approx(result.value, abs=1e-14)
 
 
 def test_equation_33_is_no_bound():
@@ -52,9 +52,9 @@ def test_equation_33_is_no_bound():
 
 def test_constant_predictions_vary_by_class_only():
     p = np.tile([0.7, 0.2, 0.1], (5, 1))
-    found = it.prediction_variance(p, measure="uniform")
-    assert found.marginal == pytest.approx(np.var([0.7, 0.2, 0.1]))
-    assert found.conditional == pytest.approx(found.marginal)
+    result = it.prediction_variance(p, measure="uniform")
+    assert result.marginal == pytest.approx(np.var([0.7, 0.2, 0.1]))
+    assert result.conditional == pytest.approx(result.marginal)
 
 
 def test_kinds():

@@ -33,12 +33,12 @@ def test_linear_branch_inverts_to_the_solution_of_the_system(seed):
     matrix = normal(6, 6, seed=seed)
     matrix *= 0.6 / torch.linalg.matrix_norm(matrix, ord=2)
     y = normal(5, 6, seed=10 + seed)
-    found = invert_residual(linear(matrix), y, iterations=80)
+    result = invert_residual(linear(matrix), y, iterations=80)
     exact = torch.linalg.solve(torch.eye(6).double() + matrix, y.mT).mT
     # residual 1e-12 |y| over 1 - 0.6
-    np.testing.assert_allclose(found.x, exact, rtol=0, atol=2.5e-12 * float(y.norm(dim=1).max()))
-    assert bool(found.converged.all())
-    assert bool((found.residual <= 1e-12).all())
+    np.testing.assert_allclose(result.x, exact, rtol=0, atol=2.5e-12 * float(y.norm(dim=1).max()))
+    assert bool(result.converged.all())
+    assert bool((result.residual <= 1e-12).all())
 
 
 def test_contraction_converges_at_the_predicted_rate():
@@ -59,36 +59,36 @@ def test_contraction_converges_at_the_predicted_rate():
     first = (y - x).norm(dim=1)
     for steps in (1, 2, 5, 10):
         with pytest.warns(InversionWarning):
-            found = invert_residual(branch, y, iterations=steps, tolerance=1e-15)
-        error = (found.x - x).norm(dim=1)
+            result = invert_residual(branch, y, iterations=steps, tolerance=1e-15)
+        error = (result.x - x).norm(dim=1)
         assert bool((error <= (constant * 1.001) ** steps * first).all())
-        assert bool((found.iterations == steps).all())
+        assert bool((result.iterations == steps).all())
         # and the residual bounds the error: |x_k - x| <= r / (1 - c)
-        absolute = found.residual * torch.maximum(y.norm(dim=1), found.x.norm(dim=1))
+        absolute = result.residual * torch.maximum(y.norm(dim=1), result.x.norm(dim=1))
         assert bool((error <= absolute / (1 - constant * 1.001)).all())
-        assert bool((found.rate <= constant * 1.001).all())
+        assert bool((result.rate <= constant * 1.001).all())
 
 
 def test_linear_rate_is_the_spectral_radius_and_not_the_norm():
     matrix = torch.tensor([[0.5, 3.0], [0.0, 0.25]]).double()  # norm 3.05, radius 0.5
     assert float(torch.linalg.matrix_norm(matrix, ord=2)) > 3
     with pytest.warns(InversionWarning):
-        found = invert_residual(linear(matrix), normal(6, 2), iterations=30, tolerance=1e-15)
-    np.testing.assert_allclose(found.rate, 0.5, rtol=1e-4)  # the other share is 2^-30
-    assert bool((found.residual < 1e-6).all())
+        result = invert_residual(linear(matrix), normal(6, 2), iterations=30, tolerance=1e-15)
+    np.testing.assert_allclose(result.rate, 0.5, rtol=1e-4)  # the other share is 2^-30
+    assert bool((result.residual < 1e-6).all())
 
 
 def test_expansion_fails_and_says_so():
     matrix = 2.0 * torch.eye(3).double()
     y = normal(4, 3)
     with pytest.warns(InversionWarning, match=r"4 of 4 samples did not converge in 200 iterations"):
-        found = invert_residual(linear(matrix), y, iterations=200)
-    assert not bool(found.converged.any())
-    np.testing.assert_allclose(found.rate, 2.0, rtol=1e-9)
-    assert bool(found.x.isfinite().all())
-    assert bool((found.residual > 0.5).all())
+        result = invert_residual(linear(matrix), y, iterations=200)
+    assert not bool(result.converged.any())
+    np.testing.assert_allclose(result.rate, 2.0, rtol=1e-9)
+    assert bool(result.x.isfinite().all())
+    assert bool((result.residual > 0.5).all())
     # given up when 1e6 times worse than at the start: 2^20 > 1e6
-    assert found.iterations.tolist() == [20] * 4
+    assert result.iterations.tolist() == [20] * 4
 
 
 def test_overflow_leaves_a_finite_iterate_and_its_residual():
@@ -98,12 +98,12 @@ def test_overflow_leaves_a_finite_iterate_and_its_residual():
 
     x0 = torch.full((1, 2), 1e3)
     with pytest.warns(InversionWarning):
-        found = invert_residual(Square(), torch.ones(1, 2), x0=x0)
-    assert bool(found.x.isfinite().all())
-    assert torch.equal(found.x, x0)  # not one step could be taken
-    assert int(found.iterations) == 0
-    assert math.isnan(float(found.rate))
-    assert not bool(found.converged)
+        result = invert_residual(Square(), torch.ones(1, 2), x0=x0)
+    assert bool(result.x.isfinite().all())
+    assert torch.equal(result.x, x0)  # not one step could be taken
+    assert int(result.iterations) == 0
+    assert math.isnan(float(result.rate))
+    assert not bool(result.converged)
 
 
 def test_each_sample_is_judged_alone():
@@ -115,14 +115,14 @@ def test_each_sample_is_judged_alone():
 
     y = torch.tensor([[0.3], [-40.0], [0.0]], dtype=torch.float64)
     with pytest.warns(InversionWarning, match="1 of 3 samples"):
-        found = invert_residual(Gain(), y, iterations=60)
-    assert found.converged.tolist() == [True, False, True]
-    assert float(found.x[0]) == pytest.approx(0.2, rel=1e-11)
-    assert int(found.iterations[2]) == 0
-    assert float(found.residual[2]) == 0
-    assert math.isnan(float(found.rate[2]))
+        result = invert_residual(Gain(), y, iterations=60)
+    assert result.converged.tolist() == [True, False, True]
+    assert float(result.x[0]) == pytest.approx(0.2, rel=1e-11)
+    assert int(result.iterations[2]) == 0
+    assert float(result.residual[2]) == 0
+    assert math.isnan(float(result.rate[2]))
     alone = invert_residual(Gain(), y[:1], iterations=60)
-    for of_all, of_one in zip(found, alone, strict=True):
+    for of_all, of_one in zip(result, alone, strict=True):
         assert torch.equal(of_all[:1], of_one)
 
 
@@ -153,10 +153,10 @@ def test_errata_lipschitz_constant_above_one_and_yet_invertible():
     x = normal(5, 8)
     y = x + branch(x).detach()
     assert float(lipschitz_bounds(function, x[:, :4]).lower) > 5
-    found = invert_residual(branch, y)
-    assert bool(found.converged.all())
-    assert int(found.iterations.max()) <= 2  # L after L is 0
-    np.testing.assert_allclose(found.x, x, rtol=0, atol=1e-13 * float(y.abs().max()))
+    result = invert_residual(branch, y)
+    assert bool(result.converged.all())
+    assert int(result.iterations.max()) <= 2  # L after L is 0
+    np.testing.assert_allclose(result.x, x, rtol=0, atol=1e-13 * float(y.abs().max()))
 
 
 class Coupling(nn.Module):
@@ -194,10 +194,10 @@ def test_coupling_block_inverts_to_rounding_in_evaluation_mode(coupling, dtype, 
     x = normal(6, 6, 8, 8).to(dtype)
     with torch.no_grad():
         y = x + branch(x)
-    found = invert_residual(branch, y)
-    assert bool(found.converged.all())
-    assert found.x.dtype == dtype
-    assert float((found.x - x).norm() / x.norm()) < error  # 3e-8 and 5e-17 measured
+    result = invert_residual(branch, y)
+    assert bool(result.converged.all())
+    assert result.x.dtype == dtype
+    assert float((result.x - x).norm() / x.norm()) < error  # 3e-8 and 5e-17 measured
 
 
 def test_training_mode_gives_another_y_which_evaluation_mode_does_not_invert(coupling):
@@ -207,14 +207,14 @@ def test_training_mode_gives_another_y_which_evaluation_mode_does_not_invert(cou
     with torch.no_grad():
         y = x + copy.deepcopy(coupling)(x)
     kept = {key: value.clone() for key, value in coupling.state_dict().items()}
-    found = invert_residual(coupling, y)
+    result = invert_residual(coupling, y)
     assert coupling.training  # left as it was
     assert all(torch.equal(value, kept[key]) for key, value in coupling.state_dict().items())
-    assert bool(found.converged.all())  # it has solved y = x + L(x) for L in evaluation mode
-    assert float((found.x - x).norm() / x.norm()) > 0.05
+    assert bool(result.converged.all())  # it has solved y = x + L(x) for L in evaluation mode
+    assert float((result.x - x).norm() / x.norm()) > 0.05
     coupling.eval()
     again = invert_residual(coupling, y)
-    assert torch.equal(found.x, again.x)
+    assert torch.equal(result.x, again.x)
 
 
 def test_spectrally_normalised_block_is_licensed_and_inverts():
@@ -230,9 +230,9 @@ def test_spectrally_normalised_block_is_licensed_and_inverts():
     x = normal(7, 6)
     y = x + branch(x).detach()
     assert float(lipschitz_bounds(branch, x).upper) < 0.81
-    found = invert_residual(branch, y, iterations=150)
-    assert bool(found.converged.all())
-    np.testing.assert_allclose(found.x, x, rtol=0, atol=1e-10)
+    result = invert_residual(branch, y, iterations=150)
+    assert bool(result.converged.all())
+    np.testing.assert_allclose(result.x, x, rtol=0, atol=1e-10)
 
 
 def test_cost_is_one_pass_a_step_and_none_for_the_finished(monkeypatch):
@@ -240,15 +240,15 @@ def test_cost_is_one_pass_a_step_and_none_for_the_finished(monkeypatch):
     passed = []
     branch.register_forward_hook(lambda module, arguments, output: passed.append(len(output)))
     y = torch.eye(3).double()  # the three converge at 0, 0.1 and 0.5
-    found = invert_residual(branch, y, iterations=50)
-    assert sum(passed) == 3 + int(found.iterations.sum())
-    assert found.iterations.tolist()[0] <= 1
+    result = invert_residual(branch, y, iterations=50)
+    assert sum(passed) == 3 + int(result.iterations.sum())
+    assert result.iterations.tolist()[0] <= 1
     # 0.1^12 and 0.5^40: the first iterate has the residual |L(y)| already
-    assert 11 <= int(found.iterations[1]) <= 13
-    assert 38 <= int(found.iterations[2]) <= 40
+    assert 11 <= int(result.iterations[1]) <= 13
+    assert 38 <= int(result.iterations[2]) <= 40
     monkeypatch.setattr("infotheo.invertibility.inputs.HOST_CHUNK", 3)
     parts = invert_residual(branch, y, iterations=50)
-    for of_all, of_parts in zip(found, parts, strict=True):
+    for of_all, of_parts in zip(result, parts, strict=True):
         torch.testing.assert_close(of_all, of_parts, rtol=1e-12, atol=1e-15, equal_nan=True)
 
 
@@ -269,25 +269,25 @@ def test_branch_that_works_in_place_changes_no_input():
     branch = nn.Sequential(nn.ReLU(inplace=True), linear(0.5 * torch.eye(3)))
     y = normal(4, 3, dtype=torch.float32)
     kept = y.clone()
-    found = invert_residual(branch, y, iterations=40)
+    result = invert_residual(branch, y, iterations=40)
     assert torch.equal(y, kept)
-    torch.testing.assert_close(found.x + 0.5 * found.x.relu(), y)
+    torch.testing.assert_close(result.x + 0.5 * result.x.relu(), y)
 
 
 def test_half_precision_has_a_tolerance_of_its_own():
     branch = linear((0.5 * torch.eye(3)).half())
     y = normal(4, 3).half()
-    found = invert_residual(branch, y)
-    assert found.x.dtype == torch.float16
-    assert bool(found.converged.all())
+    result = invert_residual(branch, y)
+    assert result.x.dtype == torch.float16
+    assert bool(result.converged.all())
 
 
 def test_tolerance_that_rounding_cannot_meet_is_not_met():
     branch = linear(0.3 * normal(5, 5))
     with pytest.warns(InversionWarning):
-        found = invert_residual(branch, normal(6, 5), iterations=300, tolerance=1e-300)
-    assert bool((found.residual > 0).any())
-    assert bool((found.residual[~found.converged] > 1e-300).all())
+        result = invert_residual(branch, normal(6, 5), iterations=300, tolerance=1e-300)
+    assert bool((result.residual > 0).any())
+    assert bool((result.residual[~result.converged] > 1e-300).all())
 
 
 def test_no_warning_where_all_converge():

@@ -10,7 +10,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from infotheo.invertibility.layer_norms import layer_norms
 from infotheo.invertibility.lipschitz import lipschitz_bounds
 from infotheo.invertibility.pair_quotients import largest_pair_quotient
-from infotheo.invertibility.singular_values import largest_singular_values, linearized
+from infotheo.invertibility.singular_values import largest_singular_values, linearize
 
 ROUNDING = 1e-9  # of sums in float64, and of a square root near it
 
@@ -51,15 +51,15 @@ def test_linear_branch_has_one_norm_everywhere():
     matrix = normal(6, 6)
     _, values, right = torch.linalg.svd(matrix)
     x = torch.cat([right, torch.zeros(1, 6, dtype=torch.float64)])
-    found = lipschitz_bounds(linear(matrix), x, iterations=6)
+    result = lipschitz_bounds(linear(matrix), x, iterations=6)
     norm = float(values[0])
-    assert float(found.upper) == pytest.approx(norm, rel=1e-12)
+    assert float(result.upper) == pytest.approx(norm, rel=1e-12)
     # six steps in six dimensions are exact
-    np.testing.assert_allclose(found.jacobian, norm, rtol=1e-10)
+    np.testing.assert_allclose(result.jacobian, norm, rtol=1e-10)
     # the pair of the first singular vector and 0
-    assert float(found.pairs) == pytest.approx(norm, rel=1e-12)
-    assert float(found.lower) == pytest.approx(norm, rel=1e-7)  # a quotient over a step of 1e-8
-    assert float(found.lower) <= norm * (1 + 1e-7)
+    assert float(result.pairs) == pytest.approx(norm, rel=1e-12)
+    assert float(result.lower) == pytest.approx(norm, rel=1e-7)  # a quotient over a step of 1e-8
+    assert float(result.lower) <= norm * (1 + 1e-7)
 
 
 CONVOLUTIONS = {
@@ -91,13 +91,13 @@ def test_convolution_lies_between_iteration_and_bound(case, seed):
     build, shape = CONVOLUTIONS[case]
     layer = made(build, seed)
     exact = float(torch.linalg.matrix_norm(dense(layer, shape), ord=2))
-    found = lipschitz_bounds(layer, normal(2, *shape), iterations=30)
-    assert exact <= float(found.upper) * (1 + ROUNDING)
-    assert float(found.upper_estimate) <= exact * (1 + ROUNDING)
-    assert float(found.upper_estimate) > 0.95 * exact  # 12 steps: measured 0.97 and more
-    assert float(found.jacobian.max()) <= exact * (1 + ROUNDING)
+    result = lipschitz_bounds(layer, normal(2, *shape), iterations=30)
+    assert exact <= float(result.upper) * (1 + ROUNDING)
+    assert float(result.upper_estimate) <= exact * (1 + ROUNDING)
+    assert float(result.upper_estimate) > 0.95 * exact  # 12 steps: measured 0.97 and more
+    assert float(result.jacobian.max()) <= exact * (1 + ROUNDING)
     # what the border of a small image takes away: a gross looseness would hide a defect
-    assert float(found.upper) < (3.2 if layer.padding_mode != "zeros" else 1.45) * exact
+    assert float(result.upper) < (3.2 if layer.padding_mode != "zeros" else 1.45) * exact
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,9 @@ def test_convolution_bound_is_tight_on_a_long_signal(build, tolerance):
     layer = made(build)
     shape = (layer.in_channels, 300)
     exact = float(torch.linalg.matrix_norm(dense(layer, shape), ord=2))
-    found = float(lipschitz_bounds(layer, normal(2, *shape), tolerance=tolerance).upper)
-    assert exact <= found * (1 + ROUNDING)
-    assert found <= exact * (1 + tolerance) * 1.003  # (pi / 300 * taps)^2, as the section is short
+    result = float(lipschitz_bounds(layer, normal(2, *shape), tolerance=tolerance).upper)
+    assert exact <= result * (1 + ROUNDING)
+    assert result <= exact * (1 + tolerance) * 1.003  # (pi / 300 * taps)^2, as the section is short
 
 
 def test_adversarial_symbol_between_the_points_of_the_grid():
@@ -170,8 +170,8 @@ def test_affine_layers_have_the_norm_of_their_matrix(case):
     build, shape = AFFINE[case]
     layer = made(build)
     exact = float(torch.linalg.matrix_norm(dense(layer, shape), ord=2))
-    found = lipschitz_bounds(layer, normal(2, *shape))
-    assert float(found.upper) == pytest.approx(exact, rel=1e-10)
+    result = lipschitz_bounds(layer, normal(2, *shape))
+    assert float(result.upper) == pytest.approx(exact, rel=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -246,15 +246,15 @@ def test_norms_of_each_sample_are_steepest_where_it_is_constant(layer):
     layer = layer.double()
     x = normal(30, *shape) * torch.logspace(-3, 1, 30).double().reshape(-1, *[1] * len(shape))
     x[0] = 2.0
-    found = lipschitz_bounds(layer, x, iterations=12)
-    assert float(found.upper) == pytest.approx(1 / 0.2)
-    assert float(found.jacobian[0]) == pytest.approx(5)  # at the constant sample
-    assert float(found.lower) <= float(found.upper) * (1 + ROUNDING)
+    result = lipschitz_bounds(layer, x, iterations=12)
+    assert float(result.upper) == pytest.approx(1 / 0.2)
+    assert float(result.jacobian[0]) == pytest.approx(5)  # at the constant sample
+    assert float(result.lower) <= float(result.upper) * (1 + ROUNDING)
     if layer.weight is not None:  # one scale that is larger: at most, and all but its share
         layer.weight.data[1] = -3.0
-        found = lipschitz_bounds(layer, x, iterations=12)
-        assert float(found.upper) == pytest.approx(15)
-        assert 0.8 * 15 < float(found.jacobian[0]) <= 15 * (1 + ROUNDING)
+        result = lipschitz_bounds(layer, x, iterations=12)
+        assert float(result.upper) == pytest.approx(15)
+        assert 0.8 * 15 < float(result.jacobian[0]) <= 15 * (1 + ROUNDING)
 
 
 def test_norm_of_one_value_is_constant_and_without_eps_unbounded():
@@ -272,13 +272,13 @@ def test_batch_norm_folds_into_the_convolution_before_it(case):
     kind = kinds[{2: 2, 3: 4, 4: 3}[len(shape)]]
     layer = made(lambda: nn.Sequential(convolution := build(), kind(convolution.out_channels)))
     exact = float(torch.linalg.matrix_norm(dense(layer, shape), ord=2))
-    found = lipschitz_bounds(layer, normal(2, *shape), iterations=30)
-    assert float(found.jacobian.max()) == pytest.approx(exact, rel=0.02)  # 30 steps
-    assert float(found.jacobian.max()) <= exact * (1 + ROUNDING)
-    assert exact <= float(found.upper) * (1 + ROUNDING)
+    result = lipschitz_bounds(layer, normal(2, *shape), iterations=30)
+    assert float(result.jacobian.max()) == pytest.approx(exact, rel=0.02)  # 30 steps
+    assert float(result.jacobian.max()) <= exact * (1 + ROUNDING)
+    assert exact <= float(result.upper) * (1 + ROUNDING)
     scale = layer[1].weight.detach().abs() / (layer[1].running_var + layer[1].eps).sqrt()
     alone = float(lipschitz_bounds(layer[0], normal(2, *shape)).upper)
-    assert float(found.upper) == pytest.approx(alone * float(scale.max()))
+    assert float(result.upper) == pytest.approx(alone * float(scale.max()))
     # the same scale for all channels folds in exactly
     layer[1].weight.data /= scale
     exact = float(torch.linalg.matrix_norm(dense(layer, shape), ord=2))
@@ -289,9 +289,9 @@ def test_batch_norm_folds_into_the_convolution_before_it(case):
 
 
 def test_softmax_is_half_a_contraction():
-    found = lipschitz_bounds(nn.Softmax(dim=1), torch.zeros(2, 2, dtype=torch.float64))
-    assert float(found.upper) == 0.5
-    assert float(found.jacobian.max()) == pytest.approx(0.5, rel=1e-12)  # two equal logits
+    result = lipschitz_bounds(nn.Softmax(dim=1), torch.zeros(2, 2, dtype=torch.float64))
+    assert float(result.upper) == 0.5
+    assert float(result.jacobian.max()) == pytest.approx(0.5, rel=1e-12)  # two equal logits
 
 
 class Block(nn.Module):
@@ -314,16 +314,16 @@ def test_composition_multiplies_and_nested_blocks_add():
     norms = [float(torch.linalg.matrix_norm(layer.weight, ord=2)) for layer in (a, b, c)]
     x = normal(3, 4)
     chain = nn.Sequential(a, nn.Sigmoid(), nn.Sequential(b, nn.Identity()))
-    found = lipschitz_bounds(chain, x)
-    assert float(found.upper) == pytest.approx(norms[0] * norms[1] / 4)
-    assert [layer.name for layer in found.layers] == ["0", "1", "2.0", "2.1"]
-    assert [layer.kind for layer in found.layers] == ["Linear", "Sigmoid", "Linear", "Identity"]
+    result = lipschitz_bounds(chain, x)
+    assert float(result.upper) == pytest.approx(norms[0] * norms[1] / 4)
+    assert [layer.name for layer in result.layers] == ["0", "1", "2.0", "2.1"]
+    assert [layer.kind for layer in result.layers] == ["Linear", "Sigmoid", "Linear", "Identity"]
     nested = nn.Sequential(a, Block(b), Block(c, shortcut=b, activation=nn.Sigmoid()))
     expected = norms[0] * (1 + norms[1]) * (norms[2] + norms[1]) / 4
-    found = lipschitz_bounds(nested, x)
-    assert float(found.upper) == pytest.approx(expected)
-    assert float(found.lower) <= expected
-    assert found.layers[-1].name == "2.activation"
+    result = lipschitz_bounds(nested, x)
+    assert float(result.upper) == pytest.approx(expected)
+    assert float(result.lower) <= expected
+    assert result.layers[-1].name == "2.activation"
     with pytest.raises(ValueError, match="block '1' .Lying. does not put out"):
         lipschitz_bounds(nn.Sequential(a, Lying(b)), x)
 
@@ -351,11 +351,11 @@ def test_jacobian_is_a_lower_bound_at_any_number_of_steps(steps):
             for sample in x
         ]
     ).detach()
-    found = lipschitz_bounds(branch, x, iterations=steps)
-    assert bool((found.jacobian <= exact * (1 + ROUNDING)).all())
+    result = lipschitz_bounds(branch, x, iterations=steps)
+    assert bool((result.jacobian <= exact * (1 + ROUNDING)).all())
     least = {1: 0.3, 2: 0.6, 4: 0.85, 12: 0.99}[steps]  # a random start in 100 dimensions
-    assert bool((found.jacobian >= least * exact).all())
-    assert float(found.lower) <= float(found.upper_estimate) <= float(found.upper)
+    assert bool((result.jacobian >= least * exact).all())
+    assert float(result.lower) <= float(result.upper_estimate) <= float(result.upper)
 
 
 def test_iterations_never_fall_behind_plain_power_iteration():
@@ -364,14 +364,14 @@ def test_iterations_never_fall_behind_plain_power_iteration():
     exact = float(torch.linalg.matrix_norm(matrix, ord=2))
     power = start
     for steps in range(1, 8):
-        found, vector = largest_singular_values(
+        result, vector = largest_singular_values(
             lambda v: (matrix @ v[..., None])[..., 0],
             lambda u: (matrix.mT @ u[..., None])[..., 0],
             start,
             steps,
         )
         plain = float((matrix[0] @ power[0]).norm() / power.norm())
-        assert plain * (1 - 1e-12) <= float(found) <= exact * (1 + 1e-12)
+        assert plain * (1 - 1e-12) <= float(result) <= exact * (1 + 1e-12)
         assert float(vector.norm()) == pytest.approx(1)
         power = power @ matrix[0].mT @ matrix[0]
         power = power / power.norm()
@@ -380,14 +380,14 @@ def test_iterations_never_fall_behind_plain_power_iteration():
 def test_more_steps_than_dimensions_and_zero_maps():
     for scale, expected in (([1.0, 3.0], 3.0), ([2.0, 2.0], 2.0), ([0.0, 0.0], 0.0)):
         weight = torch.tensor([scale])
-        found, _ = largest_singular_values(weight.mul, weight.mul, torch.tensor([[0.3, 0.5]]), 9)
-        assert float(found) == pytest.approx(expected, rel=1e-6)  # float32
+        result, _ = largest_singular_values(weight.mul, weight.mul, torch.tensor([[0.3, 0.5]]), 9)
+        assert float(result) == pytest.approx(expected, rel=1e-6)  # float32
 
 
 def test_linearized_products_are_those_of_the_jacobian():
     function = made(lambda: nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)))
     x = normal(2, 4)
-    value, push, pull = linearized(function, x)
+    value, push, pull = linearize(function, x)
     jacobian = torch.func.vmap(torch.func.jacrev(function))(x).detach()
     v, u = normal(2, 4, seed=1), normal(2, 3, seed=2)
     torch.testing.assert_close(value, function(x).detach())
@@ -451,10 +451,10 @@ def test_lower_bound_does_not_believe_derivatives_at_kinks(monkeypatch):
     monkeypatch.setitem(layer_norms, Cancelling, lambda layer, x, tolerance: 0.0)
     x = torch.zeros(2, 3, dtype=torch.float64)
     x[1] = 1.0
-    found = lipschitz_bounds(Cancelling(), x)
-    assert float(found.jacobian[0]) == pytest.approx(1)
-    assert float(found.lower) == pytest.approx(0, abs=1e-12)
-    assert float(found.upper) == 0
+    result = lipschitz_bounds(Cancelling(), x)
+    assert float(result.jacobian[0]) == pytest.approx(1)
+    assert float(result.lower) == pytest.approx(0, abs=1e-12)
+    assert float(result.upper) == 0
 
 
 def test_errata_ratio_below_one_does_not_bound_the_operator_norm():
@@ -464,20 +464,20 @@ def test_errata_ratio_below_one_does_not_bound_the_operator_norm():
     with torch.no_grad():
         ratio = steep(x).norm(dim=1) / x.norm(dim=1)
     assert float(ratio.max()) < 0.2
-    found = lipschitz_bounds(steep, x)
-    assert float(found.lower) == pytest.approx(5, rel=1e-6)
-    assert float(found.upper) == pytest.approx(5, rel=1e-12)
+    result = lipschitz_bounds(steep, x)
+    assert float(result.lower) == pytest.approx(5, rel=1e-6)
+    assert float(result.upper) == pytest.approx(5, rel=1e-12)
 
 
 def test_errata_bounds_of_a_residual_branch_bracket_each_other():
     branch = made(residual_branch)
     x = normal(8, 4, 12, 12)
-    found = lipschitz_bounds(branch, x)
+    result = lipschitz_bounds(branch, x)
     ratio = float((branch(x.clone()).norm() / x.norm()).detach())
-    assert float(found.pairs) <= float(found.upper)
-    assert ratio < float(found.lower) <= float(found.upper_estimate) <= float(found.upper)
-    assert float(found.lower) == pytest.approx(
-        max(float(found.pairs), float(found.jacobian.max())), rel=0.05
+    assert float(result.pairs) <= float(result.upper)
+    assert ratio < float(result.lower) <= float(result.upper_estimate) <= float(result.upper)
+    assert float(result.lower) == pytest.approx(
+        max(float(result.pairs), float(result.jacobian.max())), rel=0.05
     )
 
 
@@ -516,12 +516,12 @@ def test_seed_decides_and_nothing_else_changes():
 def test_parts_of_the_sample_change_no_value(monkeypatch):
     branch = made(residual_branch)
     x = normal(7, 4, 6, 6)
-    whole = lipschitz_bounds(branch, x, iterations=40)
+    undivided = lipschitz_bounds(branch, x, iterations=40)
     monkeypatch.setattr("infotheo.invertibility.inputs.HOST_CHUNK", 2 * 4 * 6 * 6)
     parts = lipschitz_bounds(branch, x, iterations=40)
-    assert float(parts.pairs) == pytest.approx(float(whole.pairs), rel=1e-12)
+    assert float(parts.pairs) == pytest.approx(float(undivided.pairs), rel=1e-12)
     # other starts: as far as 40 steps in 144 dimensions settle
-    np.testing.assert_allclose(parts.jacobian, whole.jacobian, rtol=1e-4)
+    np.testing.assert_allclose(parts.jacobian, undivided.jacobian, rtol=1e-4)
 
 
 def test_own_layers_are_registered_in_a_plain_dictionary(monkeypatch):

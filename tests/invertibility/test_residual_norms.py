@@ -55,13 +55,13 @@ def linear(matrix):
 def test_singular_vectors_have_their_singular_values_as_ratio():
     matrix = normal(5, 5).double()
     _, values, right = torch.linalg.svd(matrix)
-    found = residual_norms(Block(linear(matrix)), right, per_sample=True)
-    assert found["block"].values.tolist() == [""]
+    result = residual_norms(Block(linear(matrix)), right, per_sample=True)
+    assert result["block"].values.tolist() == [""]
     # a ratio of two sums of 5 products of float64
-    np.testing.assert_allclose(found["ratio"].values[0], values, rtol=1e-13)
-    assert float(found["mean"][0]) == pytest.approx(float(values.mean()), rel=1e-13)
-    expected = np.quantile(values.numpy(), found["quantile"].values)
-    np.testing.assert_allclose(found["quantiles"].values[0], expected, rtol=1e-13)
+    np.testing.assert_allclose(result["ratio"].values[0], values, rtol=1e-13)
+    assert float(result["mean"][0]) == pytest.approx(float(values.mean()), rel=1e-13)
+    expected = np.quantile(values.numpy(), result["quantile"].values)
+    np.testing.assert_allclose(result["quantiles"].values[0], expected, rtol=1e-13)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def classic():
 @pytest.mark.parametrize("reference", ["input", "shortcut"])
 def test_both_definitions_of_x_in_a_block_written_by_hand(classic, reference):
     images = normal(7, 1, 8, 8)
-    found = residual_norms(
+    result = residual_norms(
         classic,
         images.split(3),
         branches={"1": "bn2"},
@@ -92,19 +92,19 @@ def test_both_definitions_of_x_in_a_block_written_by_hand(classic, reference):
         x = classic[0](images)
         of = x if reference == "input" else classic[1].downsample(x)
         expected = classic[1].branch_of(x).flatten(1).norm(dim=1) / of.flatten(1).norm(dim=1)
-    np.testing.assert_allclose(found["ratio"].values[0], expected, rtol=1e-5)  # float32
-    assert bool(found["same_shape"][0]) == (reference == "shortcut")
-    assert found.attrs["estimator"] == "residual_norms"
-    assert f'"reference": "{reference}"' in found["mean"].attrs["settings"]
+    np.testing.assert_allclose(result["ratio"].values[0], expected, rtol=1e-5)  # float32
+    assert bool(result["same_shape"][0]) == (reference == "shortcut")
+    assert result.attrs["estimator"] == "residual_norms"
+    assert f'"reference": "{reference}"' in result["mean"].attrs["settings"]
 
 
 def test_protocol_blocks_are_found_nested_and_in_order():
     half, double = linear(torch.eye(3) / 2), linear(2 * torch.eye(3))
     model = nn.Sequential(Block(half), nn.Sequential(Block(double, linear(-torch.eye(3)))))
     x = normal(4, 3)
-    found = residual_norms(model, x)
-    assert found["block"].values.tolist() == ["0", "1.0"]
-    np.testing.assert_allclose(found["mean"], [0.5, 2.0], rtol=1e-6)
+    result = residual_norms(model, x)
+    assert result["block"].values.tolist() == ["0", "1.0"]
+    np.testing.assert_allclose(result["mean"], [0.5, 2.0], rtol=1e-6)
     # the shortcut's sign does not change its norm, but a scale would
     model[1][0].shortcut.weight.data.mul_(4)
     by_shortcut = residual_norms(model, x, reference="shortcut")
@@ -141,13 +141,13 @@ def test_zero_norms_are_counted_and_never_dropped():
 
     x = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0], [6.0, 8.0]])
     with pytest.warns(ZeroNormWarning, match="block '': 2 infinite, 0 undefined"):
-        found = residual_norms(Block(Shifted()), x, quantiles=[0, 1 / 3, 0.5, 1], per_sample=True)
-    assert found["infinite"].values.tolist() == [2]
-    assert found["undefined"].values.tolist() == [0]
-    assert math.isinf(float(found["mean"][0]))
+        result = residual_norms(Block(Shifted()), x, quantiles=[0, 1 / 3, 0.5, 1], per_sample=True)
+    assert result["infinite"].values.tolist() == [2]
+    assert result["undefined"].values.tolist() == [0]
+    assert math.isinf(float(result["mean"][0]))
     low = math.hypot(7, 9) / 10
     mid = math.hypot(4, 5) / 5
-    np.testing.assert_allclose(found["quantiles"].values[0], [low, mid, math.inf, math.inf])
+    np.testing.assert_allclose(result["quantiles"].values[0], [low, mid, math.inf, math.inf])
     with pytest.warns(ZeroNormWarning, match="1 undefined"):
         both = residual_norms(Block(nn.Identity()), torch.tensor([[0.0], [2.0]]), per_sample=True)
     assert both["undefined"].values.tolist() == [1]
@@ -158,8 +158,8 @@ def test_zero_norms_are_counted_and_never_dropped():
 def test_batches_labels_and_one_tensor_agree_and_no_batch_is_kept():
     model = Block(linear(normal(3, 3)))
     x = normal(10, 3, seed=1)
-    whole = residual_norms(model, x)
-    assert whole.identical(residual_norms(model, [(x[:4], torch.arange(4)), [x[4:]]]))
+    undivided = residual_norms(model, x)
+    assert undivided.identical(residual_norms(model, [(x[:4], torch.arange(4)), [x[4:]]]))
     references, alive = [], []
 
     def batches():
@@ -180,9 +180,9 @@ def test_pooled_ratio_is_that_of_all_samples_as_one_tensor():
     model = Block(linear(torch.diag(torch.tensor([0.5, 2.0]))))
     expected = float(model.branch(x).norm() / x.norm())
     for batches in (x, x.split(2)):
-        found = residual_norms(model, batches)
-        assert float(found["pooled"][0]) == pytest.approx(expected, rel=1e-6)
-    assert expected != pytest.approx(float(found["mean"][0]), rel=0.05)
+        result = residual_norms(model, batches)
+        assert float(result["pooled"][0]) == pytest.approx(expected, rel=1e-6)
+    assert expected != pytest.approx(float(result["mean"][0]), rel=0.05)
 
 
 def test_large_and_half_precision_values_do_not_overflow():

@@ -42,7 +42,7 @@ def images():
     return torch.randn(10, 1, 4, 4, generator=torch.Generator().manual_seed(1))
 
 
-def hooks_of(model):
+def count_hooks(model):
     return sum(len(module._forward_hooks) for module in model.modules())
 
 
@@ -99,7 +99,7 @@ def test_model_is_left_as_it_was(model, images, training):
     before = {name: value.clone() for name, value in model.state_dict().items()}
     modes = {name: module.training for name, module in model.named_modules()}
     first = dump_activations(model, images.split(4), ["head", "drop"])
-    assert hooks_of(model) == 0
+    assert count_hooks(model) == 0
     assert {name: module.training for name, module in model.named_modules()} == modes
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]), name
@@ -121,7 +121,7 @@ def test_model_is_left_as_it_was_after_an_exception_too(model, images):
         dump_activations(model, broken(), ["head", "drop"])
     with pytest.raises(RuntimeError, match="channels"):
         dump_activations(model, [torch.zeros(2, 2, 4, 4)], ["head"])
-    assert hooks_of(model) == 0
+    assert count_hooks(model) == 0
     assert model.training
     assert model.drop.training
     assert not model.norm.training
@@ -131,7 +131,7 @@ def test_own_hooks_of_the_user_stay(model, images):
     calls = []
     model.head.register_forward_hook(lambda *arguments: calls.append(1))
     dump_activations(model, [images], ["head"])
-    assert hooks_of(model) == 1
+    assert count_hooks(model) == 1
     assert calls == [1]
 
 
@@ -178,7 +178,7 @@ def test_later_layer_that_works_in_place_spoils_nothing():
 
 
 @pytest.mark.parametrize(
-    ("of_model", "asked", "digits"),
+    ("model_dtype", "asked", "digits"),
     [
         (torch.float64, "float64", 1e-15),
         (torch.float64, "float32", 1e-6),
@@ -186,12 +186,14 @@ def test_later_layer_that_works_in_place_spoils_nothing():
         (torch.bfloat16, "float32", 1e-2),
     ],
 )
-def test_type_asked_for_with_the_digits_it_can_have(of_model, asked, digits):
+def test_type_asked_for_with_the_digits_it_can_have(model_dtype, asked, digits):
     model = nn.Sequential(nn.Linear(4, 3)).double()
     inputs = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         exact = model(inputs).numpy()
-    recorded = dump_activations(model.to(of_model), [inputs.to(of_model)], ["0"], dtype=asked)["0"]
+    recorded = dump_activations(
+        model.to(model_dtype), [inputs.to(model_dtype)], ["0"], dtype=asked
+    )["0"]
     assert recorded.dtype == np.dtype(asked)
     np.testing.assert_allclose(recorded, exact, rtol=0, atol=3 * digits * np.abs(exact).max())
 
@@ -220,7 +222,7 @@ def test_what_cannot_be_recorded_is_said_in_a_line(model, images):
         dump_activations(nn.Sequential(nn.Unflatten(0, (1, 10))), [images], ["0"])
     with pytest.raises(ValueError, match="a batch of 3 parts, expected inputs, or inputs and"):
         dump_activations(model, [(images, images, images)], ["head"])
-    assert hooks_of(model) == 0
+    assert count_hooks(model) == 0
 
 
 def test_each_of_several_layers_goes_straight_into_an_estimator():
@@ -228,6 +230,6 @@ def test_each_of_several_layers_goes_straight_into_an_estimator():
     inputs = torch.randn(12, 3, generator=torch.Generator().manual_seed(0))
     both = dump_activations(model, [inputs], ["0", "2"])
     alone = dump_activations(model, [inputs], ["2"])
-    found = pairwise_information(both["2"], noise_variance=1.0)
+    result = pairwise_information(both["2"], noise_variance=1.0)
     expected = pairwise_information(alone["2"], noise_variance=1.0)
-    assert float(found["lower"]) == float(expected["lower"])
+    assert float(result["lower"]) == float(expected["lower"])

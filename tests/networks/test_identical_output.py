@@ -57,14 +57,14 @@ def test_theorem_1(seed, shifted, bias):
     first, second = pair(seed, bias=bias)
     q = nonsingular(seed + 1)
     m = np.random.default_rng(seed).normal(size=UNITS) * 3 if shifted else None
-    found = it.identical_output_network(first, second, q, m, activation="linear")
-    z, changed = affine(X, first), affine(X, found.layer)
+    result = it.identical_output_network(first, second, q, m, activation="linear")
+    z, changed = affine(X, first), affine(X, result.layer)
     expected = (z - (0 if m is None else m)) @ q.T
     # values up to about 1e2 through a few products of condition 25: roundings of 1e-16
     np.testing.assert_allclose(changed, expected, atol=1e-12)
-    np.testing.assert_allclose(affine(changed, found.next_layer), affine(z, second), atol=1e-12)
-    assert (found.layer[1] is None) == (not bias and not shifted)
-    assert (found.next_layer[1] is None) == (not bias and not shifted)
+    np.testing.assert_allclose(affine(changed, result.next_layer), affine(z, second), atol=1e-12)
+    assert (result.layer[1] is None) == (not bias and not shifted)
+    assert (result.next_layer[1] is None) == (not bias and not shifted)
 
 
 @settings(max_examples=40, deadline=None)
@@ -72,11 +72,11 @@ def test_theorem_1(seed, shifted, bias):
 def test_theorem_2(seed, bias):
     first, second = pair(seed, bias=bias)
     q = permuted_diagonal(seed + 1)
-    found = it.identical_output_network(first, second, q)  # relu is the default
-    z, changed = relu(affine(X, first)), relu(affine(X, found.layer))
+    result = it.identical_output_network(first, second, q)  # relu is the default
+    z, changed = relu(affine(X, first)), relu(affine(X, result.layer))
     # scaling unit by unit: relative roundings only, whatever the condition number (here 1e6)
     np.testing.assert_allclose(changed, z @ q.T, rtol=1e-13, atol=1e-11)
-    np.testing.assert_allclose(affine(changed, found.next_layer), affine(z, second), atol=1e-12)
+    np.testing.assert_allclose(affine(changed, result.next_layer), affine(z, second), atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -109,16 +109,16 @@ def test_what_theorem_2_refuses_changes_the_output():
         (np.diag([1.0, -1, 1, 1]), None),
         (np.eye(UNITS), np.full(UNITS, 0.3)),
     ):
-        found = it.comparable_output_network(first, second, q, m)
-        after = affine(relu(affine(X, found.layer)), found.next_layer)
+        result = it.comparable_output_network(first, second, q, m)
+        after = affine(relu(affine(X, result.layer)), result.next_layer)
         assert np.abs(after - before).max() > 0.05
 
 
 def test_zero_shift_is_allowed_after_a_relu():
     first, second = pair(bias=False)
-    found = it.identical_output_network(first, second, np.eye(UNITS), np.zeros(UNITS))
-    np.testing.assert_array_equal(found.layer[0], first[0])
-    assert found.layer[1] is None
+    result = it.identical_output_network(first, second, np.eye(UNITS), np.zeros(UNITS))
+    np.testing.assert_array_equal(result.layer[0], first[0])
+    assert result.layer[1] is None
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
@@ -130,26 +130,26 @@ def test_linear_modules_keep_their_kind(dtype):
     before = {name: value.clone() for name, value in first.state_dict().items()}
     state = torch.random.get_rng_state()
     q, m = nonsingular(0), np.arange(UNITS) / 2
-    found = it.identical_output_network(first, last, q, m, activation="linear")
+    result = it.identical_output_network(first, last, q, m, activation="linear")
     assert torch.equal(torch.random.get_rng_state(), state)
-    assert isinstance(found.layer, nn.Linear)
-    assert found.layer.weight.dtype == dtype
-    assert found.layer.bias is not None
-    assert not found.layer.training
-    assert not found.layer.weight.requires_grad
-    assert found.next_layer.weight.requires_grad
-    assert isinstance(found.next_layer.weight, nn.Parameter)
+    assert isinstance(result.layer, nn.Linear)
+    assert result.layer.weight.dtype == dtype
+    assert result.layer.bias is not None
+    assert not result.layer.training
+    assert not result.layer.weight.requires_grad
+    assert result.next_layer.weight.requires_grad
+    assert isinstance(result.next_layer.weight, nn.Parameter)
     x = torch.randn(50, INPUTS, generator=generator, dtype=dtype)
     # condition 25, values of order 10: 1e2 roundings
     tolerance = 1e-12 if dtype == torch.float64 else 5e-4
     torch.testing.assert_close(
-        found.layer(x),
+        result.layer(x),
         (first(x) - torch.tensor(m, dtype=dtype)) @ torch.tensor(q, dtype=dtype).T,
         atol=tolerance,
         rtol=0,
     )
     torch.testing.assert_close(
-        found.next_layer(found.layer(x)), last(first(x)), atol=tolerance, rtol=0
+        result.next_layer(result.layer(x)), last(first(x)), atol=tolerance, rtol=0
     )
     for name, value in before.items():
         assert torch.equal(first.state_dict()[name], value)
@@ -168,22 +168,22 @@ def test_modules_and_pairs_agree():
         np.testing.assert_allclose(module.bias.detach().numpy(), bias, atol=1e-13)
 
 
-@pytest.mark.parametrize("own", [True, False])
-def test_replicas(own):
+@pytest.mark.parametrize("batched", [True, False])
+def test_replicas(batched):
     first, second = pair(5, replicas=(2,))
-    q = np.stack([nonsingular(k) for k in range(2)]) if own else nonsingular(0)
-    m = np.random.default_rng(0).normal(size=(2, UNITS) if own else UNITS)
-    found = it.identical_output_network(first, second, q, m, activation="linear")
+    q = np.stack([nonsingular(k) for k in range(2)]) if batched else nonsingular(0)
+    m = np.random.default_rng(0).normal(size=(2, UNITS) if batched else UNITS)
+    result = it.identical_output_network(first, second, q, m, activation="linear")
     for k in range(2):
         alone = it.identical_output_network(
             (first[0][k], first[1][k]),
             (second[0][k], second[1][k]),
-            q[k] if own else q,
-            m[k] if own else m,
+            q[k] if batched else q,
+            m[k] if batched else m,
             activation="linear",
         )
         for part, single in zip(
-            (*found.layer, *found.next_layer), (*alone[0], *alone[1]), strict=True
+            (*result.layer, *result.next_layer), (*alone[0], *alone[1]), strict=True
         ):
             np.testing.assert_allclose(part[k], single, atol=1e-12)
 
@@ -193,8 +193,8 @@ def test_kinds_of_pairs():
     q = permuted_diagonal(6)
     expected = it.identical_output_network(first, second, q)
     tensors = [tuple(torch.tensor(part) for part in layer) for layer in (first, second)]
-    found = it.identical_output_network(*tensors, torch.tensor(q))
-    for part, other in zip((*found[0], *found[1]), (*expected[0], *expected[1]), strict=True):
+    result = it.identical_output_network(*tensors, torch.tensor(q))
+    for part, other in zip((*result[0], *result[1]), (*expected[0], *expected[1]), strict=True):
         assert isinstance(part, torch.Tensor)
         np.testing.assert_allclose(part, other, rtol=1e-12)
     weight = torch.tensor(first[0], requires_grad=True)
@@ -203,15 +203,15 @@ def test_kinds_of_pairs():
     np.testing.assert_allclose(weight.grad, np.tile(q.sum(0), (INPUTS, 1)), rtol=1e-12)
     array = xr.DataArray(first[0], dims=("input", "unit"), attrs={"units": "1"})
     bias = xr.DataArray(first[1], dims="unit")
-    found = it.identical_output_network((array, bias), second, q)
-    assert found.layer[0].dims == ("input", "unit")
-    assert found.layer[0].attrs == array.attrs
-    np.testing.assert_allclose(found.layer[0], expected.layer[0])
-    np.testing.assert_allclose(found.layer[1], expected.layer[1])
-    whole = it.identical_output_network(
+    result = it.identical_output_network((array, bias), second, q)
+    assert result.layer[0].dims == ("input", "unit")
+    assert result.layer[0].attrs == array.attrs
+    np.testing.assert_allclose(result.layer[0], expected.layer[0])
+    np.testing.assert_allclose(result.layer[1], expected.layer[1])
+    lists = it.identical_output_network(
         ([[1, 2], [3, 4]], [0, 1]), ([[1], [1]], None), [[0, 2], [1, 0]]
     )
-    assert whole.layer[0].tolist() == [[4, 1], [8, 3]]
+    assert lists.layer[0].tolist() == [[4, 1], [8, 3]]
     single = [tuple(part.astype(np.float32) for part in layer) for layer in (first, second)]
     assert it.identical_output_network(*single, q).layer[0].dtype == np.float32
 
@@ -309,11 +309,11 @@ def test_whitening_a_linear_layer_costs_nothing():
     z = affine(X, first)
     map_ = it.whitening(z)
     assert map_.rank == UNITS
-    found = it.identical_output_network(first, second, map_.q, map_.m, activation="linear")
-    white = affine(X, found.layer)
+    result = it.identical_output_network(first, second, map_.q, map_.m, activation="linear")
+    white = affine(X, result.layer)
     np.testing.assert_allclose(covariance(white), np.eye(UNITS), atol=1e-10)
     np.testing.assert_allclose(white.mean(0), 0, atol=1e-12)
-    np.testing.assert_allclose(affine(white, found.next_layer), affine(z, second), atol=1e-11)
+    np.testing.assert_allclose(affine(white, result.next_layer), affine(z, second), atol=1e-11)
     np.testing.assert_allclose(map_.q, map_.q.T, atol=1e-12)
 
 
@@ -335,14 +335,14 @@ def test_whitening_with_dead_and_redundant_units():
 
 def test_whitening_kinds_and_errors():
     z = np.random.default_rng(1).normal(size=(2, 30, 3))
-    found = it.whitening(z)
-    assert found.q.shape == (2, 3, 3)
+    result = it.whitening(z)
+    assert result.q.shape == (2, 3, 3)
     alone = it.whitening(z[1])
-    np.testing.assert_allclose(found.q[1], alone.q, atol=1e-12)
+    np.testing.assert_allclose(result.q[1], alone.q, atol=1e-12)
     tensor = it.whitening(torch.tensor(z))
-    np.testing.assert_allclose(tensor.q, found.q, atol=1e-10)
+    np.testing.assert_allclose(tensor.q, result.q, atol=1e-10)
     array = it.whitening(xr.DataArray(z, dims=("seed", "sample", "unit")).transpose("unit", ...))
-    np.testing.assert_allclose(array.q, found.q, atol=1e-10)
+    np.testing.assert_allclose(array.q, result.q, atol=1e-10)
     with pytest.raises(ValueError, match="tolerance is 1"):
         it.whitening(z, tolerance=1)
     with pytest.raises(ValueError, match=r"z has 1 sample\(s\)"):

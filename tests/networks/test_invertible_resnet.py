@@ -54,29 +54,29 @@ def test_every_branch_is_proved_a_contraction(learning_rate, contraction):
     settings = {"contraction": contraction, "steps": 0 if learning_rate is None else 8}
     network = trained(learning_rate=learning_rate or 0.0, **settings)
     for name, block, x in blocks(network, images()):
-        found = lipschitz_bounds(block.branch, x[:2], iterations=1)
+        result = lipschitz_bounds(block.branch, x[:2], iterations=1)
         # 2 % for each convolution is what lipschitz_bounds itself may exceed their norm by
-        assert float(found.upper) < contraction * 1.02**3 < 1, name
-        assert float(found.lower) <= float(found.upper), name
+        assert float(result.upper) < contraction * 1.02**3 < 1, name
+        assert float(result.lower) <= float(result.upper), name
 
 
 def test_the_constraint_is_used_up():
     """He's weights start above it: it is not by being idle that branches contract."""
     network = built()
     for name, block, x in blocks(network.eval(), images()):
-        found = lipschitz_bounds(block.branch, x[:2], iterations=1)
+        result = lipschitz_bounds(block.branch, x[:2], iterations=1)
         # two 3 x 3 layers at least 1 / (1.075 * 12^(1/64)) of what they may, one 1 x 1
-        assert float(found.upper) > 0.9 / (1.075**2 * 12 ** (3 / 64)), name
+        assert float(result.upper) > 0.9 / (1.075**2 * 12 ** (3 / 64)), name
 
 
 def test_inversion_converges_at_the_rate_of_the_constant():
     network = trained()
     for name, block, x in blocks(network, images(seed=1)):
         with torch.no_grad():
-            found = invert_residual(block.branch, require_sum(block, x, name), iterations=100)
-        assert bool(found.converged.all()), name
-        assert float(found.rate.max()) <= 0.9, name
-        error = torch.linalg.vector_norm((found.x - x).flatten(1), dim=1)
+            result = invert_residual(block.branch, require_sum(block, x, name), iterations=100)
+        assert bool(result.converged.all()), name
+        assert float(result.rate.max()) <= 0.9, name
+        error = torch.linalg.vector_norm((result.x - x).flatten(1), dim=1)
         # a relative residual of 1e-6 of max(|x|, |y|), |y| <= 1.9 |x|, over 1 - c; rounding
         length = torch.linalg.vector_norm(torch.cat([x, block(x)], 1).detach().flatten(1), dim=1)
         assert bool((error <= 1.1e-6 / (1 - 0.9) * length).all()), name
@@ -98,9 +98,9 @@ def test_the_network_runs_backwards():
     with torch.no_grad():
         z = network.encode(x)
         assert z.numel() == x.numel()
-        found = network.inverse(z)
+        result = network.inverse(z)
     # 1e-6 in each of two blocks, amplified by at most 1 / (1 - c) = 10 each; measured 2e-6
-    assert float(torch.linalg.vector_norm(found - x) / torch.linalg.vector_norm(x)) < 2e-5
+    assert float(torch.linalg.vector_norm(result - x) / torch.linalg.vector_norm(x)) < 2e-5
 
 
 def test_states_are_loaded_with_the_constraint():

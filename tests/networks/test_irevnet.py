@@ -29,8 +29,8 @@ def trained(steps=15, side=16, **settings):
     return network.eval()
 
 
-def off(found, expected):
-    difference = (found - expected).detach()
+def off(result, expected):
+    difference = (result - expected).detach()
     return float(torch.linalg.vector_norm(difference) / torch.linalg.vector_norm(expected.detach()))
 
 
@@ -119,10 +119,10 @@ def test_two_blocks_are_the_coupling_of_the_paper():
 
 def test_added_zeros_make_no_ratio_infinite():
     network = trained(blocks=[2, 1], width=40)
-    found = residual_norms(network, images())
-    assert found["block"].values.tolist() == ["stage1.0", "stage1.1", "stage2.0"]
-    assert not found["infinite"].any()
-    assert (found["mean"] > 0).all()
+    result = residual_norms(network, images())
+    assert result["block"].values.tolist() == ["stage1.0", "stage1.1", "stage2.0"]
+    assert not result["infinite"].any()
+    assert (result["mean"] > 0).all()
 
 
 def test_any_lipschitz_constant_is_inverted_by_one_step():
@@ -133,10 +133,10 @@ def test_any_lipschitz_constant_is_inverted_by_one_step():
         x = network.stage1[0](network.halving1(images()))
         y = block(x)
     assert float(lipschitz_bounds(block.branch, x).lower) > 1
-    found = invert_residual(block.branch, y)
-    assert bool((found.iterations == 1).all())
-    assert bool(found.converged.all())
-    assert off(found.x, block.inverse(y)) < 1e-6
+    result = invert_residual(block.branch, y)
+    assert bool((result.iterations == 1).all())
+    assert bool(result.converged.all())
+    assert off(result.x, block.inverse(y)) < 1e-6
 
 
 def test_halving_moves_squares_into_channels_and_back():

@@ -82,9 +82,9 @@ def test_every_activation_has_a_formula_here():
 def test_activation_is_the_function_of_its_name(name):
     network = multilayer_perceptron((1,), 2, widths=[1], activation=name)
     nn.init.ones_(network.hidden1.linear.weight)
-    found = network.hidden1(SLOPES.double().unsqueeze(1).float()).squeeze(1).detach()
+    result = network.hidden1(SLOPES.double().unsqueeze(1).float()).squeeze(1).detach()
     expected = torch.tensor([FORMULAS[name](float(t)) for t in SLOPES])
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=2e-6)  # float32
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=2e-6)  # float32
 
 
 def test_truncated_normal_is_that_of_the_information_plane_experiments():

@@ -29,10 +29,10 @@ KERNELS = {
 @pytest.mark.parametrize("case", KERNELS)
 def test_bound_is_above_the_norm_and_near_it(case):
     weight = KERNELS[case]
-    found = float(convolution_bound(weight))
+    result = float(convolution_bound(weight))
     near = float(symbol_norm(weight, 1e-4)) / (1 + 1e-4)  # at most the supremum
     excess = 1.075 * min(weight.shape[:2]) ** (1 / 64)
-    assert near * (1 - 1e-4) <= found <= near * (1 + 1e-4) * excess
+    assert near * (1 - 1e-4) <= result <= near * (1 + 1e-4) * excess
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -41,9 +41,9 @@ def test_bound_is_above_the_dense_matrix_of_a_padded_image(seed):
     layer.weight.data = normal(3, 2, 3, 3, seed=seed)
     columns = layer(torch.eye(2 * 49, dtype=torch.float64).reshape(-1, 2, 7, 7)).flatten(1).mT
     exact = float(torch.linalg.matrix_norm(columns.detach(), ord=2))
-    found = float(convolution_bound(layer.weight.detach()))
+    result = float(convolution_bound(layer.weight.detach()))
     # the finite image: (1 + 2 cos(pi / 8)) / 3 = 0.95 of the norm in each direction
-    assert exact <= found <= exact * 1.075 * 2 ** (1 / 64) / 0.9
+    assert exact <= result <= exact * 1.075 * 2 ** (1 / 64) / 0.9
 
 
 @pytest.mark.parametrize("peak", torch.linspace(0, torch.pi, 9).tolist())

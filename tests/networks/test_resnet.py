@@ -36,8 +36,8 @@ def used(network, x):
 def test_number_of_parameters_is_the_published_one(depth, published):
     """He et al. (2016a), table 6: two digits."""
     network = residual_network((3, 32, 32), 10, depth=depth)
-    found = sum(parameter.numel() for parameter in network.parameters())
-    assert float(f"{found:.1e}") == published
+    result = sum(parameter.numel() for parameter in network.parameters())
+    assert float(f"{result:.1e}") == published
     layers = [p for p in network.modules() if isinstance(p, nn.Conv2d | nn.Linear)]
     assert len(layers) == depth
 
@@ -50,8 +50,8 @@ def test_parameters_by_hand():
     output = 16 * 5 + 5
     for shortcut, more in (("padded", 0), ("projection", projections)):
         network = residual_network((3, 8, 8), 5, depth=8, width=4, shortcut=shortcut)
-        found = sum(parameter.numel() for parameter in network.parameters())
-        assert found == stem + stages + output + more
+        result = sum(parameter.numel() for parameter in network.parameters())
+        assert result == stem + stages + output + more
 
 
 @pytest.mark.parametrize("shortcut", SHORTCUTS)
@@ -79,8 +79,8 @@ def test_every_block_is_its_sum(unit, shortcut):
 
 def test_blocks_are_found_by_their_full_names():
     network = residual_network((3, 8, 8), 2, depth=32, width=4)
-    found = [name for name, part in network.named_modules() if is_residual_block(part)]
-    assert found == [f"stage{stage}.{number}" for stage in (1, 2, 3) for number in range(5)]
+    result = [name for name, part in network.named_modules() if is_residual_block(part)]
+    assert result == [f"stage{stage}.{number}" for stage in (1, 2, 3) for number in range(5)]
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -119,10 +119,10 @@ def test_pre_activation_of_the_first_unit_is_the_stem_s(unit):
 
 def test_padded_shortcut_takes_every_second_value_and_adds_zeros():
     x = normal(2, 3, 7, 6)
-    found = residual_block(3, 5, stride=2).shortcut(x)
-    assert torch.equal(found[:, :3], x[:, :, ::2, ::2])
-    assert not found[:, 3:].any()
-    assert found.shape == (2, 5, 4, 3)
+    result = residual_block(3, 5, stride=2).shortcut(x)
+    assert torch.equal(result[:, :3], x[:, :, ::2, ::2])
+    assert not result[:, 3:].any()
+    assert result.shape == (2, 5, 4, 3)
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -130,8 +130,8 @@ def test_bounds_can_be_read_off_branches_and_whole_blocks(unit):
     block = used(residual_block(3, 6, stride=2, unit=unit), normal(4, 3, 6, 6))
     x = normal(3, 3, 6, 6, seed=1)
     for module in (block.branch, block):
-        found = lipschitz_bounds(module, x)
-        assert 0 < float(found.lower) <= float(found.upper)
+        result = lipschitz_bounds(module, x)
+        assert 0 < float(result.lower) <= float(result.upper)
 
 
 def test_convolutions_start_with_variance_two_over_fan_in():

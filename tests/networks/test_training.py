@@ -48,7 +48,7 @@ def test_replicas_train_and_are_what_their_states_make(name, samples):
         rebuilt = build_network(samples, network, BASELINE)
         rebuilt.load_state_dict(state_of(together.weights, seed))
         with torch.no_grad():
-            found = rebuilt.eval()(inputs)
+            result = rebuilt.eval()(inputs)
         np.testing.assert_allclose(
-            found, together.predictions["logits"].sel(seed=seed), rtol=1e-4, atol=1e-4
+            result, together.predictions["logits"].sel(seed=seed), rtol=1e-4, atol=1e-4
         )

@@ -323,11 +323,11 @@ def test_the_information_objective_adds_absolute_weights_every_thirty_steps():
     at = output_layer(2)
     logit, absolute = logit_penalty(*at), at[1].abs().sum((1, 2))
     for step in (0, 1, 29, 30, 31, 60):
-        found = output_objectives["information"](
+        result = output_objectives["information"](
             *at, step=step, logit_weight=0.03, absolute_weight=1e-3
         )
         expected = 0.03 * logit + (1e-3 * absolute if step % 30 == 0 else 0)
-        torch.testing.assert_close(found, expected)
+        torch.testing.assert_close(result, expected)
     always = output_objectives["information"](
         *at, step=7, logit_weight=0, absolute_weight=2, every=1
     )
@@ -345,9 +345,9 @@ def test_the_information_objective_adds_absolute_weights_every_thirty_steps():
 
 def test_the_naive_objective_is_the_squared_norm_of_all_weights():
     at = output_layer(2)
-    found = output_objectives["naive"](*at, step=3, logit_weight=0.5)
-    torch.testing.assert_close(found, 0.5 * at[1].square().sum((1, 2)))
-    torch.testing.assert_close(found, output_objectives["naive"](*at[:2], logit_weight=0.5))
+    result = output_objectives["naive"](*at, step=3, logit_weight=0.5)
+    torch.testing.assert_close(result, 0.5 * at[1].square().sum((1, 2)))
+    torch.testing.assert_close(result, output_objectives["naive"](*at[:2], logit_weight=0.5))
 
 
 @pytest.mark.parametrize("name", output_objectives)

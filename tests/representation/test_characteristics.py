@@ -34,8 +34,8 @@ def naive_pairs(z, positive_only):
 def naive(z, y, positive_only):
     covariances, correlations, no_covariance, no_correlation = naive_pairs(z, positive_only)
     classes = [naive_pairs(z[y == k], positive_only) for k in np.unique(y)]
-    own = [column[column > 0] if positive_only else column for column in z.T]
-    variances = [values.var() for values in own if len(values) >= 2]
+    columns = [column[column > 0] if positive_only else column for column in z.T]
+    variances = [column.var() for column in columns if len(column) >= 2]
     low, high = z.min(0), z.max(0)
     scaled = 10 * (z - low) / np.where(high > low, high - low, 1)
     within = [[scaled[y == k, i].var() for i in range(z.shape[1])] for k in np.unique(y)]
@@ -45,7 +45,7 @@ def naive(z, y, positive_only):
         "activation_amplitude": np.abs(z[z > 0] if positive_only else z).mean(),
         "covariance": np.mean(covariances),
         "correlation": np.mean(correlations),
-        "class_wise_correlation": np.mean([np.mean(found[1]) for found in classes if found[1]]),
+        "class_wise_correlation": np.mean([np.mean(result[1]) for result in classes if result[1]]),
         "variance": np.mean(variances),
         "normalized_class_wise_variance": np.mean(within),
         "sparsity": np.mean(z == 0),
@@ -54,7 +54,7 @@ def naive(z, y, positive_only):
         "rank": np.linalg.matrix_rank(z - z.mean(0)),
         "left_out_pairs": no_covariance,
         "left_out_correlation_pairs": no_correlation,
-        "left_out_class_wise_pairs": sum(found[3] for found in classes),
+        "left_out_class_wise_pairs": sum(result[3] for result in classes),
         "left_out_units": z.shape[1] - len(variances),
     }
 
@@ -72,10 +72,10 @@ def sample(seed=0, batch=()):
 @pytest.mark.parametrize("positive_only", [True, False])
 def test_agrees_with_loops_over_pairs(positive_only):
     z, y = sample()
-    found = characteristics(z, y, positive_only=positive_only)._asdict()
+    result = characteristics(z, y, positive_only=positive_only)._asdict()
     for name, expected in naive(z, y, positive_only).items():
         # the same sums in another order, values of order one
-        assert found[name] == pytest.approx(expected, rel=1e-10, abs=1e-12), name
+        assert result[name] == pytest.approx(expected, rel=1e-10, abs=1e-12), name
 
 
 def test_positive_only_matters_and_leaves_pairs_out():
@@ -90,18 +90,18 @@ def test_positive_only_matters_and_leaves_pairs_out():
 
 def test_a_perfectly_correlated_pair():
     x = np.array([0.0, 1, 2, 5, 0])
-    found = characteristics(np.stack([x, 3 * x], axis=1))
-    assert found.correlation == pytest.approx(1, abs=1e-12)
-    assert found.covariance == pytest.approx(3 * np.var([1, 2, 5]), rel=1e-12)
-    assert found.rank == 1
-    assert found.stable_rank == pytest.approx(1, abs=1e-12)
+    result = characteristics(np.stack([x, 3 * x], axis=1))
+    assert result.correlation == pytest.approx(1, abs=1e-12)
+    assert result.covariance == pytest.approx(3 * np.var([1, 2, 5]), rel=1e-12)
+    assert result.rank == 1
+    assert result.stable_rank == pytest.approx(1, abs=1e-12)
 
 
 def test_pairs_use_their_common_samples_only():
     """Both are positive in the first three rows; what happens elsewhere does not matter."""
     z = np.array([[1.0, 2], [2, 3], [3, 1], [90, 0], [0, 70], [-5, 4]])
-    found = characteristics(z)
-    assert found.covariance == pytest.approx(abs(np.cov(z[:3].T, bias=True)[0, 1]), rel=1e-12)
+    result = characteristics(z)
+    assert result.covariance == pytest.approx(abs(np.cov(z[:3].T, bias=True)[0, 1]), rel=1e-12)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e4, 1e7])
@@ -122,34 +122,34 @@ def test_units_constant_where_they_meet_have_no_correlation(seed):
     generator = np.random.default_rng(seed)
     shared, other = generator.random((40, 2)) + 0.1, generator.random((15, 2)) + 0.1
     shared[:, 0], other[:, 1] = 0.3 + generator.random(), 0
-    found = characteristics(np.concatenate([shared, other]))
-    assert found.left_out_pairs == 0
-    assert found.left_out_correlation_pairs == 1
-    assert np.isnan(found.correlation)
-    assert found.covariance == pytest.approx(0, abs=1e-12)
+    result = characteristics(np.concatenate([shared, other]))
+    assert result.left_out_pairs == 0
+    assert result.left_out_correlation_pairs == 1
+    assert np.isnan(result.correlation)
+    assert result.covariance == pytest.approx(0, abs=1e-12)
 
 
 def test_a_dead_layer():
-    found = characteristics(np.zeros((4, 3)), [0, 0, 1, 1])
-    assert found.sparsity == found.dead_unit == 1
-    assert found.rank == found.stable_rank == found.normalized_class_wise_variance == 0
-    assert np.isnan(found.activation_amplitude)
-    assert np.isnan(found.class_wise_correlation)
-    assert found.left_out_pairs == 3
+    result = characteristics(np.zeros((4, 3)), [0, 0, 1, 1])
+    assert result.sparsity == result.dead_unit == 1
+    assert result.rank == result.stable_rank == result.normalized_class_wise_variance == 0
+    assert np.isnan(result.activation_amplitude)
+    assert np.isnan(result.class_wise_correlation)
+    assert result.left_out_pairs == 3
 
 
 def test_a_class_without_a_pair_is_left_out_of_the_average():
     z = np.array([[1.0, 2], [2, 3], [3, 1], [0, 4], [5, 0]])
-    found = characteristics(z, [0, 0, 0, 1, 1])
-    assert found.class_wise_correlation == pytest.approx(abs(np.corrcoef(z[:3].T)[0, 1]))
-    assert found.left_out_class_wise_pairs == 1
+    result = characteristics(z, [0, 0, 0, 1, 1])
+    assert result.class_wise_correlation == pytest.approx(abs(np.corrcoef(z[:3].T)[0, 1]))
+    assert result.left_out_class_wise_pairs == 1
 
 
 def test_without_labels_there_is_nothing_class_wise():
     z, _ = sample()
-    found = characteristics(z)
-    assert found.class_wise_correlation is None
-    assert found.normalized_class_wise_variance is None
+    result = characteristics(z)
+    assert result.class_wise_correlation is None
+    assert result.normalized_class_wise_variance is None
     array = characteristics(xr.DataArray(z, dims=("sample", "unit")))
     assert set(Characteristics._fields) - set(array.data_vars) == {
         "class_wise_correlation",
@@ -176,11 +176,11 @@ def test_squashing_does_not_move_the_normalized_fields():
 def test_dead_units_sparsity_and_rank(seed, samples, units, threshold):
     """Paper 1, section 4.1: P_d <= P_s and M P_d <= M - rank(C)."""
     z = np.maximum(np.random.default_rng(seed).normal(size=(samples, units)) - threshold, 0)
-    found = characteristics(z)
-    assert found.dead_unit <= found.sparsity
+    result = characteristics(z)
+    assert result.dead_unit <= result.sparsity
     # M P_d is a whole number up to one rounding of the division by M
-    assert round(float(units * found.dead_unit)) <= units - found.rank
-    assert found.stable_rank <= found.rank + 1e-9
+    assert round(float(units * result.dead_unit)) <= units - result.rank
+    assert result.stable_rank <= result.rank + 1e-9
 
 
 @pytest.mark.parametrize("small", [False, True])

@@ -27,10 +27,10 @@ def clusters(seed, samples, units, classes, apart=12.0):
     return draw.normal(size=(samples, units)) + means[labels], labels
 
 
-def leads(features, labels, found):
+def leads(features, labels, result):
     """Logit of the true class less each other, which the constraints want at 1 or more."""
-    logits = features @ found.weights + found.biases
-    codes = np.searchsorted(found.classes, labels)
+    logits = features @ result.weights + result.biases
+    codes = np.searchsorted(result.classes, labels)
     rows = np.arange(len(logits))
     ahead = logits[rows, codes][:, None] - logits
     ahead[rows, codes] = np.inf
@@ -43,24 +43,24 @@ def norm_margin(weights):
 
 def test_two_points():
     """Half their distance, the direction between them, the boundary half-way."""
-    found = it.hard_margin([[1.0, 1.0], [4.0, 5.0]], [7, 3])
-    assert found.margin == pytest.approx(2.5, rel=1e-12)
-    assert found.support == 2
-    assert found.classes.tolist() == [3, 7]
-    direction = found.weights[:, 0] - found.weights[:, 1]  # class 3 is the second point
+    result = it.hard_margin([[1.0, 1.0], [4.0, 5.0]], [7, 3])
+    assert result.margin == pytest.approx(2.5, rel=1e-12)
+    assert result.support == 2
+    assert result.classes.tolist() == [3, 7]
+    direction = result.weights[:, 0] - result.weights[:, 1]  # class 3 is the second point
     np.testing.assert_allclose(direction, np.array([3, 4]) / 5 / 2.5, rtol=1e-12)
-    assert np.array([2.5, 3]) @ direction + found.biases[0] - found.biases[1] == pytest.approx(0)
+    assert np.array([2.5, 3]) @ direction + result.biases[0] - result.biases[1] == pytest.approx(0)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 5, 10])
 def test_simplex(classes):
     """Unit vectors e_y, one a class: W = c (E - mean), so that c = 1 and |W|^2 = classes - 1."""
     for bias in (True, False):
-        found = it.hard_margin(np.eye(classes), np.arange(classes), bias=bias)
-        np.testing.assert_allclose(found.weights, np.eye(classes) - 1 / classes, atol=1e-10)
-        assert found.margin == pytest.approx(1 / math.sqrt(2 * (classes - 1)), rel=1e-12)
-        np.testing.assert_allclose(found.biases, 0, atol=1e-10)
-        assert found.support == classes
+        result = it.hard_margin(np.eye(classes), np.arange(classes), bias=bias)
+        np.testing.assert_allclose(result.weights, np.eye(classes) - 1 / classes, atol=1e-10)
+        assert result.margin == pytest.approx(1 / math.sqrt(2 * (classes - 1)), rel=1e-12)
+        np.testing.assert_allclose(result.biases, 0, atol=1e-10)
+        assert result.support == classes
 
 
 def test_bias_or_none():
@@ -78,18 +78,18 @@ def test_bias_or_none():
 @pytest.mark.parametrize(("samples", "units", "apart"), [(30, 2, 8), (300, 20, 10), (120, 300, 5)])
 def test_two_classes_as_scikit_learn(samples, units, apart):
     x, y = clusters(samples, samples, units, 2, apart)
-    found = it.hard_margin(x, y)
+    result = it.hard_margin(x, y)
     svm = SVC(kernel="linear", C=1e10, tol=1e-9).fit(x, y)
     # LIBSVM stops at a violation of 1e-9 at best; its weights agree to about the square root
     scale = np.linalg.norm(svm.coef_)
-    assert found.margin == pytest.approx(1 / scale, rel=1e-6)
-    direction = found.weights[:, 1] - found.weights[:, 0]
+    assert result.margin == pytest.approx(1 / scale, rel=1e-6)
+    direction = result.weights[:, 1] - result.weights[:, 0]
     np.testing.assert_allclose(direction, svm.coef_[0], atol=1e-5 * scale)
-    assert found.biases[1] - found.biases[0] == pytest.approx(svm.intercept_[0], abs=1e-5)
-    assert found.margin >= norm_margin(found.weights) * (1 - 1e-12)
+    assert result.biases[1] - result.biases[0] == pytest.approx(svm.intercept_[0], abs=1e-5)
+    assert result.margin >= norm_margin(result.weights) * (1 - 1e-12)
     signs = np.where(y == 1, 1, -1)
-    distances = signs * (x @ direction + found.biases[1] - found.biases[0])
-    assert distances.min() / np.linalg.norm(direction) == pytest.approx(found.margin, rel=1e-9)
+    distances = signs * (x @ direction + result.biases[1] - result.biases[0])
+    assert distances.min() / np.linalg.norm(direction) == pytest.approx(result.margin, rel=1e-9)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -107,10 +107,10 @@ def test_several_classes_as_a_general_solver(bias):
         sign = np.zeros(3)
         sign[y[i]], sign[j] = 1, -1
         rows[k] = np.concatenate([np.outer(x[i], sign).ravel(), bias * sign])
-    found = it.hard_margin(x, y, bias=bias)
+    result = it.hard_margin(x, y, bias=bias)
     known = minimize(
         lambda flat: 0.5 * np.sum(flat[:9] ** 2),
-        np.concatenate([2 * found.weights.ravel(), found.biases]),
+        np.concatenate([2 * result.weights.ravel(), result.biases]),
         jac=lambda flat: np.concatenate([flat[:9], np.zeros(3)]),
         constraints={"type": "ineq", "fun": ahead, "jac": lambda flat: rows},
         method="SLSQP",
@@ -118,8 +118,8 @@ def test_several_classes_as_a_general_solver(bias):
     )
     assert ahead(known.x).min() > -1e-8
     weights = known.x[:9].reshape(3, 3)
-    assert found.margin == pytest.approx(norm_margin(weights), rel=1e-6)  # SLSQP's precision
-    np.testing.assert_allclose(found.weights, weights, atol=1e-4 * np.linalg.norm(weights))
+    assert result.margin == pytest.approx(norm_margin(weights), rel=1e-6)  # SLSQP's precision
+    np.testing.assert_allclose(result.weights, weights, atol=1e-4 * np.linalg.norm(weights))
 
 
 @settings(max_examples=25, deadline=None)
@@ -133,22 +133,22 @@ def test_the_conditions_of_optimality(seed, classes, units, bias):
     """Feasible, and the dual bound meets it: whatever the data, or else a proof of the contrary."""
     x, y = clusters(seed, 6 * classes, units, classes, 5)
     try:
-        found = it.hard_margin(x, y, bias=bias)
+        result = it.hard_margin(x, y, bias=bias)
     except it.NotSeparableError:
         # another method must not separate them either: a linear program in the same unknowns
         assert not separable_by_program(x, y, bias)
         return
-    ahead = leads(x, y, found)
+    ahead = leads(x, y, result)
     assert ahead.min() == pytest.approx(1, abs=1e-9)
-    assert found.gap < 1e-7
-    assert found.margin == pytest.approx(norm_margin(found.weights), rel=1e-12)
-    np.testing.assert_allclose(found.weights.sum(axis=1), 0, atol=1e-9 * np.abs(x).max())
+    assert result.gap < 1e-7
+    assert result.margin == pytest.approx(norm_margin(result.weights), rel=1e-12)
+    np.testing.assert_allclose(result.weights.sum(axis=1), 0, atol=1e-9 * np.abs(x).max())
     # the samples at the constraints are all that matters
     near = (ahead < 1 + 1e-6).any(axis=1)
-    assert found.support <= near.sum()
+    assert result.support <= near.sum()
     if len(set(y[near])) == classes:
         again = it.hard_margin(x[near], y[near], bias=bias)
-        assert again.margin == pytest.approx(found.margin, rel=1e-6)
+        assert again.margin == pytest.approx(result.margin, rel=1e-6)
 
 
 def separable_by_program(x, y, bias):
@@ -165,20 +165,20 @@ def separable_by_program(x, y, bias):
     cost = np.zeros(units * classes + classes + 1)
     cost[-1] = -1
     bounds = [(-1, 1)] * (units * classes) + [(None, None)] * (classes + 1)
-    found = linprog(cost, np.array(rows), np.zeros(len(rows)), bounds=bounds)
-    return -found.fun > 1e-6
+    result = linprog(cost, np.array(rows), np.zeros(len(rows)), bounds=bounds)
+    return -result.fun > 1e-6
 
 
 def test_a_large_set_is_certified():
     """Two thousand samples, ten classes: the gap between its bounds is a proof in itself."""
     x, y = clusters(5, 2000, 40, 10, 8)
-    found = it.hard_margin(x, y)
-    assert found.gap < 1e-9
-    ahead = leads(x, y, found)
+    result = it.hard_margin(x, y)
+    assert result.gap < 1e-9
+    ahead = leads(x, y, result)
     assert ahead.min() == pytest.approx(1, abs=1e-9)
-    assert found.support < 500
+    assert result.support < 500
     # no sample is nearer to a boundary of its class than the margin says
-    assert it.margins(x, found.weights, y, biases=found.biases).geometric.min() >= found.margin
+    assert it.margins(x, result.weights, y, biases=result.biases).geometric.min() >= result.margin
 
 
 @pytest.mark.parametrize("seed", [0, 1, 5, 8, 10])
@@ -189,33 +189,33 @@ def test_classes_far_away_that_support_nothing(seed):
     y = np.arange(300) % classes
     means = draw.normal(size=(classes, 4)) * draw.choice([3, 30, 1000], size=(classes, 1))
     x = draw.normal(size=(300, 4)) + means[y]
-    found = it.hard_margin(x, y)
-    assert found.gap < 1e-6
-    assert leads(x, y, found).min() == pytest.approx(1, abs=1e-6)
+    result = it.hard_margin(x, y)
+    assert result.gap < 1e-6
+    assert leads(x, y, result).min() == pytest.approx(1, abs=1e-6)
 
 
 def test_scale_rotation_shift_order_and_copies():
     x, y = clusters(2, 60, 5, 4, 9)
-    found = it.hard_margin(x, y)
+    result = it.hard_margin(x, y)
     draw = np.random.default_rng(0)
     turn = np.linalg.qr(draw.normal(size=(5, 5)))[0]
     moved = it.hard_margin(1e6 * x @ turn + 1e6, y)
-    assert moved.margin == pytest.approx(1e6 * found.margin, rel=1e-8)
+    assert moved.margin == pytest.approx(1e6 * result.margin, rel=1e-8)
     np.testing.assert_allclose(
-        moved.weights, turn.T @ found.weights / 1e6, atol=1e-8 * np.abs(moved.weights).max()
+        moved.weights, turn.T @ result.weights / 1e6, atol=1e-8 * np.abs(moved.weights).max()
     )
     small = it.hard_margin(1e-9 * x, y)
-    assert small.margin == pytest.approx(1e-9 * found.margin, rel=1e-9)
+    assert small.margin == pytest.approx(1e-9 * result.margin, rel=1e-9)
     order = draw.permutation(60)
     names = np.array([2, 0, 3, 1])
     renamed = it.hard_margin(x[order], names[y[order]])
-    np.testing.assert_allclose(renamed.weights[:, names], found.weights, atol=1e-8)
-    np.testing.assert_allclose(renamed.biases[names], found.biases, atol=1e-7)
+    np.testing.assert_allclose(renamed.weights[:, names], result.weights, atol=1e-8)
+    np.testing.assert_allclose(renamed.biases[names], result.biases, atol=1e-7)
     copied = it.hard_margin(np.concatenate([x, x, x]), np.tile(y, 3))
-    assert copied.margin == pytest.approx(found.margin, rel=1e-9)
-    np.testing.assert_allclose(copied.weights, found.weights, atol=1e-7)
+    assert copied.margin == pytest.approx(result.margin, rel=1e-9)
+    np.testing.assert_allclose(copied.weights, result.weights, atol=1e-7)
     dead = it.hard_margin(np.concatenate([x, np.zeros((60, 2))], axis=1), y)
-    np.testing.assert_allclose(dead.weights[:5], found.weights, atol=1e-9)
+    np.testing.assert_allclose(dead.weights[:5], result.weights, atol=1e-9)
     assert dead.weights[5:].tolist() == np.zeros((2, 4)).tolist()
 
 
@@ -243,15 +243,15 @@ def test_a_narrow_margin_says_how_well_it_is_known():
     x, y = draw.normal(size=(200, 5)), np.arange(200) % 2
     for width, gap in ((1e-2, 1e-9), (1e-4, 1e-6)):
         x[:, 0] = np.where(y == 1, width, -width)
-        found = it.hard_margin(x, y)
-        assert found.gap < gap
-        assert found.margin == pytest.approx(width, rel=1e-6)
+        result = it.hard_margin(x, y)
+        assert result.gap < gap
+        assert result.margin == pytest.approx(width, rel=1e-6)
     x[:, 0] = np.where(y == 1, 2e-6, -2e-6)
     with pytest.warns(it.HardMarginWarning, match="is known to"):
-        found = it.hard_margin(x, y)
-    assert 1e-6 < found.gap < 1e-2
+        result = it.hard_margin(x, y)
+    assert 1e-6 < result.gap < 1e-2
     # the bounds hold whatever their gap
-    assert found.margin <= 2e-6 <= found.margin / (1 - found.gap) * (1 + 1e-9)
+    assert result.margin <= 2e-6 <= result.margin / (1 - result.gap) * (1 + 1e-9)
 
 
 def test_the_working_set_has_a_limit():
@@ -263,12 +263,12 @@ def test_the_working_set_has_a_limit():
 
 def test_bounds_hold_before_the_working_set_is_complete():
     x, y = clusters(7, 600, 10, 6, 7)
-    whole = separation(x, y, bias=True, most_constraints=10**6)
+    complete = separation(x, y, bias=True, most_constraints=10**6)
     part = separation(x, y, bias=True, most_constraints=1)
-    assert whole.settled
+    assert complete.settled
     assert not part.settled
-    assert part.lower <= whole.lower <= part.upper * (1 + 1e-12)
-    assert part.lower < 0.999 * whole.lower
+    assert part.lower <= complete.lower <= part.upper * (1 + 1e-12)
+    assert part.lower < 0.999 * complete.lower
 
 
 @settings(max_examples=30, deadline=None)
@@ -288,11 +288,11 @@ def test_kinds_and_batches():
     x, y = clusters(8, 24, 4, 3)
     stacked = np.stack([x, 2 * x + 1])
     expected = it.hard_margin(x, y)
-    found = it.hard_margin(stacked, y)
-    np.testing.assert_allclose(found.margin, [expected.margin, 2 * expected.margin])
-    assert found.weights.shape == (2, 4, 3)
-    assert found.biases.shape == (2, 3)
-    np.testing.assert_allclose(found.weights[1], expected.weights / 2, atol=1e-9)
+    result = it.hard_margin(stacked, y)
+    np.testing.assert_allclose(result.margin, [expected.margin, 2 * expected.margin])
+    assert result.weights.shape == (2, 4, 3)
+    assert result.biases.shape == (2, 3)
+    np.testing.assert_allclose(result.weights[1], expected.weights / 2, atol=1e-9)
     tensor = it.hard_margin(torch.tensor(x, requires_grad=True), torch.tensor(y))
     one_hot = it.hard_margin(x, np.eye(3, dtype=int)[y])
     for other in (tensor, one_hot):
@@ -312,11 +312,11 @@ def test_kinds_and_batches():
     assert array["class"].values.tolist() == [10, 20, 30]
     assert array["unit"].values.tolist() == list("abcd")
     assert array.weights.attrs["estimator"] == "hard_margin"
-    np.testing.assert_allclose(array.weights, found.weights, atol=1e-12)
+    np.testing.assert_allclose(array.weights, result.weights, atol=1e-12)
     assert array.margin.dims == ("seed",)
     half = it.hard_margin(torch.tensor(x).half(), y)
     assert half.margin == pytest.approx(float(expected.margin), rel=1e-2)
-    assert pickle.loads(pickle.dumps(found)).margin.tolist() == found.margin.tolist()
+    assert pickle.loads(pickle.dumps(result)).margin.tolist() == result.margin.tolist()
     before = x.copy()
     it.hard_margin(x, y)
     np.testing.assert_array_equal(x, before)

@@ -39,24 +39,24 @@ def naive(features, weights, labels, biases):
 @given(seed=st.integers(0, 10**6), classes=st.integers(2, 6))
 def test_agrees_with_a_double_loop(seed, classes):
     x, w, y, b = case(seed, classes=classes)
-    found = it.margins(x, w, y, biases=b)
+    result = it.margins(x, w, y, biases=b)
     plain, geometric = naive(x, w, y, b)
-    np.testing.assert_allclose(found.margin, plain, atol=1e-12)
-    np.testing.assert_allclose(found.geometric, geometric, atol=1e-12)
+    np.testing.assert_allclose(result.margin, plain, atol=1e-12)
+    np.testing.assert_allclose(result.geometric, geometric, atol=1e-12)
     norms = np.linalg.norm(w, 2), math.sqrt(np.mean(np.sum(x**2, axis=1)))
-    assert found.layer_norm == pytest.approx(norms[0], rel=1e-12)
-    assert found.feature_norm == pytest.approx(norms[1], rel=1e-12)
-    np.testing.assert_allclose(found.normalized, plain / norms[0] / norms[1], atol=1e-12)
+    assert result.layer_norm == pytest.approx(norms[0], rel=1e-12)
+    assert result.feature_norm == pytest.approx(norms[1], rel=1e-12)
+    np.testing.assert_allclose(result.normalized, plain / norms[0] / norms[1], atol=1e-12)
     correct = np.argmax(x @ w + b, axis=1) == y
-    np.testing.assert_array_equal(found.margin > 0, correct)
-    np.testing.assert_array_equal(found.geometric > 0, correct)
+    np.testing.assert_array_equal(result.margin > 0, correct)
+    np.testing.assert_array_equal(result.geometric > 0, correct)
 
 
 def test_geometric_margin_is_where_the_boundary_is():
     """Walking that far towards the nearest boundary makes a tie, and less far does not."""
     x, w, _, b = case(1)
     y = np.argmax(x @ w + b, axis=1)
-    found = it.margins(x, w, y, biases=b)
+    result = it.margins(x, w, y, biases=b)
     for k in range(len(x)):
         others = [j for j in range(5) if j != y[k]]
         far = []
@@ -67,7 +67,7 @@ def test_geometric_margin_is_where_the_boundary_is():
         away = w[:, y[k]] - w[:, nearest]
         direction = away / np.linalg.norm(away)
         for part, tied in ((1.0, True), (0.99, False)):
-            moved = x[k] - part * found.geometric[k] * direction
+            moved = x[k] - part * result.geometric[k] * direction
             logits = moved @ w + b
             assert (abs(logits[y[k]] - logits[nearest]) < 1e-9) == tied
 
@@ -75,21 +75,21 @@ def test_geometric_margin_is_where_the_boundary_is():
 def test_two_classes_in_closed_form():
     """A half-space: distance |w x + b| / |w|."""
     w = np.array([[0.0, 3.0], [0.0, 4.0]])  # a single logit, as two columns
-    found = it.margins([[1.0, 1.0], [-1.0, 0.0]], w, [1, 1], biases=[0.0, -2.0])
-    np.testing.assert_allclose(found.margin, [5, -5])
-    np.testing.assert_allclose(found.geometric, [1, -1])
+    result = it.margins([[1.0, 1.0], [-1.0, 0.0]], w, [1, 1], biases=[0.0, -2.0])
+    np.testing.assert_allclose(result.margin, [5, -5])
+    np.testing.assert_allclose(result.geometric, [1, -1])
 
 
 def test_scaling_and_common_shifts():
     x, w, y, b = case(2)
-    found = it.margins(x, w, y)
+    result = it.margins(x, w, y)
     scaled = it.margins(5 * x, w / 3, y)
-    np.testing.assert_allclose(scaled.margin, found.margin * 5 / 3, rtol=1e-10)
-    np.testing.assert_allclose(scaled.geometric, found.geometric * 5, rtol=1e-10)
-    np.testing.assert_allclose(scaled.normalized, found.normalized, rtol=1e-10)
+    np.testing.assert_allclose(scaled.margin, result.margin * 5 / 3, rtol=1e-10)
+    np.testing.assert_allclose(scaled.geometric, result.geometric * 5, rtol=1e-10)
+    np.testing.assert_allclose(scaled.normalized, result.normalized, rtol=1e-10)
     shifted = it.margins(x, w + np.arange(4)[:, None], y, biases=np.full(5, 7.0))
-    np.testing.assert_allclose(shifted.margin, found.margin, atol=1e-11)
-    np.testing.assert_allclose(shifted.geometric, found.geometric, atol=1e-11)
+    np.testing.assert_allclose(shifted.margin, result.margin, atol=1e-11)
+    np.testing.assert_allclose(shifted.geometric, result.geometric, atol=1e-11)
 
 
 def test_ties_and_classes_without_a_boundary():
@@ -132,8 +132,8 @@ def test_kinds_and_batches():
     assert array.margin.attrs["estimator"] == "margins"
     for name in ("margin", "geometric", "normalized", "layer_norm", "feature_norm"):
         values = [getattr(part, name) for part in expected]
-        for found in (shared, tensor, one_hot, array):
-            np.testing.assert_allclose(getattr(found, name), values, rtol=1e-10)
+        for result in (shared, tensor, one_hot, array):
+            np.testing.assert_allclose(getattr(result, name), values, rtol=1e-10)
     half = it.margins(torch.tensor(x).half(), torch.tensor(w).half(), y)
     assert half.margin.dtype == torch.float64
 

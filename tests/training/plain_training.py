@@ -72,7 +72,7 @@ def plain_network(batch_norm: bool = False, dropout: bool = False) -> nn.Sequent
 
 def _by_class(function: Callable[[Tensor], Tensor], z: Tensor, labels: Tensor) -> Tensor:
     members = [z[labels == number] for number in range(CLASSES)]
-    return torch.stack([function(own) for own in members if len(own) > 1]).sum()
+    return torch.stack([function(rows) for rows in members if len(rows) > 1]).sum()
 
 
 def _covariance(z: Tensor) -> Tensor:

@@ -75,10 +75,10 @@ def run(
 def assert_same(one, other):
     pairs = [(one.replicas.parameters, other.replicas.parameters)]
     pairs += [(one.replicas.buffers, other.replicas.buffers), (one.history, other.history)]
-    for found, expected in pairs:
-        assert found.keys() == expected.keys()
+    for result, expected in pairs:
+        assert result.keys() == expected.keys()
         for name, value in expected.items():
-            assert torch.equal(found[name], value), name
+            assert torch.equal(result[name], value), name
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "momentum", "sgd", "rmsprop"])
@@ -105,7 +105,7 @@ def test_state_of_another_training_is_no_use(tmp_path, other):
 
 
 def noisy(inputs, streams, *, scale=0.1):
-    noise = [torch.randn(own.shape, generator=s) for own, s in zip(inputs, streams, strict=True)]
+    noise = [torch.randn(x.shape, generator=s) for x, s in zip(inputs, streams, strict=True)]
     return inputs + scale * torch.stack(noise)
 
 
@@ -186,9 +186,9 @@ def test_file_that_is_not_whole_is_ignored(tmp_path):
     path = tmp_path / "state.npz"
     with pytest.raises(Killed):
         run(path, stop_at=2 * STEPS + 1)
-    whole = path.read_bytes()
-    for size in (0, 3, 100, len(whole) // 2, len(whole) - 1):
-        path.write_bytes(whole[:size])
+    content = path.read_bytes()
+    for size in (0, 3, 100, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:size])
         assert checkpoint.load(path) is None, size
     assert_same(run(path)[0], run()[0])
 
@@ -196,9 +196,9 @@ def test_file_that_is_not_whole_is_ignored(tmp_path):
 def test_file_with_changed_bytes_is_ignored(tmp_path):
     path = tmp_path / "state.npz"
     checkpoint.save(path, {"epoch": torch.tensor(3), "value": torch.arange(1000.0)})
-    whole = bytearray(path.read_bytes())
-    for place in (len(whole) // 2, whole.index(b"NUMPY")):  # in the numbers, in an array's header
-        damaged = whole.copy()
+    data = bytearray(path.read_bytes())
+    for place in (len(data) // 2, data.index(b"NUMPY")):  # in the numbers, in an array's header
+        damaged = data.copy()
         damaged[place] ^= 0xFF
         path.write_bytes(damaged)
         assert checkpoint.load(path) is None

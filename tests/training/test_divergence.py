@@ -44,9 +44,9 @@ def test_diverged_replica_is_recorded_and_harms_no_neighbour(name):
     # no operation mixes replicas and the shapes are the same, so not a bit may differ
     for with_it, without in zip(spoiled[:3], healthy[:3], strict=True):
         for variable in without.data_vars:
-            found = with_it[variable].isel(kept).values
-            assert np.isfinite(found).all(), variable
-            np.testing.assert_array_equal(found, without[variable].isel(kept).values, variable)
+            result = with_it[variable].isel(kept).values
+            assert np.isfinite(result).all(), variable
+            np.testing.assert_array_equal(result, without[variable].isel(kept).values, variable)
 
 
 def test_one_tensor_that_is_not_finite_is_divergence():

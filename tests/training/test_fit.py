@@ -101,9 +101,9 @@ def test_single_loss_weight_is_a_coordinate_of_the_history_alone(samples):
 
 def test_seed_of_a_grid_is_the_seed_trained_by_itself(samples, grid):
     alone = fit(samples, regularizer=VARIANCE, seeds=[1], loss_weights=[1], **SETTINGS)
-    for name, own in alone.weights.data_vars.items():
+    for name, values in alone.weights.data_vars.items():
         np.testing.assert_allclose(
-            own.sel(seed=1), grid.weights[name].sel(seed=1, loss_weight=1), rtol=0, atol=1e-5
+            values.sel(seed=1), grid.weights[name].sel(seed=1, loss_weight=1), rtol=0, atol=1e-5
         )
 
 
@@ -132,9 +132,9 @@ def test_state_goes_into_an_ordinary_network(samples, normalized, seed):
         )
     inputs, _ = split_of(samples, "test")
     with torch.no_grad():
-        found = network(torch.from_numpy(inputs)).numpy()
+        result = network(torch.from_numpy(inputs)).numpy()
     np.testing.assert_allclose(
-        found, normalized.predictions["logits"].sel(seed=seed), rtol=1e-5, atol=1e-5
+        result, normalized.predictions["logits"].sel(seed=seed), rtol=1e-5, atol=1e-5
     )
 
 
@@ -185,11 +185,11 @@ def test_best_mean_validation_error_of_the_last_epoch_wins_and_is_not_trained_ag
     chosen = with_errors(grid, [[0.3, 0.3], [0.2, 0.22], [0.01, 0.6]])
     fitted = fit_at_chosen_weight(samples, chosen, regularizer=VARIANCE, seeds=[1, 3], **SETTINGS)
     assert float(fitted.history["loss_weight"]) == 1
-    for own, whole in zip(fitted[:3], chosen[:3], strict=True):
-        assert own["seed"].values.tolist() == [1, 3]
-        for variable in whole.data_vars:
+    for dataset, candidates in zip(fitted[:3], chosen[:3], strict=True):
+        assert dataset["seed"].values.tolist() == [1, 3]
+        for variable in candidates.data_vars:
             np.testing.assert_array_equal(
-                own[variable], whole[variable].sel(loss_weight=1, seed=[1, 3])
+                dataset[variable], candidates[variable].sel(loss_weight=1, seed=[1, 3])
             )
 
 
@@ -201,12 +201,12 @@ def test_missing_seeds_are_trained_at_the_chosen_weight(samples, grid):
     assert float(fitted.history["loss_weight"]) == 1000
     assert fitted.weights["output.weight"].dims[0] == "seed"
     direct = fit(samples, regularizer=VARIANCE, seeds=[0, 2], loss_weights=[1000], **SETTINGS)
-    for own, taken, trained in zip(fitted[:3], chosen[:3], direct[:3], strict=True):
-        assert own["seed"].values.tolist() == [0, 1, 2]
+    for dataset, candidates, trained in zip(fitted[:3], chosen[:3], direct[:3], strict=True):
+        assert dataset["seed"].values.tolist() == [0, 1, 2]
         for variable in trained.data_vars:
-            np.testing.assert_array_equal(own[variable].sel(seed=[0, 2]), trained[variable])
+            np.testing.assert_array_equal(dataset[variable].sel(seed=[0, 2]), trained[variable])
             np.testing.assert_array_equal(
-                own[variable].sel(seed=1), taken[variable].sel(seed=1, loss_weight=1000)
+                dataset[variable].sel(seed=1), candidates[variable].sel(seed=1, loss_weight=1000)
             )
 
 

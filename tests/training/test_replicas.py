@@ -89,10 +89,10 @@ def train_plainly(regularizer, seed, dtype):
 def differences(replicas, index, network):
     """Return the largest difference of each parameter and buffer of replica and network."""
     stacked = {**replicas.parameters, **replicas.buffers}
-    own = [*network.parameters(), *network.buffers()]
+    values = [*network.parameters(), *network.buffers()]
     return {
         name: float((value[index].detach() - other.detach()).abs().max())
-        for (name, value), other in zip(stacked.items(), own, strict=True)
+        for (name, value), other in zip(stacked.items(), values, strict=True)
         if not name.endswith("num_batches_tracked")  # used by no layer with a fixed momentum
     }
 
@@ -113,14 +113,14 @@ def assert_same(first, index, second, other):
 def test_replica_agrees_with_plain_loop(regularizer, dtype):
     trained = train_replicas(regularizer, [0, 1], dtype)
     network, history = train_plainly(regularizer, 1, dtype)
-    found = differences(trained.replicas, 1, network)
+    result = differences(trained.replicas, 1, network)
     if regularizer == "batch_norm":
         # Normalization cancels this bias: its gradient is rounding alone, which Adam scales up,
         # in any loop; the running mean follows it.
-        bias = found.pop("hidden3.linear.bias"), found.pop("hidden3.batch_norm.running_mean")
+        bias = result.pop("hidden3.linear.bias"), result.pop("hidden3.batch_norm.running_mean")
         if dtype == torch.float64:
             assert max(bias) < 1e-8
-    assert max(found.values()) < TOLERANCE[dtype], found
+    assert max(result.values()) < TOLERANCE[dtype], result
     # histories are float32 sums of 120 losses
     torch.testing.assert_close(
         trained.history["train_loss"][:, 1], history[:, 0], rtol=1e-5, atol=0
@@ -141,11 +141,11 @@ def test_replica_agrees_with_plain_loop(regularizer, dtype):
 def test_regularizer_changes_what_is_learned(regularizer):
     """Otherwise the agreement above would say nothing of the regularizer."""
     inputs = clusters()[0]
-    own, without = (
+    regularized, without = (
         logits(train_replicas(name, [1], epochs=8).replicas, inputs)
         for name in (regularizer, "baseline")
     )
-    assert float((own - without).abs().max()) > 1e-3
+    assert float((regularized - without).abs().max()) > 1e-3
 
 
 @pytest.mark.parametrize("regularizer", ["dropout", "batch_norm", "cw-CR"])
@@ -286,10 +286,10 @@ def test_any_module_agrees_with_plain_loop(network, layer, regularizer, mask_sha
         layer=dict(alone.named_modules())[layer] if layer else None,
         mask_shape=mask_shape,
     )
-    found = differences(trained.replicas, 1, alone)
+    result = differences(trained.replicas, 1, alone)
     if network is Convolutional:  # batch normalization cancels this bias, see above
-        assert max(found.pop("first.bias"), found.pop("norm.running_mean")) < 1e-8
-    assert max(found.values()) < TOLERANCE[torch.float64], found
+        assert max(result.pop("first.bias"), result.pop("norm.running_mean")) < 1e-8
+    assert max(result.values()) < TOLERANCE[torch.float64], result
     torch.testing.assert_close(
         trained.history["train_loss"][:, 1], torch.tensor(history)[:, 0], rtol=1e-5, atol=0
     )
@@ -319,12 +319,12 @@ def test_captured_layer_is_that_layers_output(layer):
     replicas = Replicas(partial(perceptron, "baseline"), [4, 5], torch.device("cpu"), layer)
     predicted, captured = replicas(inputs.expand(2, *inputs.shape))
     network = seeded(partial(perceptron, "baseline"), 5).eval()
-    found = []
+    result = []
     dict(network.named_modules())[layer].register_forward_hook(
-        lambda module, arguments, output: found.append(output)
+        lambda module, arguments, output: result.append(output)
     )
     torch.testing.assert_close(predicted[1], network(inputs), rtol=0, atol=1e-6)
-    torch.testing.assert_close(captured[1], found[0], rtol=0, atol=1e-6)
+    torch.testing.assert_close(captured[1], result[0], rtol=0, atol=1e-6)
 
 
 def test_one_seed_in_several_replicas_gives_the_same_start_order_and_masks():
@@ -335,7 +335,7 @@ def test_one_seed_in_several_replicas_gives_the_same_start_order_and_masks():
 
 def test_a_loss_weight_belongs_to_its_own_replica():
     inputs, labels = clusters()
-    each = train(
+    trained = train(
         partial(perceptron, "L2W"),
         (inputs, labels),
         (inputs, labels),
@@ -344,9 +344,9 @@ def test_a_loss_weight_belongs_to_its_own_replica():
         loss_weights=[0.0, 2**-6, 1.0],
         penalty=penalty("L2W", LAYER, {}, CLASSES),
     )
-    norms = each.replicas.parameters["hidden3.linear.weight"].square().sum((1, 2))
+    norms = trained.replicas.parameters["hidden3.linear.weight"].square().sum((1, 2))
     assert norms[0] > norms[1] > norms[2]
-    assert each.history["penalty"].shape == (4, 3)
+    assert trained.history["penalty"].shape == (4, 3)
 
 
 def test_bad_arguments_get_a_line_that_names_them():

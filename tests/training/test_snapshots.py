@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infotheo.study.trajectories.rebuild import networks_over_time, replicas_at, replicas_over_time
-from infotheo.training import checkpoint, trainer
-from infotheo.training import snapshot_store as keeping
+from infotheo.training import checkpoint, snapshot_store, trainer
 from infotheo.training.errors import logits
 from infotheo.training.fit import fit, fit_at_chosen_weight
 from infotheo.training.snapshot_schedule import moments, read_schedule, spread
@@ -43,23 +42,23 @@ def follow(samples):
 @given(last=st.integers(1, 100_000), data=st.data())
 def test_spread_goes_from_start_to_end_without_repeats(last, data):
     count = data.draw(st.integers(2, min(last + 1, 300)))
-    found = spread(last, count)
-    gaps = np.diff(found)
-    assert len(found) == count
-    assert (found[0], found[-1]) == (0, last)
+    result = spread(last, count)
+    gaps = np.diff(result)
+    assert len(result) == count
+    assert (result[0], result[-1]) == (0, last)
     assert (gaps > 0).all()
     wide = np.flatnonzero(gaps > 1)
-    if len(wide) and found[0 : wide[0] + 1] == list(range(wide[0] + 1)):
+    if len(wide) and result[0 : wide[0] + 1] == list(range(wide[0] + 1)):
         # evenly on a logarithmic scale, but for rounding down to a whole number
-        steady = np.array(found[wide[0] + 1 :], float)
+        steady = np.array(result[wide[0] + 1 :], float)
         ratio = last ** (1 / (count - 1))
         assert (steady[1:] < (steady[:-1] + 1) * ratio * (1 + 1e-6) + 1).all()
         assert (steady[1:] + 1 > steady[:-1] * ratio * (1 - 1e-6)).all()
 
 
 def test_spread_takes_every_one_at_first():
-    found = spread(10_000, 100)
-    assert found[:30] == list(range(30))
+    result = spread(10_000, 100)
+    assert result[:30] == list(range(30))
     assert spread(7, 8) == list(range(8))
     assert spread(5, 2) == [0, 5]
 
@@ -125,9 +124,9 @@ def test_snapshots_are_the_weights_of_that_moment(follow):
     assert snapshots["hidden2.batch_norm.running_mean"].dtype == np.float32
     for epochs in (0, 2, 6):
         shorter = follow(training={**TRAINING, "epochs": epochs}) if epochs else None
-        own = snapshots.sel(epoch=epochs)
+        snapshot = snapshots.sel(epoch=epochs)
         for name, value in (shorter.weights if shorter else {}).items():
-            np.testing.assert_array_equal(own[name], value, err_msg=name)
+            np.testing.assert_array_equal(snapshot[name], value, err_msg=name)
     start = replicas_at(small_samples(), snapshots, 0, **OF)  # of the seeds' initial weights
     fresh = follow(training={**TRAINING, "epochs": 1}, snapshots={"points": [0]}).snapshots
     for name, value in start.parameters.items():
@@ -186,14 +185,14 @@ def kill_before(monkeypatch, epoch):
 
 def kill_at_step(monkeypatch, step):
     """Kill the training inside an epoch, after the snapshot before this step."""
-    look = keeping.Keeper.look
+    take = snapshot_store.SnapshotStore.take
 
     def killed(self, number, replicas):
-        look(self, number, replicas)
+        take(self, number, replicas)
         if number == step:
             raise Killed
 
-    monkeypatch.setattr(keeping.Keeper, "look", killed)
+    monkeypatch.setattr(snapshot_store.SnapshotStore, "take", killed)
 
 
 def measured(moment, replicas):
@@ -219,7 +218,7 @@ def test_killed_and_resumed_gives_the_same_bytes(
 ):
     settings = {"snapshots": {"every": "step", "count": 10}, "at_snapshot": at_snapshot}
     monkeypatch.setattr("infotheo.training.fit.train", partial(trainer.train, checkpoint_seconds=0))
-    whole = follow(**settings)
+    uninterrupted = follow(**settings)
     path = tmp_path / "state.npz"
     with monkeypatch.context() as patched:
         kill(patched, place)
@@ -232,7 +231,7 @@ def test_killed_and_resumed_gives_the_same_bytes(
     for file in folder.iterdir():
         if int(file.stem) < done:  # not taken again
             assert file.stat().st_mtime_ns == kept[file.name]
-    for one, other in zip(resumed, whole, strict=True):
+    for one, other in zip(resumed, uninterrupted, strict=True):
         xr.testing.assert_identical(one, other)
         for name, value in other.variables.items():
             assert one[name].values.tobytes() == value.values.tobytes(), name
@@ -285,9 +284,9 @@ def test_snapshots_of_another_training_or_lost_ones_are_taken_anew(
     if other.pop("lost", False):
         (folder / f"{3:012d}.npy").unlink()
     settings = {"snapshots": {}, **other}
-    found, expected = follow(checkpoint_path=path, **settings), follow(**settings)
-    for one, own in zip(found, expected, strict=True):
-        xr.testing.assert_identical(one, own)
+    result, expected = follow(checkpoint_path=path, **settings), follow(**settings)
+    for part, expected_part in zip(result, expected, strict=True):
+        xr.testing.assert_identical(part, expected_part)
     assert len(list(folder.iterdir())) == expected.snapshots["step"].size
 
 
@@ -302,9 +301,9 @@ def test_what_another_function_found_is_no_use(tmp_path, follow, monkeypatch):
         kill_before(patched, 4)
         with pytest.raises(Killed):
             follow(checkpoint_path=path, snapshots={}, at_snapshot=measured)
-    found = follow(checkpoint_path=path, snapshots={}, at_snapshot=other_measure).snapshots
+    result = follow(checkpoint_path=path, snapshots={}, at_snapshot=other_measure).snapshots
     expected = follow(snapshots={}, at_snapshot=other_measure).snapshots
-    xr.testing.assert_identical(found, expected)
+    xr.testing.assert_identical(result, expected)
 
 
 def test_trainings_that_take_turns_at_one_place_never_mix(tmp_path, follow, monkeypatch):
@@ -318,8 +317,8 @@ def test_trainings_that_take_turns_at_one_place_never_mix(tmp_path, follow, monk
             kill_before(patched, epoch)
             with pytest.raises(Killed):
                 follow(seeds=seeds, checkpoint_path=path, snapshots={})
-    found = follow(checkpoint_path=path, snapshots={}).snapshots
-    xr.testing.assert_identical(found, follow(snapshots={}).snapshots)
+    result = follow(checkpoint_path=path, snapshots={}).snapshots
+    xr.testing.assert_identical(result, follow(snapshots={}).snapshots)
 
 
 # In place
@@ -327,41 +326,41 @@ def test_trainings_that_take_turns_at_one_place_never_mix(tmp_path, follow, monk
 
 def test_measures_in_place_are_those_of_the_weights(follow):
     weights = follow(snapshots={"every": "step", "count": 6}).snapshots
-    found = follow(snapshots={"every": "step", "count": 6}, at_snapshot=measured).snapshots
-    assert found["seed"].values.tolist() == SEEDS
-    assert found["norm"].dims == ("seed", "step")
-    assert found["spectrum"].dims == ("seed", "step", "place")
-    assert found["ceiling"].dims == ()
-    assert found["norm"].attrs["units"] == "1"
-    assert found["epoch"].dims == ("step",)
-    np.testing.assert_array_equal(found["steps_seen"][0], found["step"])
+    result = follow(snapshots={"every": "step", "count": 6}, at_snapshot=measured).snapshots
+    assert result["seed"].values.tolist() == SEEDS
+    assert result["norm"].dims == ("seed", "step")
+    assert result["spectrum"].dims == ("seed", "step", "place")
+    assert result["ceiling"].dims == ()
+    assert result["norm"].attrs["units"] == "1"
+    assert result["epoch"].dims == ("step",)
+    np.testing.assert_array_equal(result["steps_seen"][0], result["step"])
     norms = np.sqrt((weights["output.weight"] ** 2).sum(["output.weight_0", "output.weight_1"]))
-    np.testing.assert_allclose(found["norm"], norms, rtol=1e-6)
+    np.testing.assert_allclose(result["norm"], norms, rtol=1e-6)
 
 
 def not_always(moment, replicas):
     """As where every network has diverged, or is constant, at some moments."""
-    found = measured(moment, replicas)
+    result = measured(moment, replicas)
     if moment.step in (0, 12):
-        return found.drop_vars(["spectrum", "steps_seen", "ceiling", "place"])
-    return found.drop_vars("norm") if moment.step == 6 else found
+        return result.drop_vars(["spectrum", "steps_seen", "ceiling", "place"])
+    return result.drop_vars("norm") if moment.step == 6 else result
 
 
 def test_what_is_not_found_at_some_moments_is_missing_there_alone(tmp_path, follow):
     settings = {"snapshots": {"every": "step", "points": [0, 3, 6, 9, 12]}}
-    whole = follow(at_snapshot=measured, **settings).snapshots
-    found = follow(at_snapshot=not_always, **settings).snapshots
+    complete = follow(at_snapshot=measured, **settings).snapshots
+    result = follow(at_snapshot=not_always, **settings).snapshots
     here = xr.DataArray([False, True, True, True, False], dims="step")
-    xr.testing.assert_identical(found["spectrum"], whole["spectrum"].where(here))
-    xr.testing.assert_equal(found["steps_seen"], whole["steps_seen"].where(here))
-    xr.testing.assert_identical(found["norm"], whole["norm"].where(found["step"] != 6))
-    assert found["spectrum"].dims == ("seed", "step", "place")
-    assert found["ceiling"].dims == ()
-    assert float(found["ceiling"]) == 2.5
+    xr.testing.assert_identical(result["spectrum"], complete["spectrum"].where(here))
+    xr.testing.assert_equal(result["steps_seen"], complete["steps_seen"].where(here))
+    xr.testing.assert_identical(result["norm"], complete["norm"].where(result["step"] != 6))
+    assert result["spectrum"].dims == ("seed", "step", "place")
+    assert result["ceiling"].dims == ()
+    assert float(result["ceiling"]) == 2.5
     on_disk = follow(
         at_snapshot=not_always, checkpoint_path=tmp_path / "state.npz", **settings
     ).snapshots
-    xr.testing.assert_identical(on_disk, found)
+    xr.testing.assert_identical(on_disk, result)
 
 
 def test_what_is_found_in_place_must_have_the_seeds(follow):
@@ -386,10 +385,10 @@ def test_more_room_than_allowed_or_free_is_refused_before_training(tmp_path, fol
     with pytest.raises(ValueError, match=r"snapshots: 7 moments need .* of snapshots.gigabytes; "):
         follow(snapshots={"gigabytes": 0.999 * bytes_needed / 1e9})
     usage = namedtuple("usage", "free")
-    monkeypatch.setattr(keeping.shutil, "disk_usage", lambda folder: usage(bytes_needed - 1))
+    monkeypatch.setattr(snapshot_store.shutil, "disk_usage", lambda folder: usage(bytes_needed - 1))
     with pytest.raises(ValueError, match="snapshots: 7 moments need .* of what is free in "):
         follow(snapshots=enough, checkpoint_path=tmp_path / "state.npz")
-    monkeypatch.setattr(keeping.shutil, "disk_usage", lambda folder: usage(bytes_needed))
+    monkeypatch.setattr(snapshot_store.shutil, "disk_usage", lambda folder: usage(bytes_needed))
     with pytest.raises(Killed):
         follow(snapshots=enough, checkpoint_path=tmp_path / "state.npz")
 
@@ -433,8 +432,8 @@ def test_networks_come_back_as_they_were(samples, followed):
     state = torch.get_rng_state()
     seen = []
     for moment, replicas in replicas_over_time(samples, followed.snapshots, **OF):
-        found = replicas.outputs_of(["hidden1", "output"], inputs)
-        seen.append((found["hidden1"], found["output"], moment))
+        result = replicas.layer_outputs(["hidden1", "output"], inputs)
+        seen.append((result["hidden1"], result["output"], moment))
     assert [moment for *_, moment in seen] == list(range(7))
     np.testing.assert_allclose(seen[-1][1], followed.predictions["logits"], rtol=0, atol=1e-5)
     count = 0
@@ -454,15 +453,15 @@ def test_networks_come_back_as_they_were(samples, followed):
 
 def test_weights_at_the_end_are_one_moment(samples, followed):
     inputs = torch.from_numpy(samples["input"].values[-30:])
-    each = [
+    outputs = [
         logits(replicas_at(samples, followed.weights, **OF), inputs),
         logits(replicas_at(samples, followed.snapshots, **OF), inputs),
         logits(replicas_at(samples, followed.snapshots, 6, **OF), inputs),
     ]
-    assert torch.equal(each[0], each[1])
-    assert torch.equal(each[0], each[2])
+    assert torch.equal(outputs[0], outputs[1])
+    assert torch.equal(outputs[0], outputs[2])
     earlier = logits(replicas_at(samples, followed.snapshots, 5, **OF), inputs)
-    assert not torch.equal(each[0], earlier)
+    assert not torch.equal(outputs[0], earlier)
     at_the_end = networks_over_time(samples, followed.weights, **OF)
     assert [(seed, moment) for seed, moment, _ in at_the_end] == [(3, 0), (1, 0)]
     with pytest.raises(IndexError):

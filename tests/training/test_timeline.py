@@ -53,7 +53,7 @@ def steps_taken_one_by_one(samples, epochs, rate, batch, phases):
     batch=st.integers(1, 30) | st.just("full"),
     beginnings=st.lists(
         st.tuples(st.sampled_from(["epoch", "step"]), st.integers(1, 12)), max_size=4
-    ).map(lambda each: sorted(each, key=lambda beginning: beginning[1])),
+    ).map(lambda begins: sorted(begins, key=lambda beginning: beginning[1])),
     sizes=st.lists(st.integers(1, 30) | st.just("full"), min_size=4, max_size=4),
 )
 def test_steps_are_those_of_a_loop_that_looks_at_each(samples, epochs, batch, beginnings, sizes):
@@ -70,16 +70,16 @@ def test_steps_are_those_of_a_loop_that_looks_at_each(samples, epochs, batch, be
         with pytest.raises(ValueError, match="expected it to begin"):
             timeline(samples, epochs, 0.5, fitting(batch), phases)
         return
-    found = timeline(samples, epochs, 0.5, fitting(batch), phases)
-    steps = [(epoch, step) for epoch in range(epochs) for step in found.steps(epoch)]
-    assert [step.number for _, step in steps] == list(range(found.total))
+    result = timeline(samples, epochs, 0.5, fitting(batch), phases)
+    steps = [(epoch, step) for epoch in range(epochs) for step in result.steps(epoch)]
+    assert [step.number for _, step in steps] == list(range(result.total))
     assert [(epoch, step.start, step.stop, step.learning_rate) for epoch, step in steps] == expected
-    assert found.first_steps == [
+    assert result.first_steps == [
         next(number for number, (of, *_) in enumerate(expected) if of == epoch)
         for epoch in range(epochs)
     ]
     done = [epoch + start / samples for epoch, start, *_ in expected] + [epochs]
-    assert [found.epochs_before(step) for step in range(found.total + 1)] == done
+    assert [result.epochs_before(step) for step in range(result.total + 1)] == done
 
 
 def trained(**settings):
@@ -112,16 +112,16 @@ def test_training_in_phases_is_that_of_a_plain_loop():
         optimizer.zero_grad()
         cross_entropy(network(inputs[chosen].double()), labels[chosen]).backward()
         optimizer.step()
-    found = trained().replicas.parameters
-    for value, own in zip(found.values(), network.parameters(), strict=True):
+    result = trained().replicas.parameters
+    for value, parameter in zip(result.values(), network.parameters(), strict=True):
         # float64 rounding over 40 steps, see test_replicas
-        torch.testing.assert_close(value[1], own, rtol=0, atol=1e-11)
+        torch.testing.assert_close(value[1], parameter, rtol=0, atol=1e-11)
 
 
 def test_full_batch_is_all_samples_at_once():
     inputs, labels = clusters()
     settings = {"epochs": 3, "learning_rate": 0.01}
-    each = [
+    trainings = [
         train(
             plain_network,
             (inputs, labels),
@@ -131,8 +131,8 @@ def test_full_batch_is_all_samples_at_once():
         )
         for size in ("full", len(labels))
     ]
-    for name, value in each[0].replicas.parameters.items():
-        assert torch.equal(value, each[1].replicas.parameters[name])
+    for name, value in trainings[0].replicas.parameters.items():
+        assert torch.equal(value, trainings[1].replicas.parameters[name])
 
 
 class Killed(BaseException):
@@ -141,7 +141,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("done", [1, 3, 5])
 def test_killed_and_resumed_in_any_phase_is_the_same_to_the_bit(tmp_path, done, monkeypatch):
-    whole = trained()
+    uninterrupted = trained()
     path = tmp_path / "state.npz"
 
     def killed(first, last, label, unit):
@@ -155,7 +155,7 @@ def test_killed_and_resumed_in_any_phase_is_the_same_to_the_bit(tmp_path, done, 
         with pytest.raises(Killed):
             trained(checkpoint_path=path, checkpoint_seconds=0)
     resumed = trained(checkpoint_path=path, checkpoint_seconds=0)
-    for name, value in whole.replicas.parameters.items():
+    for name, value in uninterrupted.replicas.parameters.items():
         assert torch.equal(resumed.replicas.parameters[name], value)
 
 

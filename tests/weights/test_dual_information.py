@@ -33,24 +33,24 @@ def layer(seed=0, samples=50, inputs=6, outputs=3):
 
 def test_is_the_printed_formula():
     x, weights, alpha = layer()
-    found = it.dual_information(x, weights, alpha)
-    assert found.value == pytest.approx(naive(x, weights, alpha), rel=1e-12)
-    assert found.per_unit.shape == (3,)
-    assert found.per_unit[1] == pytest.approx(naive(x, weights[1:2], alpha[1:2]), rel=1e-12)
+    result = it.dual_information(x, weights, alpha)
+    assert result.value == pytest.approx(naive(x, weights, alpha), rel=1e-12)
+    assert result.per_unit.shape == (3,)
+    assert result.per_unit[1] == pytest.approx(naive(x, weights[1:2], alpha[1:2]), rel=1e-12)
     bits = it.dual_information(x, weights, alpha, units="bits")
-    assert bits.value * math.log(2) == pytest.approx(found.value, rel=1e-13)
+    assert bits.value * math.log(2) == pytest.approx(result.value, rel=1e-13)
     shared = it.dual_information(x, weights, 0.3)
     assert shared.value == pytest.approx(naive(x, weights, [0.3] * 3), rel=1e-12)
-    each = it.dual_information(x, weights, np.tile(alpha[:, None], 6))
-    assert each.value == pytest.approx(found.value, rel=1e-12)
+    by_weight = it.dual_information(x, weights, np.tile(alpha[:, None], 6))
+    assert by_weight.value == pytest.approx(result.value, rel=1e-12)
 
 
 def test_blocks_change_nothing(monkeypatch):
     x, weights, alpha = layer(1)
-    whole = it.dual_information(x, weights, alpha)
+    unblocked = it.dual_information(x, weights, alpha)
     monkeypatch.setattr(dual, "BLOCK", 21)  # 7 samples at once, the last block shorter
     blocked = it.dual_information(x, weights, alpha)
-    np.testing.assert_allclose(blocked.per_unit, whole.per_unit, rtol=1e-12)
+    np.testing.assert_allclose(blocked.per_unit, unblocked.per_unit, rtol=1e-12)
 
 
 def gaussian_inputs(generator, samples, inputs):
@@ -74,10 +74,10 @@ def test_many_gaussian_inputs_meet_the_closed_form():
     # the noise varies with x: E ln of a sum of dependent squares is below its ln E by var / 2
     scaled = [np.diag(row**2) @ covariance for row in weights]
     varying = sum(2 * np.trace(m @ m) / np.trace(m) ** 2 for m in scaled) / 4
-    found = it.dual_information(x, weights, alpha)
+    result = it.dual_information(x, weights, alpha)
     # four logarithms of variances of 20,000 samples, related: 4 * sqrt(2 / 20,000) / 2 = 0.02 each
     # at 2 standard errors; the third order of the varying noise is below 0.01
-    assert found.value == pytest.approx(about_input + total_correlation + varying, abs=0.05)
+    assert result.value == pytest.approx(about_input + total_correlation + varying, abs=0.05)
     assert total_correlation > 0.2  # so that leaving it out would show
     # joined with an estimate from noisy activations: I(z;x) = dual information - TC(z)
     few = x[:5000]
@@ -90,9 +90,9 @@ def test_many_gaussian_inputs_meet_the_closed_form():
     )
     of_samples = it.total_correlation(z)
     assert abs(of_samples.value - total_correlation) < 4 * of_samples.standard_error
-    joined = found.value - of_samples.value
+    joined = result.value - of_samples.value
     assert abs(joined - about_input - varying) < 0.05 + 4 * of_samples.standard_error
-    assert joined < found.value - 0.1
+    assert joined < result.value - 0.1
 
 
 def log_normal(values, mean, variance):
@@ -106,7 +106,7 @@ def test_simulated_layer_with_log_normal_noise(shift):
     samples, inputs, alpha = 1500, 300, np.array([0.1, 0.6])
     x = generator.normal(size=(samples, inputs)) + shift
     weights = generator.normal(size=(2, inputs))
-    found = it.dual_information(x, weights, alpha)
+    result = it.dual_information(x, weights, alpha)
     for k in range(2):
         noise = np.exp(generator.normal(size=(samples, inputs)) * np.sqrt(alpha[k]) - alpha[k] / 2)
         mean, variance = x @ weights[k], np.expm1(alpha[k]) * (x**2 @ weights[k] ** 2)
@@ -116,16 +116,16 @@ def test_simulated_layer_with_log_normal_noise(shift):
         assert abs(standard.mean()) < 4 / math.sqrt(samples)
         # of 300 inputs: skewness and kurtosis widen the error of a variance, sqrt(2/N), by under 2
         assert abs(standard.var() - 1) < 8 * math.sqrt(2 / samples)
-        own = log_normal(z, mean, variance)
+        conditional = log_normal(z, mean, variance)
         every = log_normal(z[:, None], mean, variance)  # (draw, component)
         np.fill_diagonal(every, -np.inf)  # its own component would bias the mixture
         top = every.max(1)
         marginal = top + np.log(np.exp(every - top[:, None]).sum(1) / (samples - 1))
-        ratios = own - marginal
+        ratios = conditional - marginal
         error = ratios.std() / math.sqrt(samples)
         # leaving one out biases by -1/(2 N) and less; the formula's Gaussian marginal by about as
         # much as the conditional variances vary: O(1/300). 4 standard errors and 0.01 for both.
-        assert abs(found.per_unit[k] - ratios.mean()) < 4 * error + 0.01
+        assert abs(result.per_unit[k] - ratios.mean()) < 4 * error + 0.01
         assert error < 0.03
 
 
@@ -133,20 +133,20 @@ def test_simulated_layer_with_log_normal_noise(shift):
 @given(seed=st.integers(0, 10**6), factor=st.floats(1.01, 3))
 def test_falls_with_the_noise_and_keeps_to_scale(seed, factor):
     x, weights, alpha = layer(seed)
-    found = it.dual_information(x, weights, alpha)
+    result = it.dual_information(x, weights, alpha)
     noisier = it.dual_information(x, weights, alpha * factor)
-    assert (noisier.per_unit < found.per_unit).all()
-    assert (found.per_unit > 0).all()  # an expected divergence
+    assert (noisier.per_unit < result.per_unit).all()
+    assert (result.per_unit > 0).all()  # an expected divergence
     scaled = it.dual_information(x * 7, weights / 3, alpha)
-    np.testing.assert_allclose(scaled.per_unit, found.per_unit, rtol=1e-9)
+    np.testing.assert_allclose(scaled.per_unit, result.per_unit, rtol=1e-9)
 
 
 def test_silent_outputs_and_noiseless_samples():
     x = np.array([[0.0, 1.0], [2.0, 3.0], [1.0, -1.0]])
-    found = it.dual_information(x, [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], 0.5)
-    assert found.per_unit[0] == 0
-    assert found.per_unit[1] == math.inf  # the first sample is 0 where the output looks
-    assert np.isfinite(found.per_unit[2])
+    result = it.dual_information(x, [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], 0.5)
+    assert result.per_unit[0] == 0
+    assert result.per_unit[1] == math.inf  # the first sample is 0 where the output looks
+    assert np.isfinite(result.per_unit[2])
     assert it.dual_information(np.zeros((3, 2)), np.ones((1, 2)), 0.5).value == 0
 
 
@@ -154,11 +154,11 @@ def test_kinds_batches_and_gradients():
     x, weights, alpha = layer(4)
     stack = np.stack([x, 2 * x + 1])
     expected = [it.dual_information(part, weights, alpha).per_unit for part in stack]
-    found = it.dual_information(stack, weights, alpha)
-    np.testing.assert_allclose(found.per_unit, expected, rtol=1e-12)
-    own = np.stack([weights, -weights[::-1]])
-    apart = it.dual_information(stack, own, np.broadcast_to(0.5 + own**2, own.shape))
-    second = it.dual_information(stack[1], own[1], 0.5 + own[1] ** 2)
+    result = it.dual_information(stack, weights, alpha)
+    np.testing.assert_allclose(result.per_unit, expected, rtol=1e-12)
+    batched = np.stack([weights, -weights[::-1]])
+    apart = it.dual_information(stack, batched, np.broadcast_to(0.5 + batched**2, batched.shape))
+    second = it.dual_information(stack[1], batched[1], 0.5 + batched[1] ** 2)
     np.testing.assert_allclose(apart.per_unit[1], second.per_unit, rtol=1e-12)
     dims = ("epoch", "sample", "unit")
     array = it.dual_information(
@@ -218,13 +218,13 @@ def test_uncorrelated_centred_inputs_lie_in_the_uniform_range(alpha):
     x = generator.normal(size=(3000, 50))
     x = x - x.mean(0)
     x = x @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T, bias=True))).T  # uncorrelated exactly
-    found = it.dual_information(x, generator.normal(size=(8, 50)), alpha)
+    result = it.dual_information(x, generator.normal(size=(8, 50)), alpha)
     bounds = it.uniform_dual_information(alpha, outputs=8)
     assert bounds.lower == pytest.approx(8 * gain(alpha), rel=1e-12)
     assert bounds.upper == pytest.approx(8 * gain(alpha) + 8, rel=1e-12)
-    assert bounds.lower <= found.value <= bounds.upper
+    assert bounds.lower <= result.value <= bounds.upper
     tight = it.uniform_dual_information(alpha, outputs=8, slack=5 / 50)  # c is of order 1/inputs
-    assert found.value <= tight.upper
+    assert result.value <= tight.upper
 
 
 def test_printed_function_of_proposition_7_is_negative_and_alpha_lacks_a_2():
@@ -255,22 +255,22 @@ def test_printed_function_of_proposition_7_is_negative_and_alpha_lacks_a_2():
 def test_the_lower_end_of_proposition_7_needs_inputs_of_mean_zero():
     """Not in the errata: uncorrelated inputs far from 0 carry less than g(alpha)."""
     x = 10 + np.random.default_rng(7).uniform(-1, 1, size=(2000, 40))
-    found = it.dual_information(x, np.ones((1, 40)), 0.3)
-    assert found.value < 0.1 * it.uniform_dual_information(0.3, outputs=1).lower
+    result = it.dual_information(x, np.ones((1, 40)), 0.3)
+    assert result.value < 0.1 * it.uniform_dual_information(0.3, outputs=1).lower
 
 
 def test_the_upper_end_of_proposition_7_needs_more_than_a_bounded_kurtosis():
     """Not in the errata: one input that is 0 half of the time has no bound; c <= 1 fails."""
     x = np.random.default_rng(8).choice([-1.0, 1e-9, 1.0, -1e-9], size=(2000, 1))
-    found = it.dual_information(x, np.ones((1, 1)), 0.3)
-    assert found.value > it.uniform_dual_information(0.3, outputs=1).upper
+    result = it.dual_information(x, np.ones((1, 1)), 0.3)
+    assert result.value > it.uniform_dual_information(0.3, outputs=1).upper
 
 
 def test_multilayer_bound_is_the_narrowest_layer():
-    found = it.multilayer_information_bound([0.1, 2.0, 0.5], [50, 10, 30])
+    result = it.multilayer_information_bound([0.1, 2.0, 0.5], [50, 10, 30])
     expected = [50 * (gain(0.1) + 1), 10 * (gain(2.0) + 1), 30 * (gain(0.5) + 1)]
-    np.testing.assert_allclose(found.per_layer, expected, rtol=1e-12)
-    assert found.value == pytest.approx(min(expected), rel=1e-12)
+    np.testing.assert_allclose(result.per_layer, expected, rtol=1e-12)
+    assert result.value == pytest.approx(min(expected), rel=1e-12)
     tensor = it.multilayer_information_bound(torch.tensor([0.1, 2.0]), [50, 10], units="bits")
     np.testing.assert_allclose(tensor.per_layer * math.log(2), expected[:2], rtol=1e-6)
     array = it.multilayer_information_bound(
@@ -292,10 +292,10 @@ def test_uniform_range_kinds():
     alpha = np.array([[0.1, 0.5], [1.0, 3.0]])
     expected = [[3 * gain(value) for value in row] for row in alpha]
     for kind in (alpha, torch.tensor(alpha), xr.DataArray(alpha, dims=("seed", "layer"))):
-        found = it.uniform_dual_information(kind, outputs=3)
-        np.testing.assert_allclose(found.lower, expected, rtol=1e-12)
-    assert found.lower.dims == ("seed", "layer")
-    assert found.upper.attrs["units"] == "nats"
+        result = it.uniform_dual_information(kind, outputs=3)
+        np.testing.assert_allclose(result.lower, expected, rtol=1e-12)
+    assert result.lower.dims == ("seed", "layer")
+    assert result.upper.attrs["units"] == "nats"
     assert it.uniform_dual_information(1e-12, outputs=1).lower == pytest.approx(
         -math.log(1e-12) / 2, rel=1e-9
     )

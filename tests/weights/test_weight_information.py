@@ -31,9 +31,9 @@ def test_is_minus_half_the_sum_of_logarithms():
 
 
 def test_shared_alpha_holds_as_much_information():
-    found = it.weight_information(ALPHA)
-    same = it.weight_information(np.full(ALPHA.shape, found.shared_alpha))
-    assert same.value == pytest.approx(found.value, rel=1e-12)
+    result = it.weight_information(ALPHA)
+    same = it.weight_information(np.full(ALPHA.shape, result.shared_alpha))
+    assert same.value == pytest.approx(result.value, rel=1e-12)
 
 
 def test_information_of_differential_entropies():
@@ -43,26 +43,26 @@ def test_information_of_differential_entropies():
     draws = generator.normal(size=(200_000, 2)) * np.sqrt(alpha) - alpha / 2
     log_density = -((draws + alpha / 2) ** 2) / (2 * alpha) - np.log(2 * math.pi * alpha) / 2
     constant = -np.log(2 * math.pi * math.e) / 2  # minus the entropy of a standard normal
-    found = log_density.mean(0) - constant
+    result = log_density.mean(0) - constant
     # a squared standard normal over two has variance 1/2: standard error 0.0016, 4 of them
     for k in range(2):
-        assert it.weight_information(alpha[k]).value == pytest.approx(found[k], abs=0.0064)
+        assert it.weight_information(alpha[k]).value == pytest.approx(result[k], abs=0.0064)
 
 
 def test_batches_mappings_and_kinds_agree():
     expected = [naive_information(part) for part in ALPHA]
     for batch in (ALPHA, torch.tensor(ALPHA)):
-        found = it.weight_information(batch, batch_dims=1)
-        assert type(found.value) is type(batch)
-        np.testing.assert_allclose(found.value, expected, rtol=1e-12)
+        result = it.weight_information(batch, batch_dims=1)
+        assert type(result.value) is type(batch)
+        np.testing.assert_allclose(result.value, expected, rtol=1e-12)
     parts = {"a": torch.tensor(ALPHA[:, :1]), "b": torch.tensor(ALPHA[:, 1:])}
     np.testing.assert_allclose(it.weight_information(parts, batch_dims=1).value, expected)
     array = xr.DataArray(ALPHA, dims=("seed", "out", "in"), coords={"seed": [3, 5, 7]})
-    found = it.weight_information(array.transpose("in", "seed", "out"), batch_dims=["seed"])
-    np.testing.assert_allclose(found.value, expected)
-    assert found.seed.values.tolist() == [3, 5, 7]
-    assert found.value.attrs["units"] == "nats"
-    assert found.value.attrs["estimator"] == "weight_information"
+    result = it.weight_information(array.transpose("in", "seed", "out"), batch_dims=["seed"])
+    np.testing.assert_allclose(result.value, expected)
+    assert result.seed.values.tolist() == [3, 5, 7]
+    assert result.value.attrs["units"] == "nats"
+    assert result.value.attrs["estimator"] == "weight_information"
 
 
 def test_gradient_is_that_of_the_penalty():
@@ -111,8 +111,8 @@ def test_the_noise_is_optimal_and_the_bound_holds(seed, count, beta):
     weights = generator.normal(size=count) + 0.1
     root = generator.normal(size=(count, count))
     hessian = root @ root.T / count + 1e-3 * np.eye(count)
-    found = it.flat_minimum_bound(weights, beta=beta, hessian=hessian)
-    alpha, curvature = found.alpha, np.diag(hessian)
+    result = it.flat_minimum_bound(weights, beta=beta, hessian=hessian)
+    alpha, curvature = result.alpha, np.diag(hessian)
     np.testing.assert_allclose(alpha, beta / (2 * weights**2 * curvature), rtol=1e-12)
     best = lagrangian(alpha, weights, curvature, beta)
     for step in (0.9, 1.1):  # convex in ln(alpha): neighbours on both sides decide
@@ -120,26 +120,26 @@ def test_the_noise_is_optimal_and_the_bound_holds(seed, count, beta):
             moved = alpha.copy()
             moved[k] *= step
             assert lagrangian(moved, weights, curvature, beta) > best
-    assert found.information == pytest.approx(it.weight_information(alpha).value, abs=1e-9)
-    assert found.information <= found.bound + 1e-9
+    assert result.information == pytest.approx(it.weight_information(alpha).value, abs=1e-9)
+    assert result.information <= result.bound + 1e-9
     diagonal = it.flat_minimum_bound(weights, beta=beta, diagonal=curvature)
     norm = it.flat_minimum_bound(weights, beta=beta, nuclear_norm=np.trace(hessian))
     # positive definite: nuclear norm, sum of the diagonal and trace are one number
-    assert diagonal.bound == pytest.approx(found.bound, abs=1e-9)
-    assert norm.bound == pytest.approx(found.bound, abs=1e-9)
+    assert diagonal.bound == pytest.approx(result.bound, abs=1e-9)
+    assert norm.bound == pytest.approx(result.bound, abs=1e-9)
     assert norm.information is None
     assert norm.alpha is None
 
 
 def test_the_bound_is_met_by_equal_weights_and_curvatures():
-    found = it.flat_minimum_bound(np.full(7, -0.3), beta=0.5, diagonal=np.full(7, 2.0))
-    assert found.bound == pytest.approx(found.information, rel=1e-12)
+    result = it.flat_minimum_bound(np.full(7, -0.3), beta=0.5, diagonal=np.full(7, 2.0))
+    assert result.bound == pytest.approx(result.information, rel=1e-12)
 
 
 def test_an_indefinite_hessian_uses_its_nuclear_norm():
     hessian = np.array([[2.0, 3.0], [3.0, 2.0]])  # eigenvalues 5 and -1
-    found = it.flat_minimum_bound([1.0, 1.0], beta=1.0, hessian=hessian)
-    assert found.bound == pytest.approx(math.log(2) + math.log(6) - math.log(2))
+    result = it.flat_minimum_bound([1.0, 1.0], beta=1.0, hessian=hessian)
+    assert result.bound == pytest.approx(math.log(2) + math.log(6) - math.log(2))
 
 
 def printed_bound(weights, nuclear_norm, beta):
@@ -152,9 +152,9 @@ def printed_bound(weights, nuclear_norm, beta):
 def test_the_first_display_of_proposition_5_is_no_bound():
     """Errata, paper 3 prop. 5: three equal weights need 0 nats, the printed bound is below."""
     weights, curvature, beta = np.ones(3), np.ones(3), 2.0
-    found = it.flat_minimum_bound(weights, beta=beta, diagonal=curvature)
-    assert found.information == pytest.approx(0, abs=1e-12)
-    assert found.bound == pytest.approx(0, abs=1e-12)  # the proof's, met with equality
+    result = it.flat_minimum_bound(weights, beta=beta, diagonal=curvature)
+    assert result.information == pytest.approx(0, abs=1e-12)
+    assert result.bound == pytest.approx(0, abs=1e-12)  # the proof's, met with equality
     assert printed_bound(weights, 3.0, beta) < -6
 
 
@@ -165,19 +165,19 @@ def test_taylors_half_doubles_the_noise():
     for k in range(2):
         loss = 0.5 * curvature[k] * weights[k] ** 2 * np.expm1(grid)  # E (w - w_hat)^2 = ...
         best = grid[np.argmin(loss - beta / 2 * np.log(grid))]
-        found = it.flat_minimum_bound(weights, beta=beta, diagonal=curvature / 2)
+        result = it.flat_minimum_bound(weights, beta=beta, diagonal=curvature / 2)
         # alpha exp(alpha) against alpha: relative 5e-5 at these sizes, and the grid's step
-        assert found.alpha[k] == pytest.approx(best, rel=2e-4)
+        assert result.alpha[k] == pytest.approx(best, rel=2e-4)
     full = it.flat_minimum_bound(weights, beta=beta, diagonal=curvature)
-    np.testing.assert_allclose(found.alpha, 2 * full.alpha)
-    assert full.bound - found.bound == pytest.approx(math.log(2))  # K ln(2) / 2
+    np.testing.assert_allclose(result.alpha, 2 * full.alpha)
+    assert full.bound - result.bound == pytest.approx(math.log(2))  # K ln(2) / 2
 
 
 def test_weights_without_curvature_bear_any_noise():
-    found = it.flat_minimum_bound([1.0, 0.0, 2.0], beta=1.0, diagonal=[2.0, 1.0, 0.0])
-    assert found.alpha.tolist() == [0.25, math.inf, math.inf]
-    assert found.information == -math.inf
-    assert np.isfinite(found.bound)
+    result = it.flat_minimum_bound([1.0, 0.0, 2.0], beta=1.0, diagonal=[2.0, 1.0, 0.0])
+    assert result.alpha.tolist() == [0.25, math.inf, math.inf]
+    assert result.information == -math.inf
+    assert np.isfinite(result.bound)
 
 
 def test_flat_minimum_kinds_and_batches():
@@ -201,14 +201,14 @@ def test_flat_minimum_kinds_and_batches():
     assert array.alpha.dims == dims
     assert array.bound.dims == ("seed",)
     for k in range(2):
-        for found in (batch, tensor, array):
-            np.testing.assert_allclose(found.bound[k], alone[k].bound, rtol=1e-12)
-            np.testing.assert_allclose(found.information[k], alone[k].information, rtol=1e-12)
+        for result in (batch, tensor, array):
+            np.testing.assert_allclose(result.bound[k], alone[k].bound, rtol=1e-12)
+            np.testing.assert_allclose(result.information[k], alone[k].information, rtol=1e-12)
         np.testing.assert_allclose(tensor.alpha["w"][k], alone[k].alpha, rtol=1e-12)
         np.testing.assert_allclose(array.alpha[k], alone[k].alpha, rtol=1e-12)
     matrices = np.stack([np.diag(part.ravel()) for part in diagonal])
-    whole = it.flat_minimum_bound(weights, beta=0.1, hessian=matrices, batch_dims=1)
-    np.testing.assert_allclose(whole.bound, batch.bound, rtol=1e-12)
+    matrix = it.flat_minimum_bound(weights, beta=0.1, hessian=matrices, batch_dims=1)
+    np.testing.assert_allclose(matrix.bound, batch.bound, rtol=1e-12)
     norms = it.flat_minimum_bound(
         weights, beta=0.1, nuclear_norm=diagonal.sum((1, 2)), batch_dims=1, units="bits"
     )
@@ -304,16 +304,16 @@ def test_one_standard_error_covers_two_thirds():
 
     inside = []
     for seed in range(150):
-        found = it.hessian_trace(loss, weights, probes=40, seed=seed, batch=40)
-        inside.append(abs(found.value - hessian.trace()) < found.standard_error)
+        result = it.hessian_trace(loss, weights, probes=40, seed=seed, batch=40)
+        inside.append(abs(result.value - hessian.trace()) < result.standard_error)
     assert abs(np.mean(inside) - 0.68) < 0.13  # 150 draws: standard error 0.038, about 3.4 of them
 
 
 def test_a_diagonal_hessian_needs_one_probe():
     weights = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64, requires_grad=True)
-    found = it.hessian_diagonal(lambda: (weights**4).sum(), weights, probes=2, seed=0)
-    torch.testing.assert_close(found.value, 12 * weights.detach() ** 2)
-    assert (found.standard_error == 0).all()
+    result = it.hessian_diagonal(lambda: (weights**4).sum(), weights, probes=2, seed=0)
+    torch.testing.assert_close(result.value, 12 * weights.detach() ** 2)
+    assert (result.standard_error == 0).all()
     trace = it.hessian_trace(lambda: (weights**4).sum(), weights, probes=2, seed=0)
     torch.testing.assert_close(trace.value, 12 * (weights.detach() ** 2).sum())
 
@@ -344,12 +344,12 @@ def test_linear_and_absent_weights_have_no_curvature():
     a = torch.ones(2, requires_grad=True)
     b = torch.ones(3, requires_grad=True)
     c = torch.ones(1, requires_grad=True)
-    found = it.hessian_diagonal(
+    result = it.hessian_diagonal(
         lambda: (a**2).sum() + b.sum(), {"a": a, "b": b, "c": c}, probes=3, seed=0
     )
-    assert found.value["a"].tolist() == [2, 2]
-    assert found.value["b"].tolist() == [0, 0, 0]
-    assert found.value["c"].tolist() == [0]
+    assert result.value["a"].tolist() == [2, 2]
+    assert result.value["b"].tolist() == [0, 0, 0]
+    assert result.value["c"].tolist() == [0]
     with torch.no_grad():  # a caller who evaluates: curvature is asked for all the same
         assert it.hessian_trace(lambda: b.sum(), b, probes=2, seed=0).value == 0
 
@@ -363,13 +363,13 @@ def test_the_diagonal_goes_into_proposition_5(small_network):
         return loss() + 10 * sum((weight**2).sum() for weight in network.parameters())
 
     diagonal = it.hessian_diagonal(convex, network, probes=50, seed=0)
-    found = it.flat_minimum_bound(plain, beta=0.1, diagonal=diagonal.value)
+    result = it.flat_minimum_bound(plain, beta=0.1, diagonal=diagonal.value)
     for name, weight in plain.items():
-        torch.testing.assert_close(found.alpha[name], 0.1 / (2 * weight**2 * diagonal.value[name]))
-    assert found.information <= found.bound
+        torch.testing.assert_close(result.alpha[name], 0.1 / (2 * weight**2 * diagonal.value[name]))
+    assert result.information <= result.bound
     trace = it.hessian_trace(convex, network, probes=50, seed=0)
     by_trace = it.flat_minimum_bound(plain, beta=0.1, nuclear_norm=trace.value)
-    torch.testing.assert_close(by_trace.bound, found.bound)
+    torch.testing.assert_close(by_trace.bound, result.bound)
 
 
 @pytest.mark.parametrize(

@@ -117,21 +117,21 @@ def test_a_full_disk_as_netcdf_tells_it(tmp_path, monkeypatch):
 
     monkeypatch.setattr(files.shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
     with pytest.raises(OSError, match=r"a.nc could not be written: no space left on device"):
-        files.whole(tmp_path / "a.nc", write)
+        files.write_atomically(tmp_path / "a.nc", write)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_failed_write_keeps_the_file_that_was_there(tmp_path):
     (tmp_path / "a.csv").write_text("whole")
     with pytest.raises(OSError, match="could not be written"):
-        files.whole(tmp_path / "a.csv", full)
+        files.write_atomically(tmp_path / "a.csv", full)
     assert (tmp_path / "a.csv").read_text() == "whole"
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
 def test_what_a_killed_job_left_is_cleaned_by_the_next(tmp_path):
     (tmp_path / ".partial-a.csv").write_text("half of an earlier ti")
-    files.whole(tmp_path / "a.csv", lambda file: file.write_text("whole"))
+    files.write_atomically(tmp_path / "a.csv", lambda file: file.write_text("whole"))
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 

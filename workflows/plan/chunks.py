@@ -1,4 +1,4 @@
-"""Which seeds are trained together, and which of them are trained already."""
+"""Chunks: seeds that are trained together, some of them trained already."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def checked(config: Mapping[str, Any], file: str) -> dict[str, Any]:
     ConfigError
         For the first thing that is wrong: file, key, what was found, what is expected.
     """
-    plain = canonical(_numbers(config, file, ""))
+    plain: dict[str, Any] = canonical(_numbers(config, file, ""))
     schema = yaml.safe_load(_SCHEMA.read_text(encoding="utf-8"))
     errors = sorted(Draft202012Validator(schema).iter_errors(plain), key=lambda e: list(e.path))
     if errors:

@@ -1,4 +1,4 @@
-"""Whether jobs will want a GPU, found out without importing torch."""
+"""The GPUs that a job takes, known without importing torch."""
 
 from __future__ import annotations
 

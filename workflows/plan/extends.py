@@ -19,8 +19,9 @@ def extended(config: Mapping[str, Any], file: str) -> tuple[dict[str, Any], list
     """Return the configuration with what it extends filled in, and all files that it comes from.
 
     In ``data``, ``network``, ``training``, ``snapshots`` and ``correlation`` a setting that is
-    stated replaces that of the base, and another ``name`` drops the settings of the base's. Every
-    other key that is stated replaces the base's as a whole.
+    stated replaces that of the base, one that is stated as nothing (``augmentation:``) drops it,
+    and another ``name`` drops all of the base's. Every other key that is stated replaces the base's
+    as a whole.
 
     Parameters
     ----------
@@ -65,5 +66,6 @@ def _filled_in(config: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, 
     for section in _SETTINGS:
         stated, inherited = config.get(section), base.get(section)
         if isinstance(stated, Mapping) and isinstance(inherited, Mapping):
-            result[section] = merged(inherited, stated)
+            settings = merged(inherited, stated)
+            result[section] = {name: v for name, v in settings.items() if v is not None}
     return result

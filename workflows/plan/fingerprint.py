@@ -1,4 +1,4 @@
-"""Tell when code that a result depends on has changed: a hash of its meaning, nothing imported."""
+"""Fingerprints of the code that a result depends on: hashes of its meaning, nothing imported."""
 
 from __future__ import annotations
 

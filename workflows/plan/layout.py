@@ -97,7 +97,8 @@ class Layout:
         if self.snapshots.keep == "measures":
             files = [f"{TRAJECTORIES}.nc"]
         else:
-            files = [f"{TRAJECTORIES}/{each.name}.nc" for each in self.snapshots.trajectories]
+            names = [trajectory.name for trajectory in self.snapshots.trajectories]
+            files = [f"{TRAJECTORIES}/{name}.nc" for name in names]
         return [self.folder(run, chunk) / file for run, chunk in self.chunks() for file in files]
 
     def snapshot_activation_files(self) -> list[Path]:

@@ -2,9 +2,9 @@
 
 import yaml
 
-from workflows.files import whole
+from workflows.files import write_atomically
 from workflows.job import job
 
 with job(snakemake):
     text = yaml.safe_dump(dict(snakemake.params.spec), sort_keys=False)
-    whole(snakemake.output[0], lambda file: file.write_text(text, encoding="utf-8"))
+    write_atomically(snakemake.output[0], lambda file: file.write_text(text, encoding="utf-8"))

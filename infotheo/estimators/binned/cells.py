@@ -33,9 +33,9 @@ class Cells:
         xp = self.samples.namespace
         if self.edges is None:
             return xp.floor(xp.astype(values, xp.float64, copy=False) / self.width)
-        return self._searched(values)
+        return self._search(values)
 
-    def _searched(self, values: Array) -> Array:
+    def _search(self, values: Array) -> Array:
         """Find the cells among the inner edges: values beyond the ends fall into the end cells."""
         xp = self.samples.namespace
         assert self.edges is not None
@@ -44,7 +44,9 @@ class Cells:
         numbers = xp.searchsorted(inner, flat, side="right")
         return xp.reshape(xp.astype(numbers, xp.float64), values.shape)
 
-    def count_off(self, values: np.ndarray, numbers: np.ndarray, scratch: np.ndarray) -> None:
+    def place_in_equal_cells(
+        self, values: np.ndarray, numbers: np.ndarray, scratch: np.ndarray
+    ) -> None:
         """Write the numbers of equal cells by arithmetic, and by search where that may err.
 
         On the host much faster than searching all; the arrays are of one shape and dtype.
@@ -58,7 +60,7 @@ class Cells:
         margin = 2 * rounding * count * (3 + 2 * max(abs(first), abs(last)) / span)
         factor = count / span
         if margin > 0.1 or factor > np.finfo(values.dtype).max:  # cells of subnormal width
-            numbers[...] = self._searched(values)
+            numbers[...] = self._search(values)
             return
         np.subtract(values, first, out=scratch)
         np.multiply(scratch, factor, out=scratch)
@@ -67,15 +69,15 @@ class Cells:
         np.subtract(scratch, numbers, out=scratch)
         if scratch.min() < margin or scratch.max() > 1 - margin:
             near = (scratch < margin) | (scratch > 1 - margin)
-            numbers[near] = self._searched(values[near])
+            numbers[near] = self._search(values[near])
 
-    def outside(self, values: Array) -> Array:
+    def fraction_outside(self, values: Array) -> Array:
         """Return the fraction of (batch, sample, unit) values beyond the ends, (batch,)."""
         xp, (low, high) = self.samples.namespace, self.samples.extent
         if self.edges is None or (low >= self.edges[0] and high <= self.edges[-1]):
             return self.samples.like(np.zeros(values.shape[0]))
-        whole = xp.astype(values, xp.float64, copy=False)
-        beyond = (whole < float(self.edges[0])) | (whole > float(self.edges[-1]))
+        exact = xp.astype(values, xp.float64, copy=False)
+        beyond = (exact < float(self.edges[0])) | (exact > float(self.edges[-1]))
         return xp.mean(xp.astype(beyond, xp.float64), axis=(1, 2))
 
     def settings(self) -> dict[str, Any]:
@@ -109,9 +111,11 @@ def read_cells(
     [0.0, 0.5, 1.0]
     """
     named = {"range": range, "bin_width": bin_width, "edges": edges}
-    given = [name for name, value in named.items() if value is not None]
-    if len(given) > 1:
-        raise ValueError(f"{' and '.join(given)} are given together; expected at most one of them")
+    named_kinds = [name for name, value in named.items() if value is not None]
+    if len(named_kinds) > 1:
+        raise ValueError(
+            f"{' and '.join(named_kinds)} are given together; expected at most one of them"
+        )
     if bin_width is not None:
         if not isinstance(bin_width, int | float | np.number):
             raise TypeError(f"bin_width is {bin_width!r}; expected a positive number")
@@ -124,22 +128,22 @@ def read_cells(
         number = math.ceil(largest / bin_width)
         return Cells(samples, -number, number, width=float(bin_width))
     if edges is not None and not isinstance(edges, str):
-        found = _read_edges(edges)
-        return Cells(samples, 0, len(found) - 2, edges=found)
+        boundaries = _read_edges(edges)
+        return Cells(samples, 0, len(boundaries) - 2, edges=boundaries)
     bins = check_count(bins, "bins")
     if isinstance(edges, str):
         if edges != "quantile":
             raise ValueError(f"edges is {edges!r}; expected increasing numbers or 'quantile'")
         values = to_numpy(samples.values).astype(np.float64).ravel()
-        found = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)))
-        found = found if len(found) > 1 else _widened(found[0])
-        return Cells(samples, 0, len(found) - 2, edges=found)
+        boundaries = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)))
+        boundaries = boundaries if len(boundaries) > 1 else _cell_around(boundaries[0])
+        return Cells(samples, 0, len(boundaries) - 2, edges=boundaries)
     low, high = _read_range(range, samples)
-    cells = np.linspace(low, high, bins + 1) if low < high else _widened(low)
-    return Cells(samples, 0, len(cells) - 2, edges=cells, name="range")
+    boundaries = np.linspace(low, high, bins + 1) if low < high else _cell_around(low)
+    return Cells(samples, 0, len(boundaries) - 2, edges=boundaries, name="range")
 
 
-def _widened(value: float) -> np.ndarray:
+def _cell_around(value: float) -> np.ndarray:
     """One cell around the only value there is."""
     return np.array([value, np.nextafter(value, np.inf)])
 
@@ -161,14 +165,16 @@ def _read_range(range: tuple[float, float] | None, samples: Samples) -> tuple[fl
 
 
 def _read_edges(edges: Any) -> np.ndarray:
-    found = to_numpy(edges)
-    if found.dtype.kind not in "fiu":
-        raise TypeError(f"edges has dtype {found.dtype}; expected increasing numbers")
-    found = found.astype(np.float64)
-    if found.ndim != 1 or len(found) < 2:
-        raise ValueError(f"edges has shape {found.shape}; expected (K,) with K >= 2")
-    wrong = np.flatnonzero(~(found[1:] > found[:-1]))  # also finds NaN
-    if wrong.size:
-        i = int(wrong[0])
-        raise ValueError(f"edges go from {found[i]} to {found[i + 1]}; expected increasing numbers")
-    return found
+    boundaries = to_numpy(edges)
+    if boundaries.dtype.kind not in "fiu":
+        raise TypeError(f"edges has dtype {boundaries.dtype}; expected increasing numbers")
+    boundaries = boundaries.astype(np.float64)
+    if boundaries.ndim != 1 or len(boundaries) < 2:
+        raise ValueError(f"edges has shape {boundaries.shape}; expected (K,) with K >= 2")
+    falls = np.flatnonzero(~(boundaries[1:] > boundaries[:-1]))  # also finds NaN
+    if falls.size:
+        i = int(falls[0])
+        raise ValueError(
+            f"edges go from {boundaries[i]} to {boundaries[i + 1]}; expected increasing numbers"
+        )
+    return boundaries

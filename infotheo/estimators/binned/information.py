@@ -5,7 +5,7 @@ Shwartz-Ziv & Tishby 2017; paper 5, section 1.2.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
 from array_api_compat import device, is_numpy_array
@@ -13,10 +13,13 @@ from array_api_compat import device, is_numpy_array
 from infotheo.arrays.labels import Units, check_choice, nats_per, read_classes, read_weights
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples, to_numpy
-from infotheo.arrays.threads import in_threads, worker_count
+from infotheo.arrays.threads import map_in_threads, worker_count
 from infotheo.estimators.binned.cells import Cells, read_cells
 from infotheo.estimators.binned.symbols import Symbols, row_encoder, symbol_entropies
 from infotheo.estimators.shannon import entropy
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["BinnedInformation", "binned_information"]
 
@@ -30,6 +33,42 @@ class BinnedInformation(NamedTuple):
     value: Array
     ceiling: Array
     outside: Array
+
+
+@overload
+def binned_information(
+    z: xr.DataArray,
+    labels: Any = None,
+    *,
+    bins: int = 30,
+    range: tuple[float, float] | None = None,
+    bin_width: float | None = None,
+    edges: Any = None,
+    inputs: Any = None,
+    weights: Any = None,
+    correction: Literal["miller-madow"] | None = None,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> xr.Dataset: ...
+
+
+@overload
+def binned_information(
+    z: Any,
+    labels: Any = None,
+    *,
+    bins: int = 30,
+    range: tuple[float, float] | None = None,
+    bin_width: float | None = None,
+    edges: Any = None,
+    inputs: Any = None,
+    weights: Any = None,
+    correction: Literal["miller-madow"] | None = None,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> BinnedInformation: ...
 
 
 def binned_information(
@@ -46,7 +85,7 @@ def binned_information(
     units: Units = "nats",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> BinnedInformation | xr.Dataset:
     """Information of the binned activations T about the input, or about the labels.
 
     Parameters
@@ -112,28 +151,28 @@ def binned_information(
         raise ValueError(f"correction is {correction!r} with weights; expected one of the two")
     scale = nats_per(units)
     if classes is not None:
-        given, ceiling = classes.codes, entropy(classes.probabilities(shares))
+        conditions, ceiling = classes.codes, entropy(classes.probabilities(shares))
     elif inputs is not None:
-        given = _read_inputs(inputs, samples)
-        ceiling = entropy(np.bincount(given, weights=shares))
+        conditions = _read_inputs(inputs, samples)
+        ceiling = entropy(np.bincount(conditions, weights=shares))
     else:
-        given, ceiling = None, entropy(shares)
+        conditions, ceiling = None, entropy(shares)
 
     xp, symbols = samples.namespace, _symbols(samples, cells)
     w = None if weights is None else samples.like(shares)
 
     def information(part: slice) -> Array:
-        own = Symbols(symbols.codes[part], symbols.bound)
-        return _information(own, given, w, samples, correction is not None)
+        part_symbols = Symbols(symbols.codes[part], symbols.bound)
+        return _information(part_symbols, conditions, w, samples, correction is not None)
 
     parts = _slices(len(symbols.codes), CODES // samples.size)
-    values = xp.concat(in_threads(information, parts, samples.values))
+    values = xp.concat(map_in_threads(information, parts, samples.values))
     target = "I(T;X)" if labels is None else "I(T;Y)"
     result = BinnedInformation(
         # without a correction, clipped of rounding only
         value=samples.unflat(xp.clip(values, 0.0, ceiling)) / scale,
         ceiling=samples.like(ceiling / scale),
-        outside=samples.unflat(cells.outside(samples.flat(None))),
+        outside=samples.unflat(cells.fraction_outside(samples.flat(None))),
     )
     return wrap(
         result,
@@ -158,34 +197,37 @@ def _symbols(samples: Samples, cells: Cells) -> Symbols:
     """Symbols (batch, sample) of the samples, placed some at a time to stay in the cache."""
     xp, rows = samples.namespace, samples.flat(None).reshape(-1, samples.units)
     encode = row_encoder(samples.units, cells.low, cells.high, samples)
-    equal = cells.name == "range" and is_numpy_array(rows)
+    equal_cells = cells.name == "range" and is_numpy_array(rows)
 
-    def placed(part: slice) -> Array:
-        own = rows[part]
-        codes = xp.empty(len(own), dtype=encode.dtype, device=device(rows))
-        blocks = _slices(len(own), ELEMENTS // samples.units)
-        if equal:  # the same buffers serve all blocks
-            numbers, scratch = np.empty_like(own[blocks[0]]), np.empty_like(own[blocks[0]])
-            wide = np.empty(numbers.shape, encode.dtype)
+    def encode_rows(part: slice) -> Array:
+        part_rows = rows[part]
+        codes = xp.empty(len(part_rows), dtype=encode.factors.dtype, device=device(rows))
+        blocks = _slices(len(part_rows), ELEMENTS // samples.units)
+        if equal_cells:  # the same buffers serve all blocks
+            numbers, scratch = (
+                np.empty_like(part_rows[blocks[0]]),
+                np.empty_like(part_rows[blocks[0]]),
+            )
+            wide_numbers = np.empty(numbers.shape, encode.factors.dtype)
         for block in blocks:
-            values = own[block]
-            if equal:
-                found = numbers[: len(values)]
-                cells.count_off(values, found, scratch[: len(values)])
-                wide[: len(values)] = found
-                found = wide[: len(values)]
+            values = part_rows[block]
+            if equal_cells:
+                cell_numbers = numbers[: len(values)]
+                cells.place_in_equal_cells(values, cell_numbers, scratch[: len(values)])
+                wide_numbers[: len(values)] = cell_numbers
+                cell_numbers = wide_numbers[: len(values)]
             else:
-                found = cells.place(values)
-            codes[block] = encode(found)
+                cell_numbers = cells.place(values)
+            codes[block] = encode(cell_numbers)
         return codes
 
-    parts = in_threads(placed, _slices(len(rows), -(-len(rows) // worker_count())), rows)
+    parts = map_in_threads(encode_rows, _slices(len(rows), -(-len(rows) // worker_count())), rows)
     return Symbols(xp.reshape(xp.concat(parts), (-1, samples.size)), encode.bound)
 
 
 def _information(
     symbols: Symbols,
-    given: np.ndarray | None,
+    conditions: np.ndarray | None,
     weights: Array | None,
     samples: Samples,
     correct: bool,
@@ -193,14 +235,14 @@ def _information(
     """H(T), or with a class or input of each sample I(T;G) = H(T) + H(G) - H(T,G), (batch,)."""
     xp = samples.namespace
 
-    def entropies(of: Symbols) -> Array:
-        return symbol_entropies(of, weights, xp, correct=correct)
+    def entropies(variable: Symbols) -> Array:
+        return symbol_entropies(variable, weights, xp, correct=correct)
 
-    if given is None:
+    if conditions is None:
         return entropies(symbols)
-    numbers, count = samples.like(given, "int64"), int(given.max()) + 1
-    own = entropies(Symbols(numbers[None], count))
-    return entropies(symbols) + own - entropies(symbols.joined(numbers, count, xp))
+    numbers, count = samples.like(conditions, "int64"), int(conditions.max()) + 1
+    condition_entropy = entropies(Symbols(numbers[None], count))
+    return entropies(symbols) + condition_entropy - entropies(symbols.join(numbers, count, xp))
 
 
 def _slices(size: int, step: int) -> list[slice]:
@@ -210,23 +252,23 @@ def _slices(size: int, step: int) -> list[slice]:
 def _read_inputs(inputs: Any, samples: Samples) -> np.ndarray:
     """Give each distinct input a number; they are integers (sample,) or rows (sample, feature)."""
     if is_labelled(inputs):
-        samples.check_beside(inputs, "inputs")
+        samples.check_aligned(inputs, "inputs")
         inputs = inputs.transpose(samples.sample_dim, ...)
-    found = to_numpy(inputs)
-    if found.ndim not in (1, 2) or len(found) != samples.size:
+    values = to_numpy(inputs)
+    if values.ndim not in (1, 2) or len(values) != samples.size:
         raise ValueError(
-            f"inputs has shape {found.shape}; expected ({samples.size},) integers or "
+            f"inputs has shape {values.shape}; expected ({samples.size},) integers or "
             f"({samples.size}, feature) rows, one for each sample"
         )
-    if found.dtype.kind not in "fiub" or (found.ndim == 1 and found.dtype.kind == "f"):
-        raise TypeError(f"inputs has dtype {found.dtype}; expected integers, or numeric rows")
-    if found.dtype.kind == "f" and np.isnan(found).any():
+    if values.dtype.kind not in "fiub" or (values.ndim == 1 and values.dtype.kind == "f"):
+        raise TypeError(f"inputs has dtype {values.dtype}; expected integers, or numeric rows")
+    if values.dtype.kind == "f" and np.isnan(values).any():
         raise ValueError("inputs contains NaN; expected numbers")
-    if found.ndim == 1:
-        return np.unique(found, return_inverse=True)[1]
+    if values.ndim == 1:
+        return np.unique(values, return_inverse=True)[1]
     # column by column: ids of prefixes stay small integers, so that nothing can collide
     numbers = np.zeros(samples.size, dtype=np.int64)
-    for column in found.T:
+    for column in values.T:
         distinct, codes = np.unique(column, return_inverse=True)
         numbers = np.unique(numbers * len(distinct) + codes, return_inverse=True)[1]
     return numbers

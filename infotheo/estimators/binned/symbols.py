@@ -36,14 +36,14 @@ class Symbols:
     codes: Array  # (batch, sample): whole numbers in float64, or hashes in int64
     bound: int | None  # codes are whole numbers of at most this magnitude; None: hashes
 
-    def joined(self, numbers: Array, count: int, xp: Any) -> Symbols:
+    def join(self, numbers: Array, count: int, xp: Any) -> Symbols:
         """Pair every symbol with a whole number (sample,) below ``count``."""
         if self.bound is not None and (self.bound + 1) * count < EXACT:
             values = self.codes * count + xp.astype(numbers, xp.float64)
             return Symbols(values, (self.bound + 1) * count)
         first, second = (int(m) for m in _multipliers(2))
-        whole = xp.astype(self.codes, xp.int64, copy=False)
-        return Symbols(whole * first + xp.astype(numbers, xp.int64) * second, None)
+        codes = xp.astype(self.codes, xp.int64, copy=False)
+        return Symbols(codes * first + xp.astype(numbers, xp.int64) * second, None)
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,10 @@ class RowEncoder:
     bound: int | None  # as of the symbols
     namespace: Any
 
-    @property
-    def dtype(self) -> Any:
-        """Type of the codes."""
-        return self.factors.dtype
-
     def __call__(self, numbers: Array) -> Array:
         """Return the code of each row."""
         xp = self.namespace
-        numbers = xp.astype(numbers, self.dtype, copy=False)
+        numbers = xp.astype(numbers, self.factors.dtype, copy=False)
         if self.bound is not None:
             return xp.matmul(numbers, self.factors)
         # int64 arithmetic wraps: the sum is one modulo 2**64
@@ -116,16 +111,16 @@ def symbol_entropies(
     else:
         order = xp.argsort(symbols.codes, axis=-1, stable=False)
         ordered = xp.take_along_axis(symbols.codes, order, axis=-1)
-    fresh = xp.ones((batch, size), dtype=xp.bool, device=device(ordered))
-    fresh[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    fresh = xp.reshape(fresh, (-1,))
-    (starts,) = xp.nonzero(fresh)  # of runs of equal codes; each row starts one
+    is_start = xp.ones((batch, size), dtype=xp.bool, device=device(ordered))
+    is_start[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    is_start = xp.reshape(is_start, (-1,))
+    (starts,) = xp.nonzero(is_start)  # of runs of equal codes; each row starts one
     row_ends = xp.arange(1, batch + 1, dtype=starts.dtype, device=device(starts)) * size
     if weights is None:
         lengths = xp.concat([starts[1:], row_ends[-1:]]) - starts
         terms = xp.take(xp.asarray(_mass_terms(size), device=device(lengths)), lengths)
     else:
-        run = xp.cumulative_sum(xp.astype(fresh, xp.int64)) - 1
+        run = xp.cumulative_sum(xp.astype(is_start, xp.int64)) - 1
         mass = xp.bincount(run, weights=xp.reshape(weights[order], (-1,)))
         terms = mass * xp.log(xp.where(mass > 0, mass, xp.ones_like(mass)))
     ends = xp.searchsorted(starts, row_ends)

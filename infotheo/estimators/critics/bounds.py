@@ -47,8 +47,8 @@ def read_scores(scores: Tensor) -> PairScores:
 
     Examples
     --------
-    >>> found = read_scores(torch.zeros(3, 3))
-    >>> found.log_rows.tolist(), found.attention.tolist()
+    >>> summary = read_scores(torch.zeros(3, 3))
+    >>> summary.log_rows.tolist(), summary.attention.tolist()
     ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0])
     """
     scores = scores.double()
@@ -72,22 +72,24 @@ def log_normalizer(scores: PairScores) -> Estimate:
 
 def donsker_varadhan(scores: PairScores) -> Estimate:
     """E_joint f - ln E_product exp f (Donsker & Varadhan 1983)."""
-    log_mean, of_pairs = log_normalizer(scores)
-    return Estimate(scores.joint.mean() - log_mean, _centred(scores.joint) - of_pairs)
+    log_mean, normalizer_influence = log_normalizer(scores)
+    return Estimate(scores.joint.mean() - log_mean, _centre(scores.joint) - normalizer_influence)
 
 
 def nwj(scores: PairScores) -> Estimate:
     """1 + E_joint f - E_product exp f (Nguyen, Wainwright & Jordan 2010, with f + 1 for f)."""
-    log_mean, of_pairs = log_normalizer(scores)
+    log_mean, normalizer_influence = log_normalizer(scores)
     mean = log_mean.exp()
-    return Estimate(1 + scores.joint.mean() - mean, _centred(scores.joint) - mean * of_pairs)
+    return Estimate(
+        1 + scores.joint.mean() - mean, _centre(scores.joint) - mean * normalizer_influence
+    )
 
 
 def info_nce(scores: PairScores) -> Estimate:
     """Mean of ln exp f(x_i, y_i) / mean_j exp f(x_i, y_j), over a block (van den Oord 2018)."""
     joint, rows, size = scores.joint, scores.log_rows, scores.log_size
-    own = joint - torch.logaddexp(joint - size, rows + torch.log1p(-torch.exp(-size)))
-    return Estimate(own.mean(), _centred(own) - (scores.attention - 1))
+    terms = joint - torch.logaddexp(joint - size, rows + torch.log1p(-torch.exp(-size)))
+    return Estimate(terms.mean(), _centre(terms) - (scores.attention - 1))
 
 
 def standard_error(influence: Tensor) -> Tensor:
@@ -100,5 +102,5 @@ def _log_mean(values: Tensor) -> Tensor:
     return torch.logsumexp(values, 0) - math.log(len(values))
 
 
-def _centred(values: Tensor) -> Tensor:
+def _centre(values: Tensor) -> Tensor:
     return values - values.mean()

@@ -1,4 +1,4 @@
-"""Settle a fitted critic's scale and offset on the validation part, where it was not fitted."""
+"""Scale and offset of a fitted critic, set on the validation part, where it was not fitted."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def _slope(scores: Tensor, scale: Tensor, criterion: Criterion) -> Tensor:
         flat = scaled.masked_fill(~others, -math.inf).flatten(1)
         weights = torch.softmax(flat, -1).view_as(scores)
         return joint.mean(-1) - (weights * scores).sum((-2, -1))
-    own = torch.sigmoid(-torch.diagonal(scaled, dim1=-2, dim2=-1))
+    misses = torch.sigmoid(-torch.diagonal(scaled, dim1=-2, dim2=-1))
     weights = torch.sigmoid(scaled) * others / others.sum()
-    return (own * joint).mean(-1) - (weights * scores).sum((-2, -1))
+    return (misses * joint).mean(-1) - (weights * scores).sum((-2, -1))
 
 
 def clipped_normalizer(scores: Tensor, largest: float) -> Tensor:

@@ -75,21 +75,21 @@ class Critics:
         """Scores of all pairs: (fold, n, x unit) and (fold, m, y unit) -> (fold, n, m)."""
         return self._separable(x, y) if self.separable else self._concatenated(x, y)
 
-    def of(self, fold: int) -> Critics:
+    def take(self, fold: int) -> Critics:
         """Return the critic of one fold, alone, without its gradient."""
-        alone = object.__new__(Critics)
-        alone.separable, alone.embedding = self.separable, self.embedding
-        alone.parameters = [value.detach()[fold : fold + 1] for value in self.parameters]
-        return alone
+        single = object.__new__(Critics)
+        single.separable, single.embedding = self.separable, self.embedding
+        single.parameters = [value.detach()[fold : fold + 1] for value in self.parameters]
+        return single
 
     def _separable(self, x: Tensor, y: Tensor) -> Tensor:
-        (of_x, of_y), towers = self.parameters[:2], self.parameters[2:]
+        (square_weights_x, square_weights_y), towers = self.parameters[:2], self.parameters[2:]
         size = self.embedding
-        gx = _through(towers[: len(towers) // 2], x)  # (fold, n, embedding + 1)
-        hy = _through(towers[len(towers) // 2 :], y)  # (fold, m, embedding + 1)
+        gx = _apply_tower(towers[: len(towers) // 2], x)  # (fold, n, embedding + 1)
+        hy = _apply_tower(towers[len(towers) // 2 :], y)  # (fold, m, embedding + 1)
         g, h = gx[..., :size], hy[..., :size]
-        ends_x = gx[..., size:] + torch.bmm(g.square(), of_x)  # (fold, n, 1)
-        ends_y = hy[..., size:] + torch.bmm(h.square(), of_y)
+        ends_x = gx[..., size:] + torch.bmm(g.square(), square_weights_x)  # (fold, n, 1)
+        ends_y = hy[..., size:] + torch.bmm(h.square(), square_weights_y)
         return torch.baddbmm(ends_x + ends_y.mT, g, h.mT, alpha=1 / math.sqrt(size))
 
     def _concatenated(self, x: Tensor, y: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ def _concatenated(x: int, y: int, hidden: int) -> _Shapes:
     ]
 
 
-def _through(tower: list[Tensor], x: Tensor) -> Tensor:
+def _apply_tower(tower: list[Tensor], x: Tensor) -> Tensor:
     first, bias, second, second_bias, last, last_bias, linear = tower
     a = torch.relu(torch.baddbmm(bias.unsqueeze(1), x, first))
     a = torch.relu(torch.baddbmm(second_bias.unsqueeze(1), a, second))

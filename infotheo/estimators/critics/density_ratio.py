@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from infotheo.arrays.labels import Units, nats_per
+from infotheo.arrays.labels import Units, is_one_hot, nats_per
 from infotheo.arrays.numbers import check_count
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array
@@ -15,10 +15,13 @@ from infotheo.estimators.critics.bounds import Estimate, PairScores, donsker_var
 from infotheo.estimators.critics.critic import Architecture
 from infotheo.estimators.critics.fitting import Settings
 from infotheo.estimators.critics.folds import cross_fitting_folds
-from infotheo.estimators.critics.held_out import HeldOut, cross_fitted, of_batch, over_batch
-from infotheo.estimators.critics.objectives import logistic
-from infotheo.estimators.critics.targets import is_one_hot, read_target
+from infotheo.estimators.critics.held_out import HeldOut, combine_folds, score_batch, stack_batch
+from infotheo.estimators.critics.objectives import logistic_objective
+from infotheo.estimators.critics.targets import read_target
 from infotheo.estimators.critics.trust import effective_share, warn_if_few_matter
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["DensityRatioInformation", "density_ratio_information"]
 
@@ -50,7 +53,7 @@ def density_ratio_information(
     sample_dim: str = "sample",
     unit_dim: str = "unit",
     progress: bool = False,
-) -> Any:
+) -> DensityRatioInformation | xr.Dataset:
     r"""Estimate I(z;n), how much a representation still tells about a nuisance.
 
     Parameters
@@ -122,8 +125,8 @@ def density_ratio_information(
     >>> stream = np.random.default_rng(0)
     >>> n = np.arange(200) % 2
     >>> z = stream.normal(size=(200, 2)) + 4 * n[:, None]  # nearly ln 2 = 0.693
-    >>> found = density_ratio_information(z, n, seed=0, max_steps=100)
-    >>> bool(0.5 < found.lower and found.value < found.ceiling + 3 * found.standard_error)
+    >>> result = density_ratio_information(z, n, seed=0, max_steps=100)
+    >>> bool(0.5 < result.lower and result.value < result.ceiling + 3 * result.standard_error)
     True
     """
     samples, target = read_target(
@@ -142,11 +145,11 @@ def density_ratio_information(
     scale = nats_per(units)
     label = "discriminators" if progress else None
     values, lowers, errors, effective = [], [], [], 1.0
-    for held_out in over_batch(
-        samples, target, parts, logistic, "logistic", settings, seed=seed, label=label
+    for held_out in score_batch(
+        samples, target, parts, logistic_objective, "logistic", settings, seed=seed, label=label
     ):
-        values.append(cross_fitted(mean_logit, held_out))
-        lowers.append(cross_fitted(donsker_varadhan, held_out))
+        values.append(combine_folds(mean_logit, held_out))
+        lowers.append(combine_folds(donsker_varadhan, held_out))
         within = torch.hypot(values[-1].standard_error, offset_error(held_out))
         between = values[-1].per_fold.std() / math.sqrt(len(parts))
         errors.append(torch.maximum(within, between))
@@ -155,10 +158,10 @@ def density_ratio_information(
     entropy = target.entropy()
     ceiling = math.log(samples.size) if entropy is None else entropy
     result = DensityRatioInformation(
-        value=of_batch([each.value for each in values], samples) / scale,
-        lower=of_batch([each.value for each in lowers], samples) / scale,
-        standard_error=of_batch(errors, samples) / scale,
-        per_fold=of_batch([each.per_fold for each in values], samples) / scale,
+        value=stack_batch([estimate.value for estimate in values], samples) / scale,
+        lower=stack_batch([estimate.value for estimate in lowers], samples) / scale,
+        standard_error=stack_batch(errors, samples) / scale,
+        per_fold=stack_batch([estimate.per_fold for estimate in values], samples) / scale,
         ceiling=samples.like(ceiling / scale),
     )
     return wrap(

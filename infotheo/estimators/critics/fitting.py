@@ -1,8 +1,8 @@
-"""Fit the critics of all folds together, each stopped early by its own validation part."""
+"""The fit of all folds' critics together, each stopped early by its own validation part."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import get_args
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from infotheo.arrays.labels import check_choice
 from infotheo.arrays.numbers import check_count, check_number
 from infotheo.estimators.critics.critic import Architecture, Critics
-from infotheo.estimators.critics.objectives import Contrast, all_pairs, class_pairs
+from infotheo.estimators.critics.objectives import Contrast, Objective, all_pairs, class_pairs
 from infotheo.estimators.critics.standard_units import StandardUnits
 from infotheo.progress import progress
 
@@ -83,7 +83,7 @@ class Critic:
 
 def fit_critics(
     data: Data,
-    objective: Callable[[Contrast], Tensor],
+    objective: Objective,
     settings: Settings,
     *,
     seed: int,
@@ -129,13 +129,13 @@ def fit_critics(
     )
     best = torch.zeros(folds, device=data.device)
     best_step = torch.zeros(folds, device=data.device)
-    kept = [value.detach().clone() for value in critics.parameters]
+    best_parameters = [value.detach().clone() for value in critics.parameters]
     running = torch.ones(folds, dtype=torch.bool, device=data.device)
     check = 1
     for step in _steps(settings.max_steps, label):
         contrast = _contrast(critics, data, next(batches), shares)
         optimizer.zero_grad()
-        (-objective(contrast).sum()).backward()
+        torch.autograd.backward(-objective(contrast).sum())
         optimizer.step()
         if step + 1 < check:
             continue
@@ -143,12 +143,12 @@ def fit_critics(
         value = _validation_value(critics, data, objective, shares)
         better = running & (value > best)  # not for a value that is NaN
         best, best_step = torch.where(better, value, best), best_step.masked_fill(better, step + 1)
-        for old, new in zip(kept, critics.parameters, strict=True):
+        for old, new in zip(best_parameters, critics.parameters, strict=True):
             old[better] = new.detach()[better]
         running &= step + 1 < best_step + best_step.clamp(min=PATIENCE)
         if not bool(running.any()):
             break
-    critics.parameters = kept
+    critics.parameters = best_parameters
     return Critic(critics, best_step > 0, best_step.int())
 
 
@@ -179,7 +179,7 @@ def _contrast(critics: Critics, data: Data, rows: Tensor, shares: Tensor | None)
 def _validation_value(
     critics: Critics,
     data: Data,
-    objective: Callable[[Contrast], Tensor],
+    objective: Objective,
     shares: Tensor | None,
 ) -> Tensor:
     rows = data.validation[:, :VALIDATED]

@@ -1,4 +1,4 @@
-"""Which samples fit a critic, which tell it when to stop, and on which it is evaluated."""
+"""Folds of samples: those that fit a critic, that tell it when to stop, and that evaluate it."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ def cross_fitting_folds(
         validation = len(rest) - training
         chosen = np.zeros(len(rest), dtype=bool)  # evenly spaced: its share of each class
         chosen[np.arange(validation) * len(rest) // validation] = True
-        found = (rest[~chosen], rest[chosen], order[number == fold])
-        parts.append(Fold(*(part[np.argsort(rank[part])] for part in found)))
+        fold_parts = (rest[~chosen], rest[chosen], order[number == fold])
+        parts.append(Fold(*(part[np.argsort(rank[part])] for part in fold_parts)))
     return parts

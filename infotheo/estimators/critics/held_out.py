@@ -1,4 +1,4 @@
-"""Fit on some folds, evaluate on the other: every sample scored by a critic that never saw it."""
+"""Scores of held-out samples: each by a critic fitted to other folds, which never saw it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from infotheo.estimators.critics.bounds import (
 from infotheo.estimators.critics.calibration import Criterion, best_scale, clipped_normalizer
 from infotheo.estimators.critics.fitting import Critic, Data, Settings, fit_critics
 from infotheo.estimators.critics.folds import Fold
-from infotheo.estimators.critics.objectives import Contrast
+from infotheo.estimators.critics.objectives import Objective
 from infotheo.estimators.critics.standard_units import StandardUnits
 from infotheo.estimators.critics.targets import Target
 
 __all__ = [
     "CrossFitted",
     "HeldOut",
-    "cross_fitted",
-    "cross_fitted_scores",
-    "of_batch",
-    "over_batch",
+    "combine_folds",
+    "score_batch",
+    "score_folds",
+    "stack_batch",
 ]
 
 CALIBRATED = {"separable": 1024, "concatenated": 256}  # samples of the validation part
@@ -65,18 +65,18 @@ class CrossFitted:
     per_fold: Tensor  # (fold,)
 
 
-def over_batch(
+def score_batch(
     samples: Samples,
     target: Target,
     folds: Sequence[Fold],
-    objective: Callable[[Contrast], Tensor],
+    objective: Objective,
     criterion: Criterion,
     settings: Settings,
     *,
     seed: int,
     label: str | None = None,
 ) -> Iterator[list[HeldOut]]:
-    """Yield :func:`cross_fitted_scores` of one batch element after the other, seed and folds alike.
+    """Yield :func:`score_folds` of one batch element after the other, seed and folds alike.
 
     The elements are independent jobs: one that is done alone has the same result.
     """
@@ -85,7 +85,7 @@ def over_batch(
     for number in range(len(inputs)):
         name = label if label is None or len(inputs) == 1 else f"{label} {number + 1}/{len(inputs)}"
         y = outputs[number % len(outputs)]  # classes are shared
-        yield cross_fitted_scores(
+        yield score_folds(
             inputs[number],
             y,
             target.codes,
@@ -98,17 +98,17 @@ def over_batch(
         )
 
 
-def of_batch(values: Sequence[Tensor], samples: Samples) -> Array:
+def stack_batch(values: Sequence[Tensor], samples: Samples) -> Array:
     """Stack one value of each batch element, in the caller's kind, with its leading dimensions."""
     return samples.unflat(samples.like(torch.stack(list(values))))
 
 
-def cross_fitted_scores(
+def score_folds(
     x: Tensor,
     y: Tensor,
     codes: np.ndarray | None,
     folds: Sequence[Fold],
-    objective: Callable[[Contrast], Tensor],
+    objective: Objective,
     criterion: Criterion,
     settings: Settings,
     *,
@@ -143,9 +143,12 @@ def cross_fitted_scores(
         )
         fitted = fit_critics(data, objective, settings, seed=seed, label=label)
     with torch.no_grad():
-        settled = _calibrate(fitted, data, criterion, settings)
+        calibration = _calibrate(fitted, data, criterion, settings)
         return [
-            HeldOut(_score(fitted, data, number, fold, settled, settings), settled.errors[number])
+            HeldOut(
+                _score(fitted, data, number, fold, calibration, settings),
+                calibration.errors[number],
+            )
             for number, fold in enumerate(folds)
         ]
 
@@ -167,7 +170,10 @@ def _calibrate(
     largest = math.inf if criterion == "infonce" else math.log(rows.shape[1] / 2)
     offsets = clipped_normalizer(scores, largest)
     settled = (scores - offsets[:, None, None]).clamp(-largest, largest)
-    errors = [standard_error(log_normalizer(read_scores(own)).influence) for own in settled]
+    errors = [
+        standard_error(log_normalizer(read_scores(fold_scores)).influence)
+        for fold_scores in settled
+    ]
     return _Calibration(scales, offsets, torch.stack(errors), largest)
 
 
@@ -176,22 +182,26 @@ def _score(
     data: Data,
     number: int,
     fold: Fold,
-    settled: _Calibration,
+    calibration: _Calibration,
     settings: Settings,
 ) -> PairScores:
-    critic = fitted.critics.of(number)
+    critic = fitted.critics.take(number)
     rows = torch.tensor(fold.held_out, device=data.device).unsqueeze(0)
     count = -(-rows.shape[1] // EVALUATED[settings.architecture])
-    own = slice(number, number + 1)
-    scale, offset, largest = settled.scales[number], settled.offsets[number], settled.largest
+    fold_slice = slice(number, number + 1)
+    scale, offset, largest = (
+        calibration.scales[number],
+        calibration.offsets[number],
+        calibration.largest,
+    )
     blocks = []
     for part in torch.tensor_split(rows, count, dim=1):
-        scores = critic(data.x(part, own), data.y(part, own))[0] * scale - offset
+        scores = critic(data.x(part, fold_slice), data.y(part, fold_slice))[0] * scale - offset
         blocks.append(read_scores(scores.clamp(-largest, largest)))
     return PairScores(*(torch.cat(parts) for parts in zip(*blocks, strict=True)))
 
 
-def cross_fitted(
+def combine_folds(
     bound: Callable[[PairScores], Estimate], held_out: Sequence[HeldOut]
 ) -> CrossFitted:
     """Combine a bound of each fold, in proportion to the samples that it holds out.

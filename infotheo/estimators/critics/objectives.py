@@ -1,15 +1,23 @@
-"""What a critic is fitted to maximise, on a batch of joint samples and of other pairs."""
+"""Objectives of a critic, to maximise, on a batch of joint samples and of other pairs."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-__all__ = ["Contrast", "all_pairs", "class_pairs", "contrastive", "logistic"]
+__all__ = [
+    "Contrast",
+    "Objective",
+    "all_pairs",
+    "class_pairs",
+    "contrastive_objective",
+    "logistic_objective",
+]
 
 
 class Contrast(NamedTuple):
@@ -22,18 +30,21 @@ class Contrast(NamedTuple):
     share: Tensor | float  # of product scores, weights that sum to one over m
 
 
+Objective = Callable[[Contrast], Tensor]  # (fold,)
+
+
 def all_pairs(scores: Tensor) -> Contrast:
     """Contrast each sample with all others: scores (fold, n, n) with f(x_i, y_i) on the diagonal.
 
     Examples
     --------
-    >>> found = all_pairs(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
-    >>> found.joint.tolist(), found.log_rows.tolist(), found.log_columns.tolist()
+    >>> contrast = all_pairs(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+    >>> contrast.joint.tolist(), contrast.log_rows.tolist(), contrast.log_columns.tolist()
     ([[1.0, 4.0]], [[2.0, 3.0]], [[3.0, 2.0]])
     """
     n = scores.shape[-1]
-    itself = torch.eye(n, dtype=torch.bool, device=scores.device)
-    others = scores.masked_fill(itself, -math.inf)
+    self_pairs = torch.eye(n, dtype=torch.bool, device=scores.device)
+    others = scores.masked_fill(self_pairs, -math.inf)
     count = math.log(n - 1)
     return Contrast(
         torch.diagonal(scores, dim1=-2, dim2=-1),
@@ -66,7 +77,7 @@ def class_pairs(scores: Tensor, codes: Tensor, shares: Tensor) -> Contrast:
     )
 
 
-def contrastive(pairs: Contrast) -> Tensor:
+def contrastive_objective(pairs: Contrast) -> Tensor:
     """Mean of Donsker-Varadhan and symmetric InfoNCE (fold,), in nats; 0 for a constant critic.
 
     InfoNCE learns fast where the information is large, but leaves a factor of the ratio open;
@@ -74,13 +85,15 @@ def contrastive(pairs: Contrast) -> Tensor:
     """
     joint, rows, columns = pairs[:3]
     n = joint.shape[-1]
-    whole = torch.logsumexp(rows, -1) - math.log(n)
-    own, rest = joint - math.log(n), math.log1p(-1 / n)
-    softmax = torch.logaddexp(own, rows + rest) + torch.logaddexp(own, columns + rest)
-    return joint.mean(-1) - 0.5 * whole - 0.25 * softmax.mean(-1)
+    product_term = torch.logsumexp(rows, -1) - math.log(n)
+    log_terms, log_others = joint - math.log(n), math.log1p(-1 / n)
+    softmax = torch.logaddexp(log_terms, rows + log_others) + torch.logaddexp(
+        log_terms, columns + log_others
+    )
+    return joint.mean(-1) - 0.5 * product_term - 0.25 * softmax.mean(-1)
 
 
-def logistic(pairs: Contrast) -> Tensor:
+def logistic_objective(pairs: Contrast) -> Tensor:
     """Log-likelihood of a discriminator with this logit (fold,), both kinds of pairs weighing one.
 
     The best logit is ln p(x, y) / (p(x) p(y)). 2 ln 2 is added: a constant critic has 0.

@@ -1,4 +1,4 @@
-"""What the critics contrast the samples with: continuous rows, or classes."""
+"""Targets, with which the critics contrast the samples: continuous rows, or classes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from torch import Tensor
 
 from infotheo.arrays.labels import Classes, read_classes
 from infotheo.arrays.pairs import read_paired
-from infotheo.arrays.samples import Samples, is_labelled, read_samples, to_numpy
+from infotheo.arrays.samples import Array, Samples, read_samples
+from infotheo.estimators.shannon import entropy
 
-__all__ = ["Target", "is_one_hot", "read_target"]
+__all__ = ["Target", "read_target"]
 
 
 @dataclass(frozen=True)
 class Target:
     """Second variable of an information: rows of a batch, or classes that the batch shares."""
 
-    rows: Any = None  # (*batch, sample, unit)
+    rows: Array | None = None  # (*batch, sample, unit)
     classes: Classes | None = None
 
     @property
@@ -40,8 +41,7 @@ class Target:
         """Entropy of the classes in nats."""
         if self.classes is None:
             return None
-        p = self.classes.probabilities()
-        return float(-np.sum(p * np.log(p)))
+        return entropy(self.classes.probabilities())
 
 
 def read_target(
@@ -72,19 +72,3 @@ def read_target(
         return samples, Target(classes=read_classes(y, samples, names[1]))
     samples, other = read_paired(x, y, names=names, sample_dim=sample_dim, unit_dim=unit_dim)
     return samples, Target(rows=other.values)
-
-
-def is_one_hot(rows: Any) -> bool:
-    """Whether rows (sample, class) have a single 1 each.
-
-    Examples
-    --------
-    >>> is_one_hot([[0, 1], [1, 0]]), is_one_hot([[0, 1], [1, 1]])
-    (True, False)
-    """
-    if is_labelled(rows):
-        rows = rows.values
-    found = to_numpy(rows)
-    return (found.ndim, found.dtype.kind in "fiub") == (2, True) and bool(
-        np.all((found == 0) | (found == 1)) and np.all(found.sum(axis=1) == 1)
-    )

@@ -1,4 +1,4 @@
-"""Whether the scores of held-out samples bear the bound that is computed from them."""
+"""Warnings where the scores of held-out samples do not bear the bound computed from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from infotheo.estimators.critics.bounds import PairScores
 
-__all__ = ["VariationalWarning", "effective_share", "warn_if_few_matter", "warn_if_near"]
+__all__ = ["VariationalWarning", "effective_share", "warn_if_few_matter", "warn_if_near_ceiling"]
 
 NEAR = 0.9  # of the ceiling of InfoNCE
 EFFECTIVE = 0.1  # share of the samples that should matter in the mean of exp f over the product
@@ -48,7 +48,7 @@ def warn_if_few_matter(share: float, size: int, *, stacklevel: int = 3) -> None:
         )
 
 
-def warn_if_near(value: float, ceiling: float, *, stacklevel: int = 3) -> None:
+def warn_if_near_ceiling(value: float, ceiling: float, *, stacklevel: int = 3) -> None:
     """Warn if InfoNCE comes near its ceiling, both in nats."""
     if value > NEAR * ceiling:
         warnings.warn(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import torch
 
@@ -16,10 +16,22 @@ from infotheo.estimators.critics.calibration import Criterion
 from infotheo.estimators.critics.critic import Architecture
 from infotheo.estimators.critics.fitting import Settings
 from infotheo.estimators.critics.folds import cross_fitting_folds
-from infotheo.estimators.critics.held_out import CrossFitted, cross_fitted, of_batch, over_batch
-from infotheo.estimators.critics.objectives import contrastive
+from infotheo.estimators.critics.held_out import (
+    CrossFitted,
+    combine_folds,
+    score_batch,
+    stack_batch,
+)
+from infotheo.estimators.critics.objectives import contrastive_objective
 from infotheo.estimators.critics.targets import read_target
-from infotheo.estimators.critics.trust import effective_share, warn_if_few_matter, warn_if_near
+from infotheo.estimators.critics.trust import (
+    effective_share,
+    warn_if_few_matter,
+    warn_if_near_ceiling,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Bound", "VariationalInformation", "variational_information"]
 
@@ -55,7 +67,7 @@ def variational_information(
     sample_dim: str = "sample",
     unit_dim: str = "unit",
     progress: bool = False,
-) -> Any:
+) -> VariationalInformation | xr.Dataset:
     r"""Bound I(X;Y) from below by critics, each evaluated on samples that it never saw.
 
     Parameters
@@ -153,8 +165,8 @@ def variational_information(
     >>> stream = np.random.default_rng(0)
     >>> x = stream.normal(size=(200, 1))
     >>> y = 0.9 * x + (1 - 0.9**2) ** 0.5 * stream.normal(size=(200, 1))  # I = 0.8304
-    >>> found = variational_information(x, y, seed=0, max_steps=100)
-    >>> bool(0.4 < found.value < 0.8304 + 3 * found.standard_error)
+    >>> result = variational_information(x, y, seed=0, max_steps=100)
+    >>> bool(0.4 < result.value < 0.8304 + 3 * result.standard_error)
     True
     """
     check_choice(bound, get_args(Bound), "bound")
@@ -167,28 +179,29 @@ def variational_information(
     seed = check_count(seed, "seed", least=0)
     parts = cross_fitting_folds(samples.size, folds, seed, target.codes)
     scale = nats_per(units)
-    found: list[CrossFitted] = []
+    estimates: list[CrossFitted] = []
     ceiling, effective = math.log(samples.size), 1.0
     criterion: Criterion = "infonce" if bound == "infonce" else "dv"
     label = "critics" if progress else None
-    for held_out in over_batch(
-        samples, target, parts, contrastive, criterion, settings, seed=seed, label=label
+    for held_out in score_batch(
+        samples, target, parts, contrastive_objective, criterion, settings, seed=seed, label=label
     ):
-        found.append(cross_fitted(BOUNDS[bound], held_out))
+        estimates.append(combine_folds(BOUNDS[bound], held_out))
         scores = [part.scores for part in held_out]
         effective = min(effective, effective_share(scores))
         if bound == "infonce":
             ceiling = float(torch.cat([part.log_size for part in scores]).mean())
     if bound == "infonce":
-        warn_if_near(max(float(each.value) for each in found), ceiling)
+        warn_if_near_ceiling(max(float(estimate.value) for estimate in estimates), ceiling)
     else:
         warn_if_few_matter(effective, samples.size)
     entropy = target.entropy()
     ceiling = ceiling if entropy is None else min(ceiling, entropy)
     result = VariationalInformation(
-        value=of_batch([each.value for each in found], samples) / scale,
-        standard_error=of_batch([each.standard_error for each in found], samples) / scale,
-        per_fold=of_batch([each.per_fold for each in found], samples) / scale,
+        value=stack_batch([estimate.value for estimate in estimates], samples) / scale,
+        standard_error=stack_batch([estimate.standard_error for estimate in estimates], samples)
+        / scale,
+        per_fold=stack_batch([estimate.per_fold for estimate in estimates], samples) / scale,
         ceiling=samples.like(ceiling / scale),
     )
     return wrap(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,16 +17,19 @@ from infotheo.arrays.labels import Classes, Units, check_choice, nats_per, read_
 from infotheo.arrays.pairs import read_paired
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, read_samples, to_numpy
-from infotheo.estimators.neighbors.search import Nearest, count_near, nearest
+from infotheo.estimators.neighbors.search import Nearest, count_near, find_nearest
 from infotheo.estimators.neighbors.trust import (
     NeighborTrustWarning,
-    doubt_of_sign,
-    doubts,
+    describe_doubt,
+    describe_negative_value,
+    is_mostly_repeated,
     label_trial,
-    mostly_repeated,
     pair_trial,
 )
 from infotheo.estimators.shannon import entropy
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = [
     "NeighborInformation",
@@ -34,8 +37,8 @@ __all__ = [
     "check_neighbors",
     "neighbor_information",
     "product_terms",
-    "standardized",
-    "warn_of_doubts",
+    "standardize_space",
+    "warn_if_doubtful",
 ]
 
 
@@ -58,7 +61,7 @@ def neighbor_information(
     units: Units = "nats",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> NeighborInformation | xr.Dataset:
     r"""Estimate I(X;Y) from the distances to nearest neighbours, in few dimensions.
 
     Parameters
@@ -150,16 +153,17 @@ def neighbor_information(
         k = check_neighbors(k, samples.size)
         classes = read_classes(y, samples, "y")
         _check_classes(classes)
-        found = [
-            _of_classes(a, classes, k, standardize, check_trust) for a in to_numpy(samples.flat())
+        estimates = [
+            _estimate_classes(a, classes, k, standardize, check_trust)
+            for a in to_numpy(samples.flat())
         ]
     else:
         samples, other = read_paired(x, y, sample_dim=sample_dim, unit_dim=unit_dim)
         k = check_neighbors(k, samples.size)
         pairs = zip(to_numpy(samples.flat()), to_numpy(other.flat()), strict=True)
-        found = [_of_pair(a, b, k, algorithm, standardize, check_trust) for a, b in pairs]
-    values, ceilings, reasons = zip(*found, strict=True)
-    warn_of_doubts(reasons)
+        estimates = [_estimate_pair(a, b, k, algorithm, standardize, check_trust) for a, b in pairs]
+    values, ceilings, reasons = zip(*estimates, strict=True)
+    warn_if_doubtful(reasons)
     kind = "Ross" if discrete_y else algorithm
     one_ceiling = ceilings[0] if discrete_y else samples.unflat(samples.like(np.array(ceilings)))
     return wrap(
@@ -196,65 +200,69 @@ def check_neighbors(k: Any, size: int) -> int:
     return int(k)
 
 
-def standardized(space: np.ndarray, how: str | None) -> np.ndarray:
+def standardize_space(space: np.ndarray, standardize: str | None) -> np.ndarray:
     """Divide samples (sample, unit) by a standard deviation; constant ones stay.
 
     Examples
     --------
-    >>> standardized(np.array([[1.0, 5.0], [3.0, 5.0]]), "units").tolist()
+    >>> standardize_space(np.array([[1.0, 5.0], [3.0, 5.0]]), "units").tolist()
     [[1.0, 5.0], [3.0, 5.0]]
     """
-    if how is None:
+    if standardize is None:
         return space
     constant = np.all(space == space[0], axis=0)
     variance = np.where(constant, 0.0, space.var(axis=0))
-    deviation = np.sqrt(variance if how == "units" else variance.mean())
+    deviation = np.sqrt(variance if standardize == "units" else variance.mean())
     return space / np.where(deviation > 0, deviation, 1.0)
 
 
-def product_terms(found: Nearest, k: int, size: int, rectangle: bool) -> np.ndarray:
+def product_terms(neighborhoods: Nearest, k: int, size: int, rectangle: bool) -> np.ndarray:
     """Each query's term of Kraskov's estimators for any number of spaces, eq. 23 and 24 there.
 
     Examples
     --------
     >>> spaces = [np.array([[0.0], [1.0], [3.0]]), np.zeros((3, 1))]
-    >>> product_terms(nearest(spaces, 1), 1, 3, False).round(9).tolist()
+    >>> product_terms(find_nearest(spaces, 1), 1, 3, False).round(9).tolist()
     [0.0, 0.0, 0.0]
     """
     from scipy.special import digamma
 
-    counts = np.stack([found.counts[which] for which in range(len(found.sides))])
-    terms = digamma(found.order) + (len(counts) - 1) * digamma(size)
-    if not rectangle:
-        return terms - digamma(counts + 1).sum(axis=0)
-    constant = found.sides == 0
-    spread = np.maximum((~constant).sum(axis=0) - 1, 0)
-    return terms - spread / found.order - digamma(counts + constant).sum(axis=0)
+    counts = np.stack(
+        [neighborhoods.counts[space_index] for space_index in range(len(neighborhoods.sides))]
+    )
+    terms: np.ndarray = digamma(neighborhoods.order) + (len(counts) - 1) * digamma(size)
+    if rectangle:
+        constant = neighborhoods.sides == 0
+        spread = np.maximum((~constant).sum(axis=0) - 1, 0)
+        terms = terms - spread / neighborhoods.order - digamma(counts + constant).sum(axis=0)
+    else:
+        terms = terms - digamma(counts + 1).sum(axis=0)
+    return terms
 
 
-def _of_pair(
-    x: np.ndarray, y: np.ndarray, k: int, algorithm: str, how: str | None, check: bool
+def _estimate_pair(
+    x: np.ndarray, y: np.ndarray, k: int, algorithm: str, standardize: str | None, check_trust: bool
 ) -> tuple[float, float, str | None]:
     """Value, ceiling and the first reason for doubt, if asked for."""
     from scipy.special import digamma
 
     rectangle, size = algorithm == "ksg2", len(x)
-    x, y = standardized(x, how), standardized(y, how)
+    x, y = standardize_space(x, standardize), standardize_space(y, standardize)
     spaces = [x, y]
-    found = nearest(spaces, k, rectangle=rectangle)
-    terms = product_terms(found, k, size, rectangle)
-    order = found.order
-    spread = np.all(found.sides > 0, axis=0) / order if rectangle else 0.0
+    neighborhoods = find_nearest(spaces, k, rectangle=rectangle)
+    terms = product_terms(neighborhoods, k, size, rectangle)
+    order = neighborhoods.order
+    spread = np.all(neighborhoods.sides > 0, axis=0) / order if rectangle else 0.0
     ceiling = float(np.mean(digamma(size) - digamma(order) - spread))
 
     def trial(spaces: Sequence[np.ndarray], queries: np.ndarray) -> np.ndarray:
-        near = nearest(spaces, k, queries=queries, rectangle=rectangle)
-        return product_terms(near, k, size, rectangle)
+        trial_neighborhoods = find_nearest(spaces, k, queries=queries, rectangle=rectangle)
+        return product_terms(trial_neighborhoods, k, size, rectangle)
 
     reason = None
-    if check:
-        reason = doubts(spaces, ("x", "y"), found, terms, k, ceiling)
-        if not mostly_repeated(found):
+    if check_trust:
+        reason = describe_doubt(spaces, ("x", "y"), neighborhoods, terms, k, ceiling)
+        if not is_mostly_repeated(neighborhoods):
             reason = reason or pair_trial(x, y, trial)
     return float(terms.mean()), ceiling, reason
 
@@ -270,30 +278,33 @@ def _class_terms(
     radius, order = np.empty(size), np.empty(size, np.int64)
     for code in np.unique(codes[queries]):
         members = np.flatnonzero(codes == code)
-        asked = np.intersect1d(members, queries)
-        near = nearest(
+        class_queries = np.intersect1d(members, queries)
+        neighborhoods = find_nearest(
             [x[members]],
             min(k, len(members) - 1),
-            queries=np.searchsorted(members, asked),
+            queries=np.searchsorted(members, class_queries),
             count=False,
         )
-        radius[asked], order[asked] = near.radius, near.order
+        radius[class_queries], order[class_queries] = neighborhoods.radius, neighborhoods.order
     within = count_near(x, radius[queries], queries=queries) + 1
-    own = np.bincount(codes)[codes[queries]]
-    return digamma(order[queries]) + digamma(size) - digamma(own) - digamma(within)
+    class_sizes = np.bincount(codes)[codes[queries]]
+    terms: np.ndarray = (
+        digamma(order[queries]) + digamma(size) - digamma(class_sizes) - digamma(within)
+    )
+    return terms
 
 
-def _of_classes(
-    x: np.ndarray, classes: Classes, k: int, how: str | None, check: bool
+def _estimate_classes(
+    x: np.ndarray, classes: Classes, k: int, standardize: str | None, check_trust: bool
 ) -> tuple[float, float, str | None]:
     """Value, ceiling and the first reason for doubt, if asked for."""
     ceiling = entropy(classes.probabilities())
-    x = standardized(x, how)
+    x = standardize_space(x, standardize)
     terms = _class_terms(x, classes.codes, k=k)
     value = min(float(terms.mean()), ceiling)
     reason = None
-    if check:
-        reason = _small_class(classes, k) or doubt_of_sign(terms)
+    if check_trust:
+        reason = _describe_small_class(classes, k) or describe_negative_value(terms)
         reason = reason or label_trial(x, classes.codes, value, partial(_class_terms, k=k))
     return value, ceiling, reason
 
@@ -307,7 +318,7 @@ def _check_classes(classes: Classes) -> None:
         )
 
 
-def _small_class(classes: Classes, k: int) -> str | None:
+def _describe_small_class(classes: Classes, k: int) -> str | None:
     counts = np.bincount(classes.codes)
     if counts.min() > k:
         return None
@@ -315,13 +326,13 @@ def _small_class(classes: Classes, k: int) -> str | None:
     return f"class {label} has {size} samples, so k is {size - 1} there, not {k}"
 
 
-def warn_of_doubts(reasons: Sequence[str | None]) -> None:
+def warn_if_doubtful(reasons: Sequence[str | None]) -> None:
     """Warn of the first reason, and say how many batch elements have one."""
-    given = [reason for reason in reasons if reason]
-    if given:
-        of = f" ({len(given)} of {len(reasons)} batch elements)" if len(reasons) > 1 else ""
+    doubts = [reason for reason in reasons if reason]
+    if doubts:
+        share = f" ({len(doubts)} of {len(reasons)} batch elements)" if len(reasons) > 1 else ""
         warnings.warn(
-            f"the nearest-neighbour estimate cannot be trusted{of}: {given[0]}",
+            f"the nearest-neighbour estimate cannot be trusted{share}: {doubts[0]}",
             NeighborTrustWarning,
             stacklevel=3,
         )

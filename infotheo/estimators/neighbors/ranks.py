@@ -38,7 +38,8 @@ def count_by_ranks(
     order = np.argsort(first, kind="stable")
     low, high = _range(first[order], first[queries], radius, closed)
     if space.shape[1] == 1:
-        return high - low - 1
+        others: np.ndarray = high - low - 1
+        return others
     second = space[order, 1]
     by_second = np.argsort(second, kind="stable")
     bottom, top = _range(second[by_second], space[queries, 1], radius, closed)
@@ -47,7 +48,8 @@ def count_by_ranks(
     below = _count_below(
         ranks, np.tile(low, 2), np.tile(high, 2), np.concatenate([bottom, top])
     ).reshape(2, -1)
-    return below[1] - below[0] - 1
+    others = below[1] - below[0] - 1
+    return others
 
 
 def _range(
@@ -65,12 +67,13 @@ def _range(
     def within(position: np.ndarray) -> np.ndarray:
         apart = np.abs(values[np.clip(position, 0, last)] - centre)
         near = (apart < radius) | ((apart == radius) & (closed | (radius == 0)))
-        return near & (position >= 0) & (position <= last)
+        inside: np.ndarray = near & (position >= 0) & (position <= last)
+        return inside
 
-    own = np.searchsorted(values, centre)
-    left = np.minimum(np.searchsorted(values, centre - radius), own)
-    right = np.maximum(np.searchsorted(values, centre + radius, side="right") - 1, own)
-    for end, step, inner in ((left, 1, own), (right, -1, own)):
+    centre_position = np.searchsorted(values, centre)
+    left = np.minimum(np.searchsorted(values, centre - radius), centre_position)
+    right = np.maximum(np.searchsorted(values, centre + radius, side="right") - 1, centre_position)
+    for end, step, inner in ((left, 1, centre_position), (right, -1, centre_position)):
         while True:  # inwards past those outside, then outwards to those within
             outside = ~within(end) & (end != inner)
             if not outside.any():
@@ -92,7 +95,7 @@ def _count_below(
     total = np.where(limit >= size, high - low, 0)
     limit = np.minimum(limit, size - 1)
     partial = np.zeros_like(total)
-    whole = total > 0
+    is_whole_range = total > 0
     for bit in range(max(1, (size - 1).bit_length()) - 1, -1, -1):
         ones = (ranks >> bit) & 1
         zeros = np.concatenate([[0], np.cumsum(1 - ones)])  # before each position
@@ -102,4 +105,4 @@ def _count_below(
         low = np.where(up, zeros[-1] + low - low_zeros, low_zeros)
         high = np.where(up, zeros[-1] + high - high_zeros, high_zeros)
         ranks = np.concatenate([ranks[ones == 0], ranks[ones == 1]])
-    return np.where(whole, total, partial)
+    return np.where(is_whole_range, total, partial)

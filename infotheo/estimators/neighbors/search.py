@@ -1,4 +1,4 @@
-"""The k-th neighbour of each sample in a product of spaces, and who else is as near in each space.
+"""The k-th neighbour of each sample in a product of spaces, and counts as near in each space.
 
 What all nearest-neighbour estimates are made of. Distances are of the maximum norm, compared as
 float64 computes them, whichever way they are found: a tree in few dimensions, rows of distances in
@@ -18,10 +18,10 @@ from infotheo.estimators.neighbors.tiles import (
     count_by_tiles,
     exact_distances,
     nearest_by_tiles,
-    select,
+    select_nearest,
 )
 
-__all__ = ["Nearest", "count_near", "nearest"]
+__all__ = ["Nearest", "count_near", "find_nearest"]
 
 RANKED = 2  # units up to which counts come from ranks
 LOW = 5  # units up to which a tree finds neighbours faster than rows of distances do
@@ -30,7 +30,7 @@ LARGE, LARGE_LOW, LARGE_COUNTED = 20_000, 8, 4
 CHUNK = 256  # samples whose ties are listed at once
 
 
-def nearest(
+def find_nearest(
     spaces: Sequence[np.ndarray],
     k: int,
     *,
@@ -64,28 +64,30 @@ def nearest(
 
     Examples
     --------
-    >>> found = nearest([np.array([[0.0], [1.0], [1.0], [3.0]])], 2)
-    >>> found.radius.tolist(), found.order.tolist(), found.counts[0].tolist()
+    >>> nearest = find_nearest([np.array([[0.0], [1.0], [1.0], [3.0]])], 2)
+    >>> nearest.radius.tolist(), nearest.order.tolist(), nearest.counts[0].tolist()
     ([1.0, 1.0, 1.0, 2.0], [1, 2, 2, 1], [0, 1, 1, 0])
     """
     queries = np.arange(len(spaces[0])) if queries is None else queries
-    spaces = [_varying(space) for space in spaces]
+    spaces = [_drop_constant_units(space) for space in spaces]
     widths = [space.shape[1] for space in spaces]
     large = len(spaces[0]) >= LARGE
     wide = [i for i, width in enumerate(widths) if count and width > RANKED]
     if large:
         wide = [i for i in wide if widths[i] > LARGE_COUNTED]
     if sum(widths) <= (LARGE_LOW if large else LOW) and not wide:
-        found = _nearest_by_tree(spaces, k, queries, rectangle)
+        neighborhoods = _nearest_by_tree(spaces, k, queries, rectangle)
     else:
-        found = nearest_by_tiles(spaces, k, queries=queries, rectangle=rectangle, count=wide)
+        neighborhoods = nearest_by_tiles(
+            spaces, k, queries=queries, rectangle=rectangle, count=wide
+        )
     if count:
         for i, space in enumerate(spaces):
-            if i not in found.counts:
-                found.counts[i] = count_near(
-                    space, found.sides[i], queries=queries, closed=rectangle
+            if i not in neighborhoods.counts:
+                neighborhoods.counts[i] = count_near(
+                    space, neighborhoods.sides[i], queries=queries, closed=rectangle
                 )
-    return found
+    return neighborhoods
 
 
 def count_near(
@@ -98,7 +100,7 @@ def count_near(
     >>> count_near(np.array([[0.0], [1.0], [3.0]]), np.full(3, 2.0), queries=np.arange(3)).tolist()
     [1, 1, 0]
     """
-    space = _varying(space)
+    space = _drop_constant_units(space)
     if space.shape[1] <= RANKED:
         return count_by_ranks(space, radius, queries=queries, closed=closed)
     if space.shape[1] <= LARGE_COUNTED and len(space) >= LARGE:
@@ -106,7 +108,7 @@ def count_near(
     return count_by_tiles(space, radius, queries=queries, closed=closed)
 
 
-def _varying(space: np.ndarray) -> np.ndarray:
+def _drop_constant_units(space: np.ndarray) -> np.ndarray:
     """Leave out constant units, which no distance sees; keep one if there is no other."""
     varying = np.any(space != space[0], axis=0)
     return space if varying.all() else space[:, varying if varying.any() else slice(1)]
@@ -123,7 +125,8 @@ def _count_by_tree(
 
     tree = KDTree(space, metric="chebyshev")
     radius = radius * (1 + (1 if closed else -1) * 1e-14)
-    return tree.query_radius(space[queries], radius, count_only=True) - 1
+    others: np.ndarray = tree.query_radius(space[queries], radius, count_only=True) - 1
+    return others
 
 
 def _nearest_by_tree(
@@ -138,16 +141,19 @@ def _nearest_by_tree(
     asked = min(k + 2, size)  # itself, k others, and one more to see a tie at the k-th
     distances, columns = tree.query(points[queries], k=asked, p=np.inf, workers=worker_count())
     # itself comes first, or any other at its place: drop it where it is, else the last
-    own = columns == queries[:, None]
-    own[~own.any(axis=1), -1] = True
-    apart, others = distances[~own].reshape(-1, asked - 1), columns[~own].reshape(-1, asked - 1)
+    is_self = columns == queries[:, None]
+    is_self[~is_self.any(axis=1), -1] = True
+    apart, others = (
+        distances[~is_self].reshape(-1, asked - 1),
+        columns[~is_self].reshape(-1, asked - 1),
+    )
     radius = apart[:, k - 1]
     order = 1 + np.sum(apart[:, :k] < radius[:, None], axis=1)
     sides = np.broadcast_to(radius, (len(spaces), len(queries)))
     if rectangle:
         rows = np.repeat(np.arange(len(queries)), k)
-        of_spaces = [exact_distances(s, queries[rows], others[:, :k].ravel()) for s in spaces]
-        sides = np.stack([d.reshape(-1, k).max(axis=1) for d in of_spaces])
+        space_distances = [exact_distances(s, queries[rows], others[:, :k].ravel()) for s in spaces]
+        sides = np.stack([d.reshape(-1, k).max(axis=1) for d in space_distances])
         order = np.full(len(queries), k)
     if np.any(radius == 0):
         _, place, together = np.unique(points, axis=0, return_inverse=True, return_counts=True)
@@ -156,14 +162,22 @@ def _nearest_by_tree(
         # all that tie with the k-th shape the rectangle
         tied = np.flatnonzero((apart[:, k] == radius) & (radius > 0))
         for start in range(0, len(tied), CHUNK):
-            again = tied[start : start + CHUNK]
-            near = tree.query_ball_point(points[queries[again]], radius[again], p=np.inf)
-            rows = np.repeat(np.arange(len(again)), [len(found) for found in near])
-            columns = np.concatenate([np.asarray(found, np.int64) for found in near])
-            keep = columns != queries[again][rows]
+            tied_rows = tied[start : start + CHUNK]
+            tied_columns = tree.query_ball_point(
+                points[queries[tied_rows]], radius[tied_rows], p=np.inf
+            )
+            rows = np.repeat(
+                np.arange(len(tied_rows)), [len(row_columns) for row_columns in tied_columns]
+            )
+            columns = np.concatenate(
+                [np.asarray(row_columns, np.int64) for row_columns in tied_columns]
+            )
+            keep = columns != queries[tied_rows][rows]
             rows, columns = rows[keep], columns[keep]
-            of_spaces = [exact_distances(s, queries[again][rows], columns) for s in spaces]
-            _, order[again], sides[:, again] = select(
-                rows, np.stack(of_spaces), k, len(again), rectangle
+            space_distances = [
+                exact_distances(s, queries[tied_rows][rows], columns) for s in spaces
+            ]
+            _, order[tied_rows], sides[:, tied_rows] = select_nearest(
+                rows, np.stack(space_distances), k, len(tied_rows), rectangle
             )
     return Nearest(radius, order, sides, {})

@@ -10,18 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from infotheo.arrays.threads import in_threads, worker_count
+from infotheo.arrays.threads import map_in_threads, worker_count
 
-__all__ = ["Nearest", "count_by_tiles", "exact_distances", "nearest_by_tiles"]
+__all__ = [
+    "Nearest",
+    "count_by_tiles",
+    "exact_distances",
+    "nearest_by_tiles",
+    "select_nearest",
+]
 
 STRIP = 2**16  # distances computed at once: they stay in a core's own cache
 BLOCK = 2**19  # distances selected from at once: few calls for each row
 LEVELS = 32_000  # of the 16-bit grid: a difference of two still fits
 COARSEST = 0.01  # of a typical radius, the largest rounding error for which integers are used
+
+
+Part = TypeVar("Part")
 
 
 class Nearest(NamedTuple):
@@ -71,11 +80,12 @@ class _Rounded:
         """
         if self.reach is None:
             return np.full(len(points), 1.001)
-        return 2.0**-22 * (self.reach[points] + distance) + 1e-37
+        error: np.ndarray = 2.0**-22 * (self.reach[points] + distance) + 1e-37
+        return error
 
-    def fill(self, which: int, points: np.ndarray, out: np.ndarray, work: np.ndarray) -> None:
+    def fill(self, space_index: int, points: np.ndarray, out: np.ndarray, work: np.ndarray) -> None:
         """Write the rounded distances (point, sample) in one space, the own one as the largest."""
-        data = self.columns[which]
+        data = self.columns[space_index]
         largest = np.iinfo(out.dtype).max if out.dtype.kind == "i" else np.inf
         strip = len(work)
         for start in range(0, len(points), strip):
@@ -90,7 +100,7 @@ class _Rounded:
             here[np.arange(len(chosen)), chosen] = largest
 
 
-def _rounded(spaces: Sequence[np.ndarray], k: int) -> _Rounded:
+def _round_to_grid(spaces: Sequence[np.ndarray], k: int) -> _Rounded:
     low = [space.min(axis=0) for space in spaces]
     span = [space.max(axis=0) - least for space, least in zip(spaces, low, strict=True)]
     widest = max(float(width.max()) for width in span)
@@ -114,31 +124,33 @@ def _typical_radius(spaces: Sequence[np.ndarray], k: int) -> float:
     distances = np.zeros((len(points), size))
     for space in spaces:
         for row, point in enumerate(points):
-            own = np.abs(space - space[point]).max(axis=1)
-            np.maximum(distances[row], own, out=distances[row])
+            distance = np.abs(space - space[point]).max(axis=1)
+            np.maximum(distances[row], distance, out=distances[row])
     return float(np.median(np.partition(distances, min(k, size - 1), axis=1)[:, min(k, size - 1)]))
 
 
-def _in_blocks(rounded: _Rounded, queries: np.ndarray, run: Callable[..., Any]) -> list[Any]:
+def _map_blocks(
+    rounded: _Rounded,
+    queries: np.ndarray,
+    run: Callable[[np.ndarray, list[np.ndarray], np.ndarray], Part],
+) -> list[Part]:
     """Call ``run(points, buffers, work)`` for blocks of query points, on all threads, in order."""
     size = rounded.size
     count = min(worker_count(), max(1, len(queries) * size // BLOCK))
     rows = max(1, min(BLOCK // size, -(-len(queries) // count)))
     blocks = [queries[start : start + rows] for start in range(0, len(queries), rows)]
 
-    def work_through(mine: list[np.ndarray]) -> list[Any]:
+    def work_through(share: list[np.ndarray]) -> list[Part]:
         dtype = rounded.columns[0].dtype
         buffers = [np.empty((rows, size), dtype) for _ in range(len(rounded.columns) + 1)]
         work = np.empty((max(1, STRIP // size), size), dtype)
-        return [run(points, [b[: len(points)] for b in buffers], work) for points in mine]
+        return [run(points, [b[: len(points)] for b in buffers], work) for points in share]
 
     if count == 1:
         return work_through(blocks)
     shares = [blocks[first::count] for first in range(count)]
-    results: list[Any] = [None] * len(blocks)
-    for first, done in enumerate(in_threads(work_through, shares, queries)):
-        results[first::count] = done
-    return results
+    results = map_in_threads(work_through, shares, queries)
+    return [results[number % count][number // count] for number in range(len(blocks))]
 
 
 def nearest_by_tiles(
@@ -160,7 +172,7 @@ def nearest_by_tiles(
     queries
         Indices of the samples to do it for.
     rectangle
-        See :func:`~infotheo.estimators.neighbors.search.nearest`.
+        See :func:`~infotheo.estimators.neighbors.search.find_nearest`.
     count
         The spaces to count in.
 
@@ -170,12 +182,12 @@ def nearest_by_tiles(
     >>> nearest_by_tiles([line], 1, queries=np.arange(3)).radius.tolist()
     [1.0, 1.0, 2.0]
     """
-    rounded = _rounded(spaces, k)
+    rounded = _round_to_grid(spaces, k)
 
-    def one_block(points: np.ndarray, buffers: list[np.ndarray], work: np.ndarray) -> Nearest:
+    def run_block(points: np.ndarray, buffers: list[np.ndarray], work: np.ndarray) -> Nearest:
         *distances, joint = buffers
-        for which, out in enumerate(distances):
-            rounded.fill(which, points, out, work)
+        for space_index, out in enumerate(distances):
+            rounded.fill(space_index, points, out, work)
         if len(distances) == 1:
             joint = distances[0]
         else:
@@ -184,19 +196,24 @@ def nearest_by_tiles(
                 np.maximum(joint, out, out=joint)
         rows, columns = _candidates(rounded, points, joint, k)
         apart = np.stack([exact_distances(s, points[rows], columns) for s in spaces])
-        radius, order, sides = select(rows, apart, k, len(points), rectangle)
+        radius, order, sides = select_nearest(rows, apart, k, len(points), rectangle)
         counts = {
-            which: _count(rounded, which, points, distances[which], sides[which], rectangle)
-            for which in count
+            space_index: _count(
+                rounded, space_index, points, distances[space_index], sides[space_index], rectangle
+            )
+            for space_index in count
         }
         return Nearest(radius, order, sides, counts)
 
-    parts = _in_blocks(rounded, queries, one_block)
+    parts = _map_blocks(rounded, queries, run_block)
     return Nearest(
         np.concatenate([part.radius for part in parts]),
         np.concatenate([part.order for part in parts]),
         np.concatenate([part.sides for part in parts], axis=1),
-        {which: np.concatenate([part.counts[which] for part in parts]) for which in count},
+        {
+            space_index: np.concatenate([part.counts[space_index] for part in parts])
+            for space_index in count
+        },
     )
 
 
@@ -211,15 +228,15 @@ def count_by_tiles(
     >>> count_by_tiles(line, np.full(3, 2.0), queries=np.arange(3), closed=False).tolist()
     [1, 1, 0]
     """
-    rounded = _rounded([space], 1)
+    rounded = _round_to_grid([space], 1)
     extent = np.empty(rounded.size)
     extent[queries] = radius
 
-    def one_block(points: np.ndarray, buffers: list[np.ndarray], work: np.ndarray) -> np.ndarray:
+    def run_block(points: np.ndarray, buffers: list[np.ndarray], work: np.ndarray) -> np.ndarray:
         rounded.fill(0, points, buffers[0], work)
         return _count(rounded, 0, points, buffers[0], extent[points], closed)
 
-    return np.concatenate(_in_blocks(rounded, queries, one_block))
+    return np.concatenate(_map_blocks(rounded, queries, run_block))
 
 
 def _candidates(
@@ -229,27 +246,30 @@ def _candidates(
     rows, size = joint.shape
     groups = max(1, size // 64)
     if groups >= 2 * k:  # the k-th smallest of the groups' minima is not below the k-th smallest
-        whole = joint[:, : size // groups * groups]
-        minima = whole.reshape(rows, -1, groups).min(axis=1)
+        grouped = joint[:, : size // groups * groups]
+        minima = grouped.reshape(rows, -1, groups).min(axis=1)
     else:
         minima = joint
     bound = np.partition(minima, k - 1, axis=1)[:, k - 1].astype(np.float64)
     # k pairs are within bound + slack; whatever is as near has at most bound + 2 slack
     limit = bound + 2 * rounded.slack(points, bound * 1.01)
-    limit = _as_threshold(limit, joint.dtype)
-    found = np.flatnonzero(joint <= limit[:, None])
-    return np.divmod(found, size)
+    limit = _round_up(limit, joint.dtype)
+    positions = np.flatnonzero(joint <= limit[:, None])
+    return np.divmod(positions, size)
 
 
-def _as_threshold(limit: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def _round_up(limit: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Round up a limit for ``<=``, below the mark of the own distance."""
+    threshold: np.ndarray
     if dtype.kind == "i":
-        return np.minimum(np.ceil(limit), np.iinfo(dtype).max - 1).astype(dtype)
-    rounded = np.nextafter(limit.astype(np.float32), np.float32(np.inf))
-    return np.minimum(rounded, np.finfo(np.float32).max)
+        threshold = np.minimum(np.ceil(limit), np.iinfo(dtype).max - 1).astype(dtype)
+    else:
+        rounded = np.nextafter(limit.astype(np.float32), np.float32(np.inf))
+        threshold = np.minimum(rounded, np.finfo(np.float32).max)
+    return threshold
 
 
-def select(
+def select_nearest(
     rows: np.ndarray, apart: np.ndarray, k: int, size: int, rectangle: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Take the k-th neighbour of each row from pairs sorted by row, with their distances.
@@ -261,15 +281,15 @@ def select(
     by_distance = np.lexsort((joint, rows))
     starts = np.searchsorted(rows, np.arange(size))
     radius = joint[by_distance[starts + k - 1]]
-    own = radius[rows]
+    row_radius = radius[rows]
     if rectangle:
-        inside = joint <= own
+        inside = joint <= row_radius
         sides = np.zeros((len(apart), size))
-        for which, distances in enumerate(apart):
-            np.maximum.at(sides[which], rows[inside], distances[inside])
+        for space_index, distances in enumerate(apart):
+            np.maximum.at(sides[space_index], rows[inside], distances[inside])
         order = np.bincount(rows[inside], minlength=size)
     else:
-        order = 1 + np.bincount(rows[joint < own], minlength=size)
+        order = 1 + np.bincount(rows[joint < row_radius], minlength=size)
         sides = np.broadcast_to(radius, (len(apart), size))
     together = np.bincount(rows[joint == 0], minlength=size)
     return radius, np.where(radius == 0, together + 1, order), sides
@@ -277,7 +297,7 @@ def select(
 
 def _count(
     rounded: _Rounded,
-    which: int,
+    space_index: int,
     points: np.ndarray,
     distances: np.ndarray,
     radius: np.ndarray,
@@ -286,25 +306,25 @@ def _count(
     """Count others within the radius in one space: what the grid decides, then the rest exactly."""
     steps = radius / rounded.scale
     slack = rounded.slack(points, steps)
-    above = distances <= _as_threshold(steps + slack, distances.dtype)[:, None]
-    outer = _true_in_rows(above)
+    above = distances <= _round_up(steps + slack, distances.dtype)[:, None]
+    outer = _count_true(above)
     low = steps - slack
     if distances.dtype.kind == "i":
         surely = np.ceil(low).astype(distances.dtype)
     else:
         surely = np.nextafter(low.astype(np.float32), np.float32(-np.inf))
     below = distances < surely[:, None]
-    inner = _true_in_rows(below)
+    inner = _count_true(below)
     if not np.any(outer > inner):
         return inner
     np.logical_xor(above, below, out=above)
     rows, columns = np.divmod(np.flatnonzero(above), distances.shape[1])
-    apart = exact_distances(rounded.spaces[which], points[rows], columns)
+    apart = exact_distances(rounded.spaces[space_index], points[rows], columns)
     limit = radius[rows]
     inside = (apart < limit) | ((apart == limit) & (closed | (limit == 0)))
     return inner + np.bincount(rows[inside], minlength=len(points))
 
 
-def _true_in_rows(mask: np.ndarray) -> np.ndarray:
+def _count_true(mask: np.ndarray) -> np.ndarray:
     """Count row by row: along an axis NumPy would convert every element to an integer first."""
     return np.array([np.count_nonzero(row) for row in mask])

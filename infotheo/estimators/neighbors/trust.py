@@ -1,4 +1,4 @@
-"""Whether a nearest-neighbour estimate can be believed, asked of the data it came from.
+"""Doubts about a nearest-neighbour estimate, raised by the data it came from.
 
 The estimators take the density as constant across a neighbourhood. In many dimensions the k-th
 neighbour is as far as the data are wide, and they return far too little, quietly. So they are put
@@ -14,14 +14,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from infotheo.estimators.neighbors.search import Nearest, count_near
+from infotheo.estimators.shannon import entropy
 
 __all__ = [
     "NeighborTrustWarning",
-    "doubt_of_sign",
-    "doubts",
+    "describe_doubt",
+    "describe_negative_value",
+    "is_mostly_repeated",
     "joint_trial",
     "label_trial",
-    "mostly_repeated",
     "pair_trial",
 ]
 
@@ -35,6 +36,7 @@ REPEATED = 0.1  # share of samples with repeated values whose neighbourhoods mix
 FULL = 0.9  # of the ceiling
 
 Terms = Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]  # (spaces, queries) -> (query,)
+ClassTerms = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # (x, labels, queries)
 
 
 class NeighborTrustWarning(UserWarning):
@@ -46,10 +48,10 @@ def _queries(size: int) -> np.ndarray:
 
 
 def _verdict(
-    found: np.ndarray, true: np.ndarray, information: float, dimensions: str
+    estimated: np.ndarray, exact: np.ndarray, information: float, dimensions: str
 ) -> str | None:
     """Compare the estimate's terms with the true log density ratios of the same samples."""
-    missing = true - found
+    missing = exact - estimated
     error = missing.std() / math.sqrt(len(missing))
     if missing.mean() - 3 * error <= MISSING * information:
         return None
@@ -67,7 +69,7 @@ def _principal(space: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return scores[:, :rank], sizes[:rank, None] * axes[:rank]
 
 
-def _true_correlations(found: np.ndarray, share_x: float, share_y: float) -> np.ndarray:
+def _true_correlations(squared: np.ndarray, share_x: float, share_y: float) -> np.ndarray:
     """Undo the inflation of squared canonical correlations by many dimensions.
 
     ``share_x`` and ``share_y`` are dimensions per sample. A true value r appears as
@@ -80,7 +82,7 @@ def _true_correlations(found: np.ndarray, share_x: float, share_y: float) -> np.
     [0.0, 0.49]
     """
     a = (1 - share_x) * (1 - share_y)
-    b = share_y * (1 - share_x) + share_x * (1 - share_y) - found
+    b = share_y * (1 - share_x) + share_x * (1 - share_y) - squared
     rest = b * b - 4 * a * share_x * share_y
     return np.where(rest > 0, np.clip((-b + np.sqrt(np.maximum(rest, 0))) / (2 * a), 0, 1), 0)
 
@@ -88,21 +90,21 @@ def _true_correlations(found: np.ndarray, share_x: float, share_y: float) -> np.
 def pair_trial(x: np.ndarray, y: np.ndarray, terms: Terms) -> str | None:
     """Try an estimator of I(x;y) on Gaussian samples like x and y; say what it misses."""
     size = len(x)
-    (u, of_x), (v, of_y) = _principal(x), _principal(y)
-    if not (len(of_x) and len(of_y)):
+    (u, loadings_x), (v, loadings_y) = _principal(x), _principal(y)
+    if not (len(loadings_x) and len(loadings_y)):
         return None  # constant: nothing to find
-    if len(of_x) + len(of_y) >= size - 1:
+    if len(loadings_x) + len(loadings_y) >= size - 1:
         return f"{x.shape[1]} + {y.shape[1]} units are too many for {size} samples"
-    left, found, right = np.linalg.svd(u.T @ v, full_matrices=True)
-    squared = _true_correlations(found**2, len(of_x) / size, len(of_y) / size)
+    left, correlations, right = np.linalg.svd(u.T @ v, full_matrices=True)
+    squared = _true_correlations(correlations**2, len(loadings_x) / size, len(loadings_y) / size)
     squared = np.minimum(squared, 1 - 1e-12)
     if -0.5 * np.log1p(-squared).sum() >= WEAK:
-        of_x, of_y = left.T @ of_x, right @ of_y
+        loadings_x, loadings_y = left.T @ loadings_x, right @ loadings_y
     else:  # between the directions of most variance, where it is easiest to see
         squared = np.zeros_like(squared)
         squared[0] = 1 - math.exp(-2 * PLANTED)
     stream = np.random.default_rng(0)
-    a, b = (stream.standard_normal((size, len(loadings))) for loadings in (of_x, of_y))
+    a, b = (stream.standard_normal((size, len(loadings))) for loadings in (loadings_x, loadings_y))
     m, rho = len(squared), np.sqrt(squared)
     b[:, :m] = rho * a[:, :m] + np.sqrt(1 - squared) * b[:, :m]
     queries = _queries(size)
@@ -110,7 +112,7 @@ def pair_trial(x: np.ndarray, y: np.ndarray, terms: Terms) -> str | None:
     information = -0.5 * np.log1p(-squared)
     true = information + (2 * rho * p * q - squared * (p**2 + q**2)) / (2 * (1 - squared))
     scale = math.sqrt(size - 1)
-    results = terms([a @ of_x / scale, b @ of_y / scale], queries)
+    results = terms([a @ loadings_x / scale, b @ loadings_y / scale], queries)
     dimensions = f"{x.shape[1]} + {y.shape[1]} dimensions"
     return _verdict(results, true.sum(axis=1), float(information.sum()), dimensions)
 
@@ -144,15 +146,13 @@ def joint_trial(z: np.ndarray, terms: Terms) -> str | None:
     return _verdict(results, true, information, f"{z.shape[1]} dimensions")
 
 
-def label_trial(
-    x: np.ndarray, codes: np.ndarray, value: float, terms: Callable[..., np.ndarray]
-) -> str | None:
+def label_trial(x: np.ndarray, codes: np.ndarray, value: float, terms: ClassTerms) -> str | None:
     """Try an estimator of I(x;label) on Gaussian x whose leading direction decides the label."""
     size = len(x)
     shares = np.bincount(codes) / size
-    entropy = -float(np.sum(shares * np.log(shares)))
+    label_entropy = entropy(shares)
     _, loadings = _principal(x)
-    if not len(loadings) or value >= (1 - MISSING) * entropy:
+    if not len(loadings) or value >= (1 - MISSING) * label_entropy:
         return None  # nothing to find; or nothing more that could be missing
     if len(loadings) >= size - 1:
         return f"{x.shape[1]} units are too many for {size} samples"
@@ -160,51 +160,54 @@ def label_trial(
     labels = np.empty(size, np.int64)
     labels[np.argsort(scores[:, 0])] = np.sort(codes)
     queries = _queries(size)
-    found = terms(scores @ loadings, labels, queries)
-    missing = -np.log(shares[labels[queries]]) - found
-    if missing.mean() - 3 * missing.std() / math.sqrt(len(queries)) <= MISSING * entropy:
+    estimated = terms(scores @ loadings, labels, queries)
+    missing = -np.log(shares[labels[queries]]) - estimated
+    if missing.mean() - 3 * missing.std() / math.sqrt(len(queries)) <= MISSING * label_entropy:
         return None
     return (
-        f"in {x.shape[1]} dimensions it finds {entropy - missing.mean():.2g} of {entropy:.2g} nats "
-        "in as many Gaussian samples with the same covariance, labelled by their leading direction"
+        f"in {x.shape[1]} dimensions it finds {label_entropy - missing.mean():.2g} of "
+        f"{label_entropy:.2g} nats in as many Gaussian samples with the same covariance, labelled "
+        "by their leading direction"
     )
 
 
-def _mixes_values(space: np.ndarray, found: Nearest, which: int, k: int) -> bool:
+def _mixes_values(space: np.ndarray, neighborhoods: Nearest, space_index: int, k: int) -> bool:
     """Whether neighbourhoods span several of the repeated values of a space."""
     if len(np.unique(space[:, 0])) > (1 - REPEATED) * len(space):
         return False
     everyone = np.arange(len(space))
-    same = count_near(space, np.zeros(len(space)), queries=everyone)
-    return bool(np.mean((same >= k) & (found.counts[which] > same)) > REPEATED)
+    place_counts = count_near(space, np.zeros(len(space)), queries=everyone)
+    return bool(
+        np.mean((place_counts >= k) & (neighborhoods.counts[space_index] > place_counts)) > REPEATED
+    )
 
 
-def doubts(
+def describe_doubt(
     spaces: Sequence[np.ndarray],
     names: Sequence[str],
-    found: Nearest,
+    neighborhoods: Nearest,
     terms: np.ndarray,
     k: int,
     ceiling: float,
 ) -> str | None:
     """Say what in the estimate itself speaks against it: repeated values, ceiling, sign."""
-    for which, name in enumerate(names):
-        if _mixes_values(spaces[which], found, which, k):
-            distinct = len(np.unique(spaces[which], axis=0))
+    for space_index, name in enumerate(names):
+        if _mixes_values(spaces[space_index], neighborhoods, space_index, k):
+            distinct = len(np.unique(spaces[space_index], axis=0))
             return (
                 f"{name} takes {distinct} distinct values in {len(terms)} samples and "
                 "neighbourhoods mix them; if they are classes, pass them as y with discrete_y=True"
             )
     value = terms.mean()
-    if value >= FULL * ceiling > 0 and not mostly_repeated(found):
+    if value >= FULL * ceiling > 0 and not is_mostly_repeated(neighborhoods):
         return (
             f"{value:.3g} nats is within 10% of {ceiling:.3g}, the most that {len(terms)} samples "
             "can show"
         )
-    return doubt_of_sign(terms)
+    return describe_negative_value(terms)
 
 
-def doubt_of_sign(terms: np.ndarray) -> str | None:
+def describe_negative_value(terms: np.ndarray) -> str | None:
     """Say so if the mean of the terms is negative by more than four standard errors."""
     value = terms.mean()
     if value >= -4 * terms.std() / math.sqrt(len(terms)) - 1e-9:
@@ -212,6 +215,6 @@ def doubt_of_sign(terms: np.ndarray) -> str | None:
     return f"{value:.3g} nats is negative beyond chance"
 
 
-def mostly_repeated(found: Nearest) -> bool:
+def is_mostly_repeated(neighborhoods: Nearest) -> bool:
     """Whether most samples coincide with k others: then symbols are counted, not distances."""
-    return bool(np.mean(found.radius == 0) > 0.5)
+    return bool(np.mean(neighborhoods.radius == 0) > 0.5)

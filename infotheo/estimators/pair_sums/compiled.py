@@ -14,7 +14,7 @@ from array_api_compat import is_torch_array
 
 from infotheo.arrays.blas import one_blas_thread
 from infotheo.arrays.samples import Array, to_numpy
-from infotheo.arrays.threads import in_order, worker_count
+from infotheo.arrays.threads import map_in_order, worker_count
 from infotheo.estimators.pair_sums.exponents import chains_of
 
 __all__ = ["compiled_row_sums", "compiled_serves"]
@@ -141,8 +141,8 @@ def compiled_row_sums(
     tasks = _tasks(batch, size)
     totals = np.ones((len(order), batch, size))
     withins = None if starts is None else np.ones_like(totals)
-    with one_blas_thread():  # in_order asks for it
-        done = in_order(sums, tasks, worker_count() if workers is None else workers)
+    with one_blas_thread():  # map_in_order asks for it
+        done = map_in_order(sums, tasks, worker_count() if workers is None else workers)
         for (part, start, _), (total, within) in zip(tasks, done, strict=True):
             totals[order, part, start:] += total
             if withins is not None:

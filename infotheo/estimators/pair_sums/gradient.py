@@ -18,7 +18,7 @@ import torch
 
 from infotheo.arrays.blas import one_blas_thread
 from infotheo.arrays.samples import Array, to_numpy
-from infotheo.arrays.threads import in_order, worker_count
+from infotheo.arrays.threads import map_in_order, worker_count
 from infotheo.estimators.pair_sums.exponents import Exponents, buffers, chains_of
 from infotheo.estimators.pair_sums.row_sums import distinct_factors, plain_row_sums
 from infotheo.estimators.pair_sums.sample_groups import groups_of
@@ -155,7 +155,9 @@ class _Pairs:
         ]
         of_x = xp.zeros(self.x.shape, dtype=xp.float64, **self.place)
         of_factors = xp.zeros((batch, len(self.factors[0])), dtype=xp.float64, **self.place)
-        blocks = in_order(lambda task: self._block(task[0], task[1], with_factors), tasks, workers)
+        blocks = map_in_order(
+            lambda task: self._block(task[0], task[1], with_factors), tasks, workers
+        )
         with one_blas_thread() if self.host else nullcontext():
             for (element, rows), (moved, slopes) in zip(tasks, blocks, strict=True):
                 of_x[element, rows] = moved

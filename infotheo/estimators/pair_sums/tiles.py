@@ -10,7 +10,7 @@ import numpy as np
 
 from infotheo.arrays.blas import one_blas_thread
 from infotheo.arrays.samples import Array
-from infotheo.arrays.threads import in_order
+from infotheo.arrays.threads import map_in_order
 from infotheo.estimators.pair_sums.exponents import Exponents, buffers, chains_of
 from infotheo.estimators.pair_sums.sample_groups import groups_of
 
@@ -68,7 +68,7 @@ def tile_sums(
     withins = None if starts is None else xp.zeros_like(totals)
     tasks = strips.tasks()
     with one_blas_thread() if strips.host else nullcontext():
-        done = in_order(strips.sums, tasks, workers)
+        done = map_in_order(strips.sums, tasks, workers)
         for (part, start), (total, within) in zip(tasks, done, strict=True):
             totals[:, part, start:] += total
             if withins is not None:

@@ -22,8 +22,8 @@ from infotheo.invertibility.block_inputs import visit_blocks
 from infotheo.invertibility.block_measures import (
     BlockMeasures,
     measure_block,
-    nothing_known,
     relative_error,
+    undefined_measures,
 )
 from infotheo.invertibility.inputs import NotFiniteError, evenly_spaced
 from infotheo.invertibility.inversion import InversionWarning
@@ -147,7 +147,7 @@ def invertibility(
         try:
             return measure_block(block, x, name=name, **settings)
         except NotFiniteError as reason:  # a network that diverges: the result says so
-            return nothing_known(str(reason))
+            return undefined_measures(str(reason))
 
     blocks = visit_blocks(network, x, measure)
     block_values = _block_quantities(blocks.values(), reconstruction_tolerance)

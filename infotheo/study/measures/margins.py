@@ -190,7 +190,7 @@ def _network_norm(network: nn.Module, x: Tensor) -> tuple[float, str]:
     walk = LayerWalk(CONVOLUTION_EXCESS, torch.Generator().manual_seed(0))
     try:
         with evaluation_mode(network):
-            return walk.through(network, x, "")[0], ""
+            return walk.follow(network, x, "")[0], ""
     except (UnknownNormError, NotFiniteError) as unknown:
         return math.nan, str(unknown)
 

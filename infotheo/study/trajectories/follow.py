@@ -135,7 +135,7 @@ def record(
     )
     values: list[torch.Tensor] = []
     for _, replicas in networks:
-        values.append(replicas.outputs_of([layer], selected.inputs)[layer])
+        values.append(replicas.layer_outputs([layer], selected.inputs)[layer])
         needed = values[0].nbytes * count_moments(snapshots) / 1e9
         if needed > gigabytes:
             raise ValueError(

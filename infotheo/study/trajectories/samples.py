@@ -73,7 +73,7 @@ def outputs(
 ) -> dict[str, Tensor]:
     """Return (seed, sample, unit) of each layer, or of the logits, on the host."""
     layers = [place for place in places if place != LOGITS]
-    values = dict(replicas.outputs_of(layers, samples.inputs)) if layers else {}
+    values = dict(replicas.layer_outputs(layers, samples.inputs)) if layers else {}
     if LOGITS in places:
         values[LOGITS] = logits(replicas, samples.inputs).cpu()
     return values

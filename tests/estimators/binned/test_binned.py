@@ -27,9 +27,9 @@ def naive_label_information(symbols, y, weights=None):
     w = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=float)
     value = naive_entropy(symbols, w)
     for label in np.unique(y):
-        own = np.flatnonzero(y == label)
-        within = naive_entropy([symbols[k] for k in own], w[own])
-        value -= w[own].sum() / w.sum() * within
+        members = np.flatnonzero(y == label)
+        within = naive_entropy([symbols[k] for k in members], w[members])
+        value -= w[members].sum() / w.sum() * within
     return value
 
 
@@ -67,24 +67,24 @@ def test_agrees_with_counting_tuples(weighted):
 def test_weights_of_tensors(labels):
     weights = np.arange(60.0)
     expected = binned_information(Z, labels, bins=5, weights=weights)
-    found = binned_information(torch.tensor(Z), labels, bins=5, weights=torch.tensor(weights))
-    assert float(found.value) == pytest.approx(expected.value, abs=1e-12)
+    result = binned_information(torch.tensor(Z), labels, bins=5, weights=torch.tensor(weights))
+    assert float(result.value) == pytest.approx(expected.value, abs=1e-12)
 
 
 def test_out_of_range_values_fall_into_the_end_cells():
     z = np.array([[-5.0], [-1.0], [1.0], [9.0], [0.0], [0.0]])
-    found = binned_information(z, bins=3, range=(-1, 1))
-    assert found.value == pytest.approx(math.log(3), abs=1e-12)
-    assert found.outside == pytest.approx(2 / 6)
+    result = binned_information(z, bins=3, range=(-1, 1))
+    assert result.value == pytest.approx(math.log(3), abs=1e-12)
+    assert result.outside == pytest.approx(2 / 6)
 
 
 def test_the_default_range_is_that_of_the_call():
     array = xr.DataArray(Z, dims=("sample", "unit"))
-    found = binned_information(array, bins=7)
-    assert f'"range": [{Z.min()}, {Z.max()}]' in found.attrs["settings"]
-    assert float(found.outside) == 0
+    result = binned_information(array, bins=7)
+    assert f'"range": [{Z.min()}, {Z.max()}]' in result.attrs["settings"]
+    assert float(result.outside) == 0
     given_range = binned_information(Z, bins=7, range=(Z.min(), Z.max()))
-    assert float(found.value) == given_range.value
+    assert float(result.value) == given_range.value
 
 
 def test_floor_binning_is_done_in_float64():
@@ -116,7 +116,7 @@ def test_arithmetic_finds_the_cells_of_a_search(dtype, ends, bins):
     )[:, None]
     cells = read_cells(read_samples(values), bins, ends, None, None)
     numbers, scratch = np.empty_like(values), np.empty_like(values)
-    cells.count_off(values, numbers, scratch)
+    cells.place_in_equal_cells(values, numbers, scratch)
     np.testing.assert_array_equal(numbers, cells.place(values))
     np.testing.assert_array_equal(
         numbers[:, 0], [sum(v >= e for e in edges[1:-1]) for v in values[:, 0].astype(np.float64)]
@@ -141,27 +141,27 @@ def test_cells_of_the_information_plane_papers():
     """29 cells between 30 edges, and a cell of its own for +1 exactly; nothing wraps round."""
     edges = [*np.linspace(-1, 1, 30), np.inf]
     z = np.array([[-1.0], [-0.99], [0.98], [1.0], [-3.0]])
-    found = binned_information(z, edges=edges)
-    assert found.value == pytest.approx(naive_entropy("aabca"), abs=1e-12)
-    assert found.outside == pytest.approx(1 / 5)
+    result = binned_information(z, edges=edges)
+    assert result.value == pytest.approx(naive_entropy("aabca"), abs=1e-12)
+    assert result.outside == pytest.approx(1 / 5)
     cells = read_cells(read_samples(z), 30, None, None, edges)
     assert cells.place(z).ravel().tolist() == [0, 0, 28, 29, 0]
 
 
 def test_quantile_cells_hold_equally_many_values():
     z = np.random.default_rng(1).normal(size=(400, 1)) ** 3
-    found = binned_information(z, edges="quantile", bins=8)
+    result = binned_information(z, edges="quantile", bins=8)
     # 400 values in 8 cells: 50 each, up to one at an edge
-    assert found.value == pytest.approx(math.log(8), abs=1e-3)
-    assert found.outside == 0
+    assert result.value == pytest.approx(math.log(8), abs=1e-3)
+    assert result.outside == 0
     relu = np.maximum(z, 0)  # half of the quantiles coincide at 0
     assert binned_information(relu, edges="quantile", bins=8).value > 1
 
 
 def test_a_constant_layer_is_one_symbol():
     for options in ({}, {"edges": "quantile"}, {"bin_width": 0.5}, {"range": (0.0, 1.0)}):
-        found = binned_information(np.full((5, 3), 0.3), [0, 1, 0, 1, 1], **options)
-        assert (found.value, found.outside) == (0, 0)
+        result = binned_information(np.full((5, 3), 0.3), [0, 1, 0, 1, 1], **options)
+        assert (result.value, result.outside) == (0, 0)
 
 
 def test_repeated_inputs_of_a_deterministic_network_leave_no_noise():
@@ -181,9 +181,9 @@ def test_repeated_inputs_of_a_stochastic_network():
     expected = naive_label_information(symbols, x)
     rows = np.stack([x == 0, x == 1, x == 2, x == 3], axis=1) * 0.1
     for inputs in (x, x * 1000 - 7, rows, torch.tensor(x)):
-        found = binned_information(z, bins=8, range=(-2, 6), inputs=inputs)
-        assert found.value == pytest.approx(expected, abs=1e-12)
-        assert found.ceiling == pytest.approx(naive_entropy(x), abs=1e-12)
+        result = binned_information(z, bins=8, range=(-2, 6), inputs=inputs)
+        assert result.value == pytest.approx(expected, abs=1e-12)
+        assert result.ceiling == pytest.approx(naive_entropy(x), abs=1e-12)
     # the label information of the same variable is the same number
     labelled = binned_information(z, x, bins=8, range=(-2, 6))
     assert labelled.value == pytest.approx(expected, abs=1e-12)
@@ -244,18 +244,18 @@ def test_kinds_and_batches(monkeypatch, kind):
         array = xr.DataArray(
             z, dims=("seed", "epoch", "sample", "unit"), coords={"seed": [3, 4], "kept": 1.5}
         )
-        found = binned_information(array.transpose("unit", ...), Y, **options)
-        assert found.value.dims == ("seed", "epoch")
-        assert found.value.attrs["units"] == "nats"
-        assert float(found.kept) == 1.5
+        result = binned_information(array.transpose("unit", ...), Y, **options)
+        assert result.value.dims == ("seed", "epoch")
+        assert result.value.attrs["units"] == "nats"
+        assert float(result.kept) == 1.5
     else:
         z_in, y_in = (torch.tensor(z), torch.tensor(Y)) if kind == "torch" else (z, Y)
-        found = binned_information(z_in, y_in, **options)
-        assert isinstance(found.value, torch.Tensor) == (kind == "torch")
+        result = binned_information(z_in, y_in, **options)
+        assert isinstance(result.value, torch.Tensor) == (kind == "torch")
     for index in np.ndindex(2, 3):
         alone = binned_information(z[index], Y, **options)
-        assert float(found.value[index]) == pytest.approx(alone.value, abs=1e-12)
-        assert float(found.outside[index]) == pytest.approx(alone.outside, abs=1e-15)
+        assert float(result.value[index]) == pytest.approx(alone.value, abs=1e-12)
+        assert float(result.outside[index]) == pytest.approx(alone.outside, abs=1e-15)
 
 
 def test_units():

@@ -48,8 +48,8 @@ def naive(scores):
 @pytest.mark.parametrize("n", [2, 7])
 def test_values_are_those_of_loops_over_pairs(n):
     scores = torch.randn(n, n, dtype=torch.float64, generator=torch.Generator().manual_seed(n))
-    found = [float(bound(read_scores(scores)).value) for bound in BOUNDS]
-    np.testing.assert_allclose(found, naive(scores.tolist()), rtol=1e-12, atol=1e-14)
+    result = [float(bound(read_scores(scores)).value) for bound in BOUNDS]
+    np.testing.assert_allclose(result, naive(scores.tolist()), rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
@@ -84,9 +84,9 @@ def test_influence_is_the_derivative_by_a_samples_weight(bound):
 
 @pytest.mark.parametrize("bound", BOUNDS)
 def test_standard_error_is_the_spread_over_samples(bound):
-    found = [bound(read_scores(normal_scores(100, seed))) for seed in range(400)]
-    values = torch.stack([each.value for each in found])
-    errors = torch.stack([standard_error(each.influence) for each in found])
+    result = [bound(read_scores(normal_scores(100, seed))) for seed in range(400)]
+    values = torch.stack([estimate.value for estimate in result])
+    errors = torch.stack([standard_error(estimate.influence) for estimate in result])
     # 400 draws know the spread to 1 / sqrt(800) = 3.5 % if normal; tails and second order: 4 times
     assert float(errors.square().mean().sqrt() / values.std()) == pytest.approx(1, abs=0.15)
     spread = float(values.std()) / 20
@@ -114,6 +114,6 @@ def test_shuffled_samples_change_nothing():
     scores = normal_scores(20, 3)
     order = torch.randperm(20, generator=torch.Generator().manual_seed(0))
     for bound in BOUNDS:
-        whole, mixed = bound(read_scores(scores)), bound(read_scores(scores[order][:, order]))
-        torch.testing.assert_close(whole.value, mixed.value)
-        torch.testing.assert_close(whole.influence[order], mixed.influence)
+        ordered, mixed = bound(read_scores(scores)), bound(read_scores(scores[order][:, order]))
+        torch.testing.assert_close(ordered.value, mixed.value)
+        torch.testing.assert_close(ordered.influence[order], mixed.influence)

@@ -12,9 +12,13 @@ import infotheo as it
 from infotheo.estimators.critics.bounds import read_scores
 from infotheo.estimators.critics.fitting import Settings
 from infotheo.estimators.critics.folds import cross_fitting_folds
-from infotheo.estimators.critics.held_out import cross_fitted_scores
-from infotheo.estimators.critics.objectives import logistic
-from infotheo.estimators.critics.trust import effective_share, warn_if_few_matter, warn_if_near
+from infotheo.estimators.critics.held_out import score_folds
+from infotheo.estimators.critics.objectives import logistic_objective
+from infotheo.estimators.critics.trust import (
+    effective_share,
+    warn_if_few_matter,
+    warn_if_near_ceiling,
+)
 
 FAST = {
     "hidden": 16, "embedding": 12, "batch_size": 64, "learning_rate": 3e-3, "max_steps": 100,
@@ -42,12 +46,12 @@ def shifted_normals(n, seed):
 @pytest.mark.parametrize("bound", ["infonce", "nwj", "dv"])
 def test_bounds_stay_below_the_truth_and_near_it(bound):
     x, y = NORMAL.sample(600, 0)
-    found = it.variational_information(x, y, bound=bound, **FAST)
+    result = it.variational_information(x, y, bound=bound, **FAST)
     # 3 errors above; below, 3/4 of the truth: 600 held-out samples have an error of 0.03, and a
     # critic fitted to 320 misses some 0.04
-    assert 0.75 * 0.4133 < found.value < 0.4133 + 3 * found.standard_error
-    assert 0.015 < found.standard_error < 0.05  # exact critic: 0.75 / sqrt(600) = 0.031
-    assert found.value == pytest.approx(found.per_fold.mean(), abs=1e-12)  # folds of one size
+    assert 0.75 * 0.4133 < result.value < 0.4133 + 3 * result.standard_error
+    assert 0.015 < result.standard_error < 0.05  # exact critic: 0.75 / sqrt(600) = 0.031
+    assert result.value == pytest.approx(result.per_fold.mean(), abs=1e-12)  # folds of one size
 
 
 def test_ten_dimensions_where_neighbours_fail():
@@ -55,24 +59,24 @@ def test_ten_dimensions_where_neighbours_fail():
     stream = np.random.default_rng(1)
     x = stream.normal(size=(900, 10))
     y = 0.75 * x + math.sqrt(1 - 0.75**2) * stream.normal(size=(900, 10))
-    found = it.variational_information(x, y, **FAST | {"max_steps": 200})
-    assert 2.3 < found.value < 4.1334 + 3 * found.standard_error
-    assert found.ceiling == pytest.approx(math.log(300))
+    result = it.variational_information(x, y, **FAST | {"max_steps": 200})
+    assert 2.3 < result.value < 4.1334 + 3 * result.standard_error
+    assert result.ceiling == pytest.approx(math.log(300))
 
 
 def test_far_clusters_have_the_entropy_of_their_labels():
     labels = np.arange(300) % 4
     z = 8 * np.eye(32)[labels] + STREAM.normal(size=(300, 32))
-    found = it.variational_information(z, labels, bound="dv", **FAST)
+    result = it.variational_information(z, labels, bound="dv", **FAST)
     ratio = it.density_ratio_information(z, labels, **FAST)
     for value, error in zip(
-        (found.value, ratio.value, ratio.lower),
-        (found.standard_error, ratio.standard_error, ratio.standard_error),
+        (result.value, ratio.value, ratio.lower),
+        (result.standard_error, ratio.standard_error, ratio.standard_error),
         strict=True,
     ):
         # the clip, at ln of 20 validation samples, lies above ln 4: only the fit is missing
         assert 0.85 * math.log(4) < value < math.log(4) + 3 * error + 0.03
-    assert found.ceiling == ratio.ceiling == pytest.approx(math.log(4))
+    assert result.ceiling == ratio.ceiling == pytest.approx(math.log(4))
 
 
 def test_the_logit_has_the_sign_of_the_information():
@@ -80,45 +84,45 @@ def test_the_logit_has_the_sign_of_the_information():
     z, labels, log_ratio = shifted_normals(600, 2)
     _, _, many = shifted_normals(200_000, 3)
     truth = many.mean()  # 0.27, to 1e-3
-    found = it.density_ratio_information(z, labels, **FAST)
+    result = it.density_ratio_information(z, labels, **FAST)
     best = log_ratio.mean()  # what the true discriminator gives on the same samples
     assert truth == pytest.approx(0.27, abs=0.02)
     # of the fit, some 0.02 nats; the offsets' error is part of the standard error
-    assert found.value == pytest.approx(best, abs=3 * found.standard_error)
-    assert 0.75 * truth < found.lower < truth + 3 * found.standard_error
+    assert result.value == pytest.approx(best, abs=3 * result.standard_error)
+    assert 0.75 * truth < result.lower < truth + 3 * result.standard_error
 
 
 def test_a_vector_nuisance():
     x, y = NORMAL.sample(600, 4)
-    found = it.density_ratio_information(x, y, **FAST)
-    assert found.value == pytest.approx(0.4133, abs=3 * found.standard_error)
-    assert 0.7 * 0.4133 < found.lower < 0.4133 + 3 * found.standard_error
-    assert found.ceiling == pytest.approx(math.log(600))
+    result = it.density_ratio_information(x, y, **FAST)
+    assert result.value == pytest.approx(0.4133, abs=3 * result.standard_error)
+    assert 0.7 * 0.4133 < result.lower < 0.4133 + 3 * result.standard_error
+    assert result.ceiling == pytest.approx(math.log(600))
 
 
 def cross_fitted_logits(x, y):
     """Scores of the discriminators that ``FAST`` fits, by the parts of the call."""
     settings = Settings(**{key: FAST[key] for key in FAST.keys() - {"folds", "seed"}})
     parts = cross_fitting_folds(len(x), FAST["folds"], FAST["seed"])
-    values = [torch.tensor(each) for each in (x, y)]
-    found = cross_fitted_scores(*values, None, parts, logistic, "logistic", settings, seed=0)
-    return found, min(len(fold.validation) for fold in parts)
+    values = [torch.tensor(estimate) for estimate in (x, y)]
+    result = score_folds(*values, None, parts, logistic_objective, "logistic", settings, seed=0)
+    return result, min(len(fold.validation) for fold in parts)
 
 
 @pytest.mark.parametrize(("seed", "folds_differ_more"), [(6, False), (9, True)])
 def test_the_error_of_the_ratio_is_of_samples_and_offsets_or_of_folds(seed, folds_differ_more):
     x, y = NORMAL.sample(200, seed)
-    found = it.density_ratio_information(x, y, **FAST)
+    result = it.density_ratio_information(x, y, **FAST)
     held_out, _ = cross_fitted_logits(x, y)
     logits = [part.scores.joint for part in held_out]
-    assert found.value == pytest.approx(float(torch.cat(logits).mean()), abs=1e-12)
-    squares = sum(float((each - each.mean()).square().sum()) for each in logits)
+    assert result.value == pytest.approx(float(torch.cat(logits).mean()), abs=1e-12)
+    squares = sum(float((estimate - estimate.mean()).square().sum()) for estimate in logits)
     offset = sum(float(p.offset_error) * len(p.scores.joint) for p in held_out) / 200
     within = math.hypot(math.sqrt(squares / (200 * 199)), offset)
-    between = np.std(found.per_fold, ddof=1) / math.sqrt(3)
+    between = np.std(result.per_fold, ddof=1) / math.sqrt(3)
     assert offset > 0.005
     assert (between > within) == folds_differ_more
-    assert found.standard_error == pytest.approx(max(within, between), rel=1e-9)
+    assert result.standard_error == pytest.approx(max(within, between), rel=1e-9)
 
 
 def test_scores_are_clipped_at_half_the_validation_samples():
@@ -132,9 +136,9 @@ def test_scores_are_clipped_at_half_the_validation_samples():
 def test_independence_is_no_information(seed):
     stream = np.random.default_rng(seed)
     z, n = stream.normal(size=(300, 5)), stream.integers(3, size=300)
-    found = it.density_ratio_information(z, n, **FAST | {"seed": seed})
-    assert abs(found.value) <= 3 * found.standard_error + 1e-12
-    assert found.lower <= 3 * found.standard_error + 1e-12
+    result = it.density_ratio_information(z, n, **FAST | {"seed": seed})
+    assert abs(result.value) <= 3 * result.standard_error + 1e-12
+    assert result.lower <= 3 * result.standard_error + 1e-12
     bound = it.variational_information(z, stream.normal(size=(300, 2)), **FAST | {"seed": seed})
     assert abs(bound.value) <= 3 * bound.standard_error + 1e-12
 
@@ -142,8 +146,8 @@ def test_independence_is_no_information(seed):
 def test_the_concatenated_critic():
     x, y = NORMAL.sample(400, 5)
     options = FAST | {"architecture": "concatenated", "folds": 2, "max_steps": 80}
-    found = it.variational_information(x, y, **options)
-    assert 0.5 * 0.4133 < found.value < 0.4133 + 3 * found.standard_error
+    result = it.variational_information(x, y, **options)
+    assert 0.5 * 0.4133 < result.value < 0.4133 + 3 * result.standard_error
 
 
 @pytest.mark.parametrize("estimate", BOTH)
@@ -165,21 +169,21 @@ def test_same_seed_same_bytes_and_no_global_state(estimate, target):
 def test_kinds_in_kinds_out_and_batches_one_by_one(estimate):
     x = np.stack([X, -(X**3)])
     y = np.stack([Y, Y + X])
-    found = estimate(x, y, **TINY)
-    assert found.value.shape == found.standard_error.shape == (2,)
-    assert found.per_fold.shape == (2, 5)
+    result = estimate(x, y, **TINY)
+    assert result.value.shape == result.standard_error.shape == (2,)
+    assert result.per_fold.shape == (2, 5)
     for number in range(2):
         alone = estimate(x[number], y[number], **TINY)
-        np.testing.assert_array_equal(found.per_fold[number], alone.per_fold)
+        np.testing.assert_array_equal(result.per_fold[number], alone.per_fold)
     tensors = estimate(torch.tensor(x), torch.tensor(y), **TINY)
     assert isinstance(tensors.value, torch.Tensor)
-    np.testing.assert_array_equal(tensors.value, found.value)
+    np.testing.assert_array_equal(tensors.value, result.value)
     labelled = estimate(
         xr.DataArray(x, dims=("layer", "sample", "unit"), coords={"layer": ["a", "b"]}),
         xr.DataArray(y, dims=("layer", "sample", "unit"), coords={"layer": ["a", "b"]}),
         **TINY,
     )
-    np.testing.assert_array_equal(labelled["value"], found.value)
+    np.testing.assert_array_equal(labelled["value"], result.value)
     assert labelled["per_fold"].dims == ("layer", "fold")
     assert labelled["value"].attrs["units"] == "nats"
     shared = estimate(x, LABELS, **TINY)
@@ -223,8 +227,8 @@ def test_constant_units_inference_mode_and_untouched_input():
 
 
 def test_progress_is_told(capsys):
-    found = it.variational_information(X, Y, progress=True, **TINY)
-    assert found.value == it.variational_information(X, Y, **TINY).value
+    result = it.variational_information(X, Y, progress=True, **TINY)
+    assert result.value == it.variational_information(X, Y, **TINY).value
 
 
 def test_warnings_of_what_cannot_be_trusted():
@@ -236,16 +240,16 @@ def test_warnings_of_what_cannot_be_trusted():
     with pytest.warns(it.VariationalWarning, match=r"rests on 4 of 50 samples"):
         warn_if_few_matter(share, 50)
     with pytest.warns(it.VariationalWarning, match=r"InfoNCE of 1.5 nats near its ceiling 1.6"):
-        warn_if_near(1.5, 1.6)
+        warn_if_near_ceiling(1.5, 1.6)
     warn_if_few_matter(0.5, 50)
-    warn_if_near(1.0, 1.6)
+    warn_if_near_ceiling(1.0, 1.6)
 
 
 def test_a_call_warns_near_the_ceiling():
     x = np.arange(80.0)[:, None]  # four held-out samples are far apart, mostly
     with pytest.warns(it.VariationalWarning, match="near its ceiling 1.386"):
-        found = it.variational_information(x, x, **FAST | {"folds": 20, "weight_decay": 0.0})
-    assert found.value <= found.ceiling
+        result = it.variational_information(x, x, **FAST | {"folds": 20, "weight_decay": 0.0})
+    assert result.value <= result.ceiling
 
 
 BAD = [

@@ -9,13 +9,13 @@ from infotheo.estimators.critics.folds import cross_fitting_folds
 @given(samples=st.integers(8, 200), folds=st.integers(2, 12), seed=st.integers(0, 99))
 def test_parts_are_disjoint_and_every_sample_is_held_out_once(samples, folds, seed):
     folds = min(folds, samples // 4)
-    found = cross_fitting_folds(samples, folds, seed)
-    assert sorted(np.concatenate([fold.held_out for fold in found])) == list(range(samples))
-    for fold in found:
+    result = cross_fitting_folds(samples, folds, seed)
+    assert sorted(np.concatenate([fold.held_out for fold in result])) == list(range(samples))
+    for fold in result:
         assert sorted(np.concatenate(fold)) == list(range(samples))
         assert min(map(len, fold)) >= 2
         assert len(fold.held_out) - samples // folds in (0, 1)
-    assert len({len(fold.training) for fold in found}) == 1
+    assert len({len(fold.training) for fold in result}) == 1
 
 
 def test_every_part_has_its_share_of_each_class_in_mixed_order():

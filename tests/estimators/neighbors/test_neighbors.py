@@ -13,7 +13,7 @@ import infotheo as it
 from infotheo.estimators.neighbors import search as neighbor_search
 from infotheo.estimators.neighbors import tiles as neighbor_tiles
 from infotheo.estimators.neighbors.information import NeighborTrustWarning, neighbor_information
-from infotheo.estimators.neighbors.search import count_near, nearest
+from infotheo.estimators.neighbors.search import count_near, find_nearest
 from infotheo.estimators.neighbors.tiles import nearest_by_tiles
 
 quiet = pytest.mark.filterwarnings("ignore::infotheo.NeighborTrustWarning")
@@ -56,11 +56,11 @@ KINDS = {
 }
 
 
-def assert_as_twin(found, expected):
-    assert np.array_equal(found.radius, expected[0])
-    assert np.array_equal(found.order, expected[1])
-    assert np.array_equal(found.sides, expected[2])
-    for space, counts in found.counts.items():
+def assert_as_twin(result, expected):
+    assert np.array_equal(result.radius, expected[0])
+    assert np.array_equal(result.order, expected[1])
+    assert np.array_equal(result.sides, expected[2])
+    for space, counts in result.counts.items():
         assert np.array_equal(counts, expected[3][space])
 
 
@@ -73,7 +73,7 @@ def test_search_is_exact_on_every_path(kind, widths, rectangle, monkeypatch):
     spaces = [KINDS[kind](stream.normal(size=(200, w)), stream) for w in widths]
     for k in (1, 4):
         expected = twin(spaces, k, rectangle)
-        assert_as_twin(nearest(spaces, k, rectangle=rectangle), expected)
+        assert_as_twin(find_nearest(spaces, k, rectangle=rectangle), expected)
         every = np.arange(200)
         tiled = nearest_by_tiles(
             spaces, k, queries=every, rectangle=rectangle, count=range(len(spaces))
@@ -82,7 +82,7 @@ def test_search_is_exact_on_every_path(kind, widths, rectangle, monkeypatch):
         with monkeypatch.context() as m:
             m.setattr(neighbor_search, "LARGE", 100)
             if kind != "tenths":  # there, equal up to rounding counts as equal
-                assert_as_twin(nearest(spaces, k, rectangle=rectangle), expected)
+                assert_as_twin(find_nearest(spaces, k, rectangle=rectangle), expected)
             m.setattr(neighbor_tiles, "BLOCK", 1000)
             m.setattr(neighbor_tiles, "COARSEST", 0.0)  # float32 whatever the data
             some = stream.permutation(200)[:30]
@@ -105,10 +105,10 @@ def test_counts_are_exact(seed, size, units, closed):
     z = np.round(z, int(stream.integers(0, 3))) if seed % 2 else z
     apart = np.abs(z[:, None] - z[None]).max(axis=2)
     radius = apart[np.arange(size), stream.integers(size, size=size)]  # each equal to a distance
-    found = count_near(z, radius, queries=np.arange(size), closed=closed)
+    result = count_near(z, radius, queries=np.arange(size), closed=closed)
     inclusive = closed | (radius[:, None] == 0)
     expected = np.sum((apart < radius[:, None]) | (inclusive & (apart == radius[:, None])), axis=1)
-    assert np.array_equal(found, expected - (inclusive[:, 0] | (radius > 0)))
+    assert np.array_equal(result, expected - (inclusive[:, 0] | (radius > 0)))
 
 
 def kraskov(x, y, k, rectangle):
@@ -135,10 +135,10 @@ def ross(x, y, k):
     apart = np.abs(x[:, None] - x[None]).max(axis=2)
     values = []
     for i in range(len(x)):
-        own = np.flatnonzero((y == y[i]) & (np.arange(len(x)) != i))
-        radius = np.sort(apart[i, own])[k - 1]
+        is_self = np.flatnonzero((y == y[i]) & (np.arange(len(x)) != i))
+        radius = np.sort(apart[i, is_self])[k - 1]
         m = np.sum(np.delete(apart[i], i) <= radius)
-        values.append(digamma(k) + digamma(len(x)) - digamma(len(own) + 1) - digamma(m))
+        values.append(digamma(k) + digamma(len(x)) - digamma(len(is_self) + 1) - digamma(m))
     return np.mean(values)
 
 
@@ -150,12 +150,12 @@ def test_agrees_with_the_published_formulas(widths, k):
     x, y = (stream.normal(size=(90, w)) for w in widths)
     y[:, 0] += x[:, 0]
     for algorithm in ("ksg1", "ksg2"):
-        found = neighbor_information(x, y, k=k, algorithm=algorithm)
-        assert found.value == pytest.approx(kraskov(x, y, k, algorithm == "ksg2"), abs=1e-12)
-        assert found.value <= found.ceiling
+        result = neighbor_information(x, y, k=k, algorithm=algorithm)
+        assert result.value == pytest.approx(kraskov(x, y, k, algorithm == "ksg2"), abs=1e-12)
+        assert result.value <= result.ceiling
     labels = (x[:, 0] > 0.3) + (y[:, 0] > 0)
-    found = neighbor_information(x, labels, k=k, discrete_y=True)
-    assert found.value == pytest.approx(ross(x, labels, k), abs=1e-12)
+    result = neighbor_information(x, labels, k=k, discrete_y=True)
+    assert result.value == pytest.approx(ross(x, labels, k), abs=1e-12)
 
 
 def test_ross_is_scikit_learns_for_one_unit():
@@ -165,9 +165,9 @@ def test_ross_is_scikit_learns_for_one_unit():
     y = stream.integers(3, size=400)
     x = stream.normal(size=(400, 1)) + y[:, None]
     # theirs scales x and adds noise of 1e-10: no more than one count of 400 changes by one
-    theirs = mutual_info_classif(x, y, n_neighbors=3, random_state=0)[0]
-    found = neighbor_information(x, y, discrete_y=True, check_trust=False)
-    assert found.value == pytest.approx(theirs, abs=1e-3)
+    published = mutual_info_classif(x, y, n_neighbors=3, random_state=0)[0]
+    result = neighbor_information(x, y, discrete_y=True, check_trust=False)
+    assert result.value == pytest.approx(published, abs=1e-3)
 
 
 # Truth, and trust in both directions
@@ -209,8 +209,8 @@ def test_trust_agrees_with_the_error_in_five_dimensions():
         value = trusted(*dense.sample(2000, seed)).value
         assert value == pytest.approx(dense.mutual_information, rel=0.25)
         with pytest.warns(NeighborTrustWarning, match=r"5 \+ 5 dimensions"):
-            found = neighbor_information(*student.sample(2000, seed))
-        assert found.value < 0.75 * student.mutual_information
+            result = neighbor_information(*student.sample(2000, seed))
+        assert result.value < 0.75 * student.mutual_information
 
 
 def gaussian_pairs(units, informative, rho, size, seed=0):
@@ -226,8 +226,8 @@ def test_hazard_of_ten_dimensional_gaussian_pairs(seed):
     x, y, truth = gaussian_pairs(10, 10, 0.75, 3000, seed)
     assert truth == pytest.approx(4.13, abs=0.005)
     with pytest.warns(NeighborTrustWarning, match=r"in 10 \+ 10 dimensions it finds .* of 4"):
-        found = neighbor_information(x, y)
-    assert found.value < 0.6 * truth  # the hazard is real
+        result = neighbor_information(x, y)
+    assert result.value < 0.6 * truth  # the hazard is real
 
 
 @pytest.mark.parametrize("size", [1000, 4000])
@@ -235,8 +235,8 @@ def test_hazard_of_two_informative_pairs_of_25(size):
     x, y, truth = gaussian_pairs(25, 2, 0.8, size)
     assert truth == pytest.approx(1.02, abs=0.005)
     with pytest.warns(NeighborTrustWarning, match=r"in 25 \+ 25 dimensions it finds"):
-        found = neighbor_information(x, y)
-    assert found.value < 0.3 * truth
+        result = neighbor_information(x, y)
+    assert result.value < 0.3 * truth
 
 
 def test_hazard_of_nonlinear_dependence_in_many_dimensions():
@@ -256,10 +256,10 @@ def test_hazard_of_latents_against_labels():
     """Labels as numbers: 0.9 of 2.3 nats, and a warning that says what to do; as classes: all."""
     x, y = latent_clusters(5.0)
     with pytest.warns(NeighborTrustWarning, match=r"y takes 10 distinct .* discrete_y=True"):
-        found = neighbor_information(x, y[:, None])
-    assert found.value < 1.2
-    found = trusted(x, y, discrete_y=True)
-    assert found.value == found.ceiling == pytest.approx(math.log(10), abs=1e-12)
+        result = neighbor_information(x, y[:, None])
+    assert result.value < 1.2
+    result = trusted(x, y, discrete_y=True)
+    assert result.value == result.ceiling == pytest.approx(math.log(10), abs=1e-12)
     task = it.tasks["clusters 10"]
     x, y = task.sample(1000, 0)
     assert trusted(x, y, discrete_y=True).value == pytest.approx(math.log(10), abs=0.02)
@@ -280,17 +280,17 @@ def test_discrete_truth_in_one_dimension():
     truth = np.sum(a * np.log(a / mean)) * (t[1] - t[0])
     y = np.arange(3000) % 2
     x = np.random.default_rng(6).normal(size=(3000, 1)) + 2 * y[:, None]
-    found = trusted(x, y, discrete_y=True)
-    assert found.value == pytest.approx(truth, abs=4 * 0.5 / math.sqrt(3000) + 0.01)
+    result = trusted(x, y, discrete_y=True)
+    assert result.value == pytest.approx(truth, abs=4 * 0.5 / math.sqrt(3000) + 0.01)
 
 
 def test_deterministic_dependence_reaches_the_ceiling_and_warns():
     x = np.random.default_rng(7).normal(size=(500, 1))
     for algorithm in ("ksg1", "ksg2"):
         with pytest.warns(NeighborTrustWarning, match="within 10% of"):
-            found = neighbor_information(x, x, algorithm=algorithm)
-        assert found.value <= found.ceiling + 1e-12
-        assert found.value > 0.9 * found.ceiling
+            result = neighbor_information(x, x, algorithm=algorithm)
+        assert result.value <= result.ceiling + 1e-12
+        assert result.value > 0.9 * result.ceiling
 
 
 def test_small_classes_are_named():
@@ -313,8 +313,8 @@ def test_constant_side_gives_exactly_zero(algorithm):
             value = neighbor_information(constant, y, algorithm=algorithm, check_trust=False).value
             assert value == pytest.approx(0, abs=1e-12)
     labels = stream.integers(3, size=300)
-    found = neighbor_information(np.full((300, 3), 0.1), labels, discrete_y=True)
-    assert found.value == pytest.approx(0, abs=1e-12)
+    result = neighbor_information(np.full((300, 3), 0.1), labels, discrete_y=True)
+    assert result.value == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("algorithm", ["ksg1", "ksg2"])
@@ -327,8 +327,8 @@ def test_symbols_are_counted(algorithm):
     np.add.at(table, (x[:, 0], y[:, 0]), 1 / 1000)
     outer = table.sum(axis=1, keepdims=True) * table.sum(axis=0)
     plain = np.sum(table * np.log(table / outer))
-    found = neighbor_information(x, y, algorithm=algorithm)
-    assert found.value == pytest.approx(plain, abs=16 / 2000 + 1e-3)
+    result = neighbor_information(x, y, algorithm=algorithm)
+    assert result.value == pytest.approx(plain, abs=16 / 2000 + 1e-3)
     itself = neighbor_information(x, x, algorithm=algorithm)
     p = np.bincount(x[:, 0]) / 1000
     assert itself.value == pytest.approx(-np.sum(p * np.log(p)), abs=4 / 2000)
@@ -356,11 +356,11 @@ def test_invariances(seed, units):
             "constant unit": (np.c_[x, np.full(60, 0.7)], y),
         }
         for name, (a, b) in same.items():
-            found = neighbor_information(a, b, algorithm=algorithm).value
+            result = neighbor_information(a, b, algorithm=algorithm).value
             if name == "shift":  # rounding to 2**-20 may turn one comparison of 60 * 59
-                assert found == pytest.approx(value, abs=0.02)
+                assert result == pytest.approx(value, abs=0.02)
             else:
-                assert found == pytest.approx(value, abs=1e-12), name
+                assert result == pytest.approx(value, abs=1e-12), name
     labels = stream.integers(2, size=60)
     value = neighbor_information(x, labels, discrete_y=True).value
     for again in (7 - 3 * labels, np.eye(2)[labels]):
@@ -378,8 +378,8 @@ def test_standardize():
     sides = neighbor_information(x, y, standardize="sides").value
     assert neighbor_information(*stretched, standardize="sides").value == pytest.approx(sides)
     units = neighbor_information(x, y, standardize="units").value
-    found = neighbor_information(x * [512, 1 / 64], y, standardize="units").value
-    assert found == pytest.approx(units)
+    result = neighbor_information(x * [512, 1 / 64], y, standardize="units").value
+    assert result == pytest.approx(units)
     mixed = x * [512.0, 1 / 64]
     labels = (x[:, 1] > 0).astype(int)
     blind = neighbor_information(mixed, labels, discrete_y=True)
@@ -404,15 +404,15 @@ def test_kinds_batches_and_threads(monkeypatch):
     assert isinstance(tensor.value, torch.Tensor)
     assert tensor.value.item() == pytest.approx(expected.value, abs=1e-12)
     batch = xr.DataArray(np.stack([x, y]), dims=("layer", "sample", "unit_hidden"))
-    found = neighbor_information(batch, y, units="bits")
-    assert found["value"].dims == found["ceiling"].dims == ("layer",)
-    assert found["value"].attrs["units"] == "bits"
-    assert '"algorithm": "ksg1"' in found["value"].attrs["settings"]
-    assert found["value"][0] * math.log(2) == pytest.approx(expected.value, abs=1e-12)
+    result = neighbor_information(batch, y, units="bits")
+    assert result["value"].dims == result["ceiling"].dims == ("layer",)
+    assert result["value"].attrs["units"] == "bits"
+    assert '"algorithm": "ksg1"' in result["value"].attrs["settings"]
+    assert result["value"][0] * math.log(2) == pytest.approx(expected.value, abs=1e-12)
     labels = np.arange(200) % 2
-    found = neighbor_information(batch, labels, discrete_y=True)
-    assert found["value"].dims == ("layer",)
-    assert found["ceiling"].dims == ()
+    result = neighbor_information(batch, labels, discrete_y=True)
+    assert result["value"].dims == ("layer",)
+    assert result["ceiling"].dims == ()
 
 
 def test_warning_counts_batch_elements():

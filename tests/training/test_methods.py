@@ -52,7 +52,7 @@ def perceptron():
 
 
 @pytest.mark.parametrize(
-    ("network", "replicas", "way"),
+    ("network", "replicas", "method"),
     [
         (perceptron, 1, "products"),
         (perceptron, 3, "products"),
@@ -62,17 +62,17 @@ def perceptron():
         (Convolutional, 3, "one by one"),
     ],
 )
-def test_the_quicker_way_is_chosen(network, replicas, way):
-    assert Replicas(network, range(replicas), CPU)._way == way
+def test_the_quicker_method_is_chosen(network, replicas, method):
+    assert Replicas(network, range(replicas), CPU)._method == method
 
 
 def test_convolutions_off_the_cpu_go_together():
-    assert Replicas(Convolutional, range(3), torch.device("meta"))._way == "vmap"
+    assert Replicas(Convolutional, range(3), torch.device("meta"))._method == "vmap"
 
 
-def trained(way, monkeypatch, network=Convolutional, seeds=(0, 1), regularizer="cw-VR"):
+def trained(method, monkeypatch, network=Convolutional, seeds=(0, 1), regularizer="cw-VR"):
     inputs, labels = clusters()
-    monkeypatch.setattr(trainer, "Replicas", partial(Replicas, way=way))
+    monkeypatch.setattr(trainer, "Replicas", partial(Replicas, method=method))
     return train(
         lambda: network().double(),
         (inputs.double(), labels),
@@ -88,7 +88,7 @@ def trained(way, monkeypatch, network=Convolutional, seeds=(0, 1), regularizer="
 @pytest.mark.parametrize("regularizer", ["cw-VR", "L2W"])
 def test_one_by_one_is_vmap_to_rounding(monkeypatch, regularizer):
     one, other = (
-        trained(way, monkeypatch, regularizer=regularizer) for way in ("one by one", "vmap")
+        trained(method, monkeypatch, regularizer=regularizer) for method in ("one by one", "vmap")
     )
     for first, second in (
         (one.replicas.parameters, other.replicas.parameters),
@@ -110,9 +110,9 @@ def test_neighbour_changes_no_bit_of_a_network_that_trains_by_itself(monkeypatch
         assert torch.equal(both.replicas.parameters[name][0], value[0]), name
 
 
-@pytest.mark.parametrize("way", ["one by one", "vmap"])
-def test_a_loss_weight_belongs_to_its_own_replica(monkeypatch, way):
-    both = trained(way, monkeypatch, seeds=(1, 1), regularizer="L2W")
+@pytest.mark.parametrize("method", ["one by one", "vmap"])
+def test_a_loss_weight_belongs_to_its_own_replica(monkeypatch, method):
+    both = trained(method, monkeypatch, seeds=(1, 1), regularizer="L2W")
     smaller, larger = both.replicas.parameters["last.weight"].square().sum((1, 2))
     assert larger < 0.9 * smaller
 
@@ -146,23 +146,23 @@ def test_one_graph_at_a_time(monkeypatch):
     trained("one by one", monkeypatch, Watched)
 
 
-@pytest.mark.parametrize("way", ["one by one", "vmap"])
-def test_gradients_flow_through_all_replicas_at_once(way):
+@pytest.mark.parametrize("method", ["one by one", "vmap"])
+def test_gradients_flow_through_all_replicas_at_once(method):
     """Whoever calls the replicas, not their parts, may differentiate too."""
-    replicas = Replicas(Convolutional, [0, 1, 2], CPU, way=way)
+    replicas = Replicas(Convolutional, [0, 1, 2], CPU, method=method)
     inputs = clusters()[0][:20].expand(3, 20, UNITS)
     logits, _ = replicas(inputs)
     gradients = torch.autograd.grad(logits.square().sum(), list(replicas.parameters.values()))
     assert all(bool((gradient.flatten(1).abs().sum(1) > 0).all()) for gradient in gradients)
 
 
-@pytest.mark.parametrize("way", ["one by one", "vmap"])
+@pytest.mark.parametrize("method", ["one by one", "vmap"])
 @pytest.mark.parametrize("network", [Convolutional, Skipping])
-def test_outputs_of_several_layers(network, way):
-    replicas = Replicas(network, [0, 1], CPU, way=way)
+def test_outputs_of_several_layers(network, method):
+    replicas = Replicas(network, [0, 1], CPU, method=method)
     inputs = clusters()[0]
-    found = replicas.outputs_of(["last", "first"], inputs, chunk=50)
-    assert list(found) == ["last", "first"]
+    result = replicas.layer_outputs(["last", "first"], inputs, chunk=50)
+    assert list(result) == ["last", "first"]
     single = network().eval()
     for index in range(2):
         state = {**replicas.parameters, **replicas.buffers}
@@ -172,19 +172,19 @@ def test_outputs_of_several_layers(network, way):
             images = inputs.unflatten(1, (1, 4, 4)) if network is Convolutional else inputs
             first = single.first(images).flatten(1)
         # float32 in chunks of other sizes
-        torch.testing.assert_close(found["last"][index], logits, rtol=0, atol=1e-5)
-        torch.testing.assert_close(found["first"][index], first, rtol=0, atol=1e-5)
+        torch.testing.assert_close(result["last"][index], logits, rtol=0, atol=1e-5)
+        torch.testing.assert_close(result["first"][index], first, rtol=0, atol=1e-5)
 
 
 def test_outputs_of_known_layers_and_of_layers_that_are_not_there():
     replicas = Replicas(perceptron, [0, 1], CPU)
     inputs = clusters()[0]
-    found = replicas.outputs_of(["hidden1.linear", "hidden1"], inputs)
-    assert found["hidden1"].shape == (2, 120, 8)
-    assert not found["hidden1"].requires_grad
-    assert torch.equal(found["hidden1"], found["hidden1.linear"].relu())
+    result = replicas.layer_outputs(["hidden1.linear", "hidden1"], inputs)
+    assert result["hidden1"].shape == (2, 120, 8)
+    assert not result["hidden1"].requires_grad
+    assert torch.equal(result["hidden1"], result["hidden1.linear"].relu())
     with pytest.raises(ValueError, match="layer 'hidden2' is not in the network"):
-        replicas.outputs_of(["hidden2"], inputs)
+        replicas.layer_outputs(["hidden2"], inputs)
 
 
 class Idle(nn.Module):
@@ -198,7 +198,7 @@ class Idle(nn.Module):
 
 def test_layer_that_takes_no_part_is_named():
     with pytest.raises(ValueError, match="layer 'unused' took no part in the network's output"):
-        Replicas(Idle, [0], CPU).outputs_of(["unused"], clusters()[0])
+        Replicas(Idle, [0], CPU).layer_outputs(["unused"], clusters()[0])
 
 
 # Weight decay
@@ -236,9 +236,9 @@ def test_weight_decay_is_torchs_on_every_parameter(name):
     alone.load_state_dict({key: value[0].detach() for key, value in start.parameters.items()})
     optimizer = plain(alone.parameters(), weight_decay=0.1)
     train_alone(alone, (inputs, labels), optimizer, 1, epochs=5, batch_size=25)
-    found, without = run(0.1), run(0.0)
+    result, without = run(0.1), run(0.0)
     for key, value in alone.state_dict().items():
-        torch.testing.assert_close(found[key][0].detach(), value, rtol=0, atol=1e-11)
-        assert (found[key] - without[key]).abs().max() > 1e-4  # biases too
+        torch.testing.assert_close(result[key][0].detach(), value, rtol=0, atol=1e-11)
+        assert (result[key] - without[key]).abs().max() > 1e-4  # biases too
     with pytest.raises(ValueError, match="weight_decay is -1; expected a finite number >= 0"):
         run(-1)
