@@ -1,17 +1,44 @@
-"""Read what a figure or a table is made from, by the kind of data."""
+"""Read what a table of runs, a figure or a table is made from, by the kind of data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
+from infotheo.study.chunks import join_chunks
+from infotheo.study.runs_table import MeasuredChunk
 from workflows.files import read_dataset, read_table
 
 REFERENCE = Path(__file__).parent / "reference"
+# Folders in the place of a layer's: what is measured of predictions and of whole networks.
+NO_LAYERS = ("logits", "network_estimates")
+
+
+def read_chunks(rows: Iterable[Sequence[Any]], estimates: Iterable[str]) -> Iterator[MeasuredChunk]:
+    """Read the chunks of a table of runs one after another.
+
+    Parameters
+    ----------
+    rows
+        For each chunk its condition, regularizer, run and name, and the seeds that are asked for.
+    estimates
+        The files ``results/runs/<run>/<chunk>/estimates/<layer>/<estimate>.nc`` and
+        ``results/runs/<run>/<chunk>/network_estimates/<estimate>.nc`` of all of them.
+    """
+    files: dict[Path, list[Path]] = {}
+    for file in map(Path, estimates):
+        files.setdefault(Path(*file.parts[:4]), []).append(file)
+    for condition, regularizer, run, chunk, seeds in rows:
+        folder = Path("results", "runs", run, chunk)
+        measured = [
+            (None if file.parent.name in NO_LAYERS else file.parent.name, read_dataset(file))
+            for file in files.get(folder, ())
+        ]
+        history = read_dataset(folder / "history.nc")
+        yield MeasuredChunk(condition, regularizer, history, measured, seeds)
 
 
 def read_needed(
@@ -33,11 +60,11 @@ def read_needed(
         if kind in ("runs", "correlations"):
             (file,) = files
             needed[kind] = read_table(file)
-        elif kind in ("histories", "activations"):
-            whole = _by_label(files, spec["shown"])
-            if kind == "activations":
-                whole = {label: of["activation"] for label, of in whole.items()}
-            needed[kind] = whole
+        elif kind == "histories":
+            needed[kind] = _by_label(files, spec["shown"])
+        elif kind == "activations":
+            recorded = _by_label(files, spec["shown"])
+            needed[kind] = {label: dataset["activation"] for label, dataset in recorded.items()}
         elif kind == "trajectories":
             needed[kind] = _by_label(files, spec["followed"])
     if spec["reference"]:
@@ -45,53 +72,15 @@ def read_needed(
     return needed
 
 
-def _by_label(files: Iterable[str], labels: Mapping[str, Any]) -> dict[str, Any]:
+def _by_label(files: Iterable[str], labels: Mapping[str, Any]) -> dict[str, xr.Dataset]:
     """Return all that lies in the chunks of one label as one dataset over its seeds."""
     chunks: dict[str, dict[str, list[xr.Dataset]]] = {}
     for file in files:
         # results/runs/<run>/<chunk>/…
-        key, (label, seeds) = next(
-            (key, of) for key, of in labels.items() if f"/{key}/" in Path(file).as_posix()
-        )
-        own = read_dataset(file)
-        own = own.sel(seed=seeds) if "seed" in own.dims else own
-        chunks.setdefault(label, {}).setdefault(key, []).append(own)
+        key = next(key for key in labels if f"/{key}/" in Path(file).as_posix())
+        label, _ = labels[key]
+        chunks.setdefault(label, {}).setdefault(key, []).append(read_dataset(file))
     return {
-        label: xr.concat(
-            [
-                xr.merge(
-                    _of_the_same_layers(parts),
-                    join="outer",
-                    compat="equals",
-                    combine_attrs="drop_conflicts",
-                )
-                for parts in of.values()
-            ],
-            "seed",
-            join="exact",
-            data_vars="minimal",
-            coords="minimal",
-            compat="equals",
-        )
-        for label, of in chunks.items()
+        label: join_chunks((labels[key][1], parts) for key, parts in parts_of.items())
+        for label, parts_of in chunks.items()
     }
-
-
-def _of_the_same_layers(parts: Sequence[xr.Dataset]) -> list[xr.Dataset]:
-    """Give all parts the same layers in the same order; NaN where one was not measured.
-
-    Parameters
-    ----------
-    parts
-        One chunk's files; some may have no layers.
-
-    Returns
-    -------
-    In the order of the first part that has all layers. If none has, in the order in which they
-    appear, part after part: an outer join would sort them by name, hidden10 before hidden2.
-    """
-    named = [part["layer"].values.tolist() for part in parts if "layer" in part.dims]
-    every = set(chain(*named))
-    whole: list[str] = next((names for names in named if set(names) == every), [])
-    layers = list(dict.fromkeys(chain(whole, *named)))
-    return [part.reindex(layer=layers) if "layer" in part.dims else part for part in parts]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+
+from infotheo.study.columns import Column, parse, split_variable
+
+__all__ = ["FIXED", "Estimates", "MeasuredChunk", "measure_columns", "run_rows", "runs_table"]
 
 FIXED = [
     "study",
@@ -22,9 +26,53 @@ FIXED = [
     "diverged",
 ]
 
+# Pairs of a layer and what was measured of it; None for predictions and whole networks.
+Estimates = Iterable[tuple[str | None, xr.Dataset]]
+
+
+class MeasuredChunk(NamedTuple):
+    """Networks that were trained together, and what was measured of them.
+
+    ``history`` and ``estimates`` are as for :func:`run_rows`, ``seeds`` those that a study asks
+    for.
+    """
+
+    condition: str
+    regularizer: str
+    history: xr.Dataset
+    estimates: Estimates
+    seeds: Sequence[int]
+
+
+def runs_table(study: str, chunks: Iterable[MeasuredChunk], first_layer: str) -> pd.DataFrame:
+    """Return a row for each network: the fixed columns first, sweeps after the other measures.
+
+    Parameters
+    ----------
+    study
+        Its name.
+    chunks
+        In the order of the rows.
+    first_layer
+        The layer that has its columns without a layer's name.
+    """
+    rows = []
+    for chunk in chunks:
+        estimates = [
+            (None if layer == first_layer else layer, variables)
+            for layer, variables in chunk.estimates
+        ]
+        names = {"study": study, "condition": chunk.condition, "regularizer": chunk.regularizer}
+        rows += [names | row for row in run_rows(chunk.history, estimates, chunk.seeds)]
+    table = pd.DataFrame(rows)
+    measures = [name for name in table.columns if name not in FIXED]
+    swept = {name for name in measures if parse(name).setting is not None}
+    plain = [name for name in measures if name not in swept]
+    return table[[*FIXED, *plain, *(name for name in measures if name in swept)]]
+
 
 def run_rows(
-    history: xr.Dataset, estimates: Iterable[tuple[str, xr.Dataset]], seeds: Sequence[int]
+    history: xr.Dataset, estimates: Estimates, seeds: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Return a row for each seed.
 
@@ -34,29 +82,30 @@ def run_rows(
         With ``train_error``, ``test_error``, ``diverged`` (seed), ``validation_error``
         (seed, epoch) and, where there is one, coordinate ``loss_weight``.
     estimates
-        Pairs of a suffix for the columns (empty, or ``@<layer>``) and variables over seed and at
-        most one sweep. A variable ``name@sweep`` becomes a column ``name@sweep=value`` for each
-        value, and ``name`` itself for the first one of ``noise_variance``.
+        Pairs of a layer (``None``: its columns have no layer's name) and variables over seed and at
+        most one other dimension. One over such a dimension becomes a column for each of its places;
+        ``measure@noise_variance`` also ``measure`` itself, for the first of them.
     seeds
         Which rows.
     """
     estimates = list(estimates)
     rows = []
     for seed in seeds:
-        own = history.sel(seed=seed)
-        train_error, test_error = _number(own["train_error"]), _number(own["test_error"])
+        network = history.sel(seed=seed)
+        train_error, test_error = _number(network["train_error"]), _number(network["test_error"])
+        weighted = "loss_weight" in network.coords
         row: dict[str, Any] = {
-            "weight": _number(own["loss_weight"]) if "loss_weight" in own.coords else np.nan,
+            "weight": _number(network["loss_weight"]) if weighted else np.nan,
             "seed": seed,
             "train_error": train_error,
-            "validation_error": _number(own["validation_error"].isel(epoch=-1)),
+            "validation_error": _number(network["validation_error"].isel(epoch=-1)),
             "test_error": test_error,
             # both are decimals of at most nine digits; so is their difference
             "generalization_gap": round(test_error - train_error, 9),
-            "diverged": bool(own["diverged"]),
+            "diverged": bool(network["diverged"]),
         }
-        for suffix, estimate in estimates:
-            row |= _columns(estimate, seed, suffix)
+        for layer, variables in estimates:
+            row |= _columns(variables, seed, layer)
         rows.append(row)
     return rows
 
@@ -66,38 +115,29 @@ def _number(value: xr.DataArray) -> float:
     return float(str(value.values[()]))
 
 
-def _columns(estimate: xr.Dataset, seed: int, suffix: str) -> dict[str, float]:
+def _columns(estimates: xr.Dataset, seed: int, layer: str | None) -> dict[str, float]:
     columns = {}
-    for name, variable in estimate.data_vars.items():
-        own = variable.sel(seed=seed) if "seed" in variable.dims else variable
-        base, _, sweep = str(name).partition("@")
-        if not own.ndim:
-            columns[f"{base}{suffix}"] = float(own)
+    for name, variable in estimates.data_vars.items():
+        measure, setting = split_variable(str(name))
+        array = variable.sel(seed=seed) if "seed" in variable.dims else variable
+        if not array.ndim:
+            columns[str(Column(measure, layer))] = float(array)
             continue
-        (dim,) = own.dims
-        values = own.values.astype(float)
-        if sweep == "noise_variance":
-            columns[f"{base}{suffix}"] = float(values[0])
-        for setting, value in zip(own[dim].values, values, strict=True):
-            shown = setting if isinstance(setting, str) else f"{setting:.15g}"
-            columns[f"{base}{suffix}@{dim}={shown}"] = float(value)
+        (dim,) = map(str, array.dims)
+        numbers = array.values.astype(float)
+        if setting == "noise_variance":
+            columns[str(Column(measure, layer))] = float(numbers[0])
+        for value, number in zip(array[dim].values, numbers, strict=True):
+            columns[str(Column(measure, layer, dim, value))] = float(number)
     return columns
-
-
-def runs_table(study: str, rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Return the rows as a table: the fixed columns first, sweeps after the other measures."""
-    table = pd.DataFrame([{"study": study, **row} for row in rows])
-    others = [column for column in table.columns if column not in FIXED]
-    plain = [column for column in others if "=" not in column]
-    return table[[*FIXED, *plain, *(column for column in others if "=" in column)]]
 
 
 def measure_columns(table: pd.DataFrame) -> list[str]:
     """Return the columns that hold measures: not what names a run, its errors or diagnostics."""
     return [
-        column
-        for column in table.columns
-        if column not in FIXED and not _is_diagnostic(column.partition("@")[0])
+        name
+        for name in table.columns
+        if name not in FIXED and not _is_diagnostic(parse(name).measure)
     ]
 
 

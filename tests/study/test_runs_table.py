@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from infotheo.study.runs_table import FIXED, measure_columns, run_rows, runs_table
+from infotheo.study.columns import Column, parse
+from infotheo.study.runs_table import FIXED, MeasuredChunk, measure_columns, run_rows, runs_table
 from workflows.files import read_table, write_table
 
 SEEDS = [2, 0]
@@ -45,24 +46,20 @@ def estimate():
     )
 
 
-def row(regularizer, condition, rows):
-    return [{"condition": condition, "regularizer": regularizer, **own} for own in rows]
-
-
 def test_row_of_each_seed_in_the_order_asked_for(history):
     rows = run_rows(history, [], [0, 2])
-    assert [own["seed"] for own in rows] == [0, 2]
-    assert [own["test_error"] for own in rows] == [0.04, 0.05]
-    assert [own["validation_error"] for own in rows] == [0.07, 0.06]  # of the last epoch
-    assert [own["generalization_gap"] for own in rows] == pytest.approx([0.02, 0.04])
-    assert all(np.isnan(own["weight"]) for own in rows)
-    assert all(own["diverged"] is False for own in rows)
+    assert [seed_row["seed"] for seed_row in rows] == [0, 2]
+    assert [seed_row["test_error"] for seed_row in rows] == [0.04, 0.05]
+    assert [seed_row["validation_error"] for seed_row in rows] == [0.07, 0.06]  # of the last epoch
+    assert [seed_row["generalization_gap"] for seed_row in rows] == pytest.approx([0.02, 0.04])
+    assert all(np.isnan(seed_row["weight"]) for seed_row in rows)
+    assert all(seed_row["diverged"] is False for seed_row in rows)
     weighted = run_rows(history.assign_coords(loss_weight=0.25), [], [2])
-    assert [own["weight"] for own in weighted] == [0.25]
+    assert [seed_row["weight"] for seed_row in weighted] == [0.25]
 
 
 def test_sweeps_become_columns(history, estimate):
-    first, second = run_rows(history, [("", estimate)], SEEDS)
+    first, second = run_rows(history, [(None, estimate)], SEEDS)
     assert first["pairwise_input_lower@noise_variance=1"] == 1
     assert first["pairwise_input_lower@noise_variance=0.001"] == 2
     assert second["pairwise_input_lower@noise_variance=0.001"] == 4
@@ -73,13 +70,13 @@ def test_sweeps_become_columns(history, estimate):
     assert first["pairwise_input_ceiling"] == second["pairwise_input_ceiling"] == 6.2
 
 
-def test_other_layers_have_a_suffix(history, estimate):
-    (own,) = run_rows(history, [("", estimate), ("@hidden1", estimate + 100)], [2])
-    assert own["rank"] == 10
-    assert own["rank@hidden1"] == 110
-    assert own["pairwise_input_lower@hidden1"] == 101
-    assert own["pairwise_input_lower@hidden1@noise_variance=0.001"] == 102
-    assert own["pairwise_input_ceiling@hidden1"] == pytest.approx(106.2)
+def test_other_layers_are_named(history, estimate):
+    (seed_row,) = run_rows(history, [(None, estimate), ("hidden1", estimate + 100)], [2])
+    assert seed_row["rank"] == 10
+    assert seed_row["rank@hidden1"] == 110
+    assert seed_row["pairwise_input_lower@hidden1"] == 101
+    assert seed_row["pairwise_input_lower@hidden1@noise_variance=0.001"] == 102
+    assert seed_row["pairwise_input_ceiling@hidden1"] == pytest.approx(106.2)
 
 
 def test_diverged_network_keeps_its_row_without_values(history, estimate):
@@ -88,7 +85,7 @@ def test_diverged_network_keeps_its_row_without_values(history, estimate):
         lost[quantity].loc[{"seed": 0}] = np.nan
     lost["diverged"].loc[{"seed": 0}] = True
     measured = estimate.sel(seed=[2]).reindex(seed=SEEDS)
-    healthy, diverged = run_rows(lost, [("", measured)], SEEDS)
+    healthy, diverged = run_rows(lost, [(None, measured)], SEEDS)
     assert diverged["diverged"] is True
     assert diverged["seed"] == 0
     for column in ("train_error", "test_error", "validation_error", "generalization_gap", "rank"):
@@ -96,17 +93,32 @@ def test_diverged_network_keeps_its_row_without_values(history, estimate):
         assert np.isfinite(healthy[column]), column
     assert np.isnan(diverged["pairwise_input_lower@noise_variance=0.001"])
     # all of a chunk diverged: no measure at all, the columns come from the other runs
-    nothing = run_rows(lost, [("", xr.Dataset(coords={"seed": SEEDS}))], [0])
-    rows = [*row("CR", "default", nothing), *row("VR", "default", [healthy])]
-    table = runs_table("digits", rows)
+    nothing = xr.Dataset(coords={"seed": SEEDS})
+    chunks = [
+        MeasuredChunk("default", "CR", lost, [("hidden2", nothing)], [0]),
+        MeasuredChunk("default", "VR", lost, [("hidden2", measured)], [2]),
+    ]
+    table = runs_table("digits", chunks, "hidden2")
     assert table["rank"].isna().tolist() == [True, False]
 
 
+def chunks(history, estimate):
+    """Return two runs in which two layers and a whole network were measured."""
+    estimates = [
+        ("hidden2", estimate),
+        ("hidden1.linear", estimate + 100),
+        (None, xr.Dataset({"margin_mean": ("seed", [0.1, 0.2])}, {"seed": SEEDS})),
+    ]
+    return [
+        MeasuredChunk("a", "CR", history, estimates, SEEDS),
+        MeasuredChunk("b", "baseline", history, estimates, SEEDS),
+    ]
+
+
 def test_columns_in_order_and_a_file_that_comes_back(tmp_path, history, estimate):
-    rows = run_rows(history, [("", estimate), ("@hidden1", estimate)], SEEDS)
-    table = runs_table("digits", [*row("CR", "a", rows), *row("baseline", "b", rows)])
+    table = runs_table("digits", chunks(history, estimate), "hidden2")
     assert list(table.columns[: len(FIXED)]) == FIXED
-    swept = ["=" in column for column in table.columns]
+    swept = [parse(name).setting is not None for name in table.columns]
     assert swept == sorted(swept)
     assert len(table) == 4
     assert table["study"].unique().tolist() == ["digits"]
@@ -119,20 +131,40 @@ def test_columns_in_order_and_a_file_that_comes_back(tmp_path, history, estimate
         assert read[column].astype(table[column].dtype).equals(table[column]), column
 
 
+def test_the_first_layer_and_whole_networks_have_no_layer_in_their_names(history, estimate):
+    table = runs_table("digits", chunks(history, estimate), "hidden2")
+    assert table["rank"].tolist() == [10, 20, 10, 20]
+    assert table["rank@hidden1.linear"].tolist() == [110, 120, 110, 120]
+    assert table["margin_mean"].tolist() == [0.1, 0.2, 0.1, 0.2]
+    other = runs_table("digits", chunks(history, estimate), "hidden1.linear")
+    assert other["rank"].tolist() == [110, 120, 110, 120]
+    assert other["rank@hidden2"].tolist() == [10, 20, 10, 20]
+
+
+def test_blocks_of_a_network_are_columns(history):
+    blocks = ["stage1.0", "1.0", "2"]
+    ratios = xr.DataArray(np.arange(6.0).reshape(2, 3), dims=("seed", "block"))
+    estimate = xr.Dataset({"ratio": ratios}, {"seed": SEEDS, "block": blocks})
+    (row,) = run_rows(history, [(None, estimate)], [0])
+    names = ["ratio@block=stage1.0", "ratio@block=1.0", "ratio@block=2"]
+    assert [row[name] for name in names] == [3.0, 4.0, 5.0]
+    assert [str(Column("ratio", None, "block", block)) for block in blocks] == names
+
+
 def test_measures_are_what_is_no_name_error_or_diagnostic(history, estimate):
-    rows = run_rows(history, [("", estimate), ("@hidden1", estimate)], SEEDS)
-    table = runs_table("digits", row("CR", "default", rows))
+    table = runs_table("digits", chunks(history, estimate), "hidden2")
     assert measure_columns(table) == [
         "pairwise_input_lower",
         "rank",
-        "pairwise_input_lower@hidden1",
-        "rank@hidden1",
+        "pairwise_input_lower@hidden1.linear",
+        "rank@hidden1.linear",
+        "margin_mean",
         "pairwise_input_lower@noise_variance=1",
         "pairwise_input_lower@noise_variance=0.001",
         "pairwise_input_lower@relative_noise_variance=1e-05",
-        "pairwise_input_lower@hidden1@noise_variance=1",
-        "pairwise_input_lower@hidden1@noise_variance=0.001",
-        "pairwise_input_lower@hidden1@relative_noise_variance=1e-05",
+        "pairwise_input_lower@hidden1.linear@noise_variance=1",
+        "pairwise_input_lower@hidden1.linear@noise_variance=0.001",
+        "pairwise_input_lower@hidden1.linear@relative_noise_variance=1e-05",
     ]
 
 
@@ -142,9 +174,9 @@ def test_close_values_of_a_sweep_keep_their_own_columns(history):
         {"bound@noise_variance": (("seed", "noise_variance"), [[1.0, 2.0]])},
         {"seed": [0], "noise_variance": values},
     )
-    (found,) = run_rows(history, [("", estimate)], [0])
-    assert found["bound@noise_variance=1234567"] == 1.0
-    assert found["bound@noise_variance=1234568"] == 2.0
+    (cells,) = run_rows(history, [(None, estimate)], [0])
+    assert cells["bound@noise_variance=1234567"] == 1.0
+    assert cells["bound@noise_variance=1234568"] == 2.0
 
 
 def test_only_the_measures_own_name_makes_it_a_diagnostic():

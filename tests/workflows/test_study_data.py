@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from workflows.files import write_dataset
-from workflows.study_data import read_needed
+from workflows.study_data import read_chunks, read_needed
 
 
 def test_figures_get_the_wanted_seeds_of_each_chunk(tmp_path):
@@ -65,3 +65,36 @@ def test_layers_of_several_measures_keep_their_order(tmp_path, listed, order):
         for layer in order:
             own = float(layer.removeprefix("hidden")) if layer in layers else np.nan
             np.testing.assert_array_equal(found.sel(layer=layer), np.full((3, 3), own))
+
+
+def test_chunks_know_the_layer_of_every_estimate(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written = [
+        ("run-b/seeds-0-1", ["estimates/fc.2/binned-1.nc", "estimates/logits/error-1.nc"]),
+        ("run-a/seeds-0-1", ["estimates/fc.2/binned-1.nc", "network_estimates/margins-1.nc"]),
+        ("run-a/seeds-0-10", []),
+    ]
+    files = []
+    for number, (chunk, estimates) in enumerate(written):
+        for name in ("history.nc", *estimates):
+            file = f"results/runs/{chunk}/{name}"
+            write_dataset(file, xr.Dataset({"value": ((), float(number))}))
+            files += [file] if name != "history.nc" else []
+    rows = [
+        ["default", "VR", *chunk.split("/"), [number]] for number, (chunk, _) in enumerate(written)
+    ]
+    chunks = list(read_chunks(rows[::-1], files))
+    assert [(chunk.condition, chunk.regularizer, chunk.seeds) for chunk in chunks] == [
+        ("default", "VR", [number]) for number in (2, 1, 0)
+    ]
+    assert [float(chunk.history["value"]) for chunk in chunks] == [2, 1, 0]
+    assert [[layer for layer, _ in chunk.estimates] for chunk in chunks] == [
+        [],
+        ["fc.2", None],
+        ["fc.2", None],
+    ]
+    assert all(
+        float(estimate["value"]) == float(chunk.history["value"])
+        for chunk in chunks
+        for _, estimate in chunk.estimates
+    )

@@ -9,6 +9,6 @@ with job(snakemake):
 
     spec = snakemake.params.spec
     (values,) = read_dataset(snakemake.input[0]).data_vars.values()
-    function = lookup(spec["measure"], measures, prediction_measures)
-    measured = measure_finite(function, values, spec["settings"])
-    write_dataset(snakemake.output[0], measured, spec=spec)
+    measure = lookup(spec["measure"], measures, prediction_measures)
+    variables = measure_finite(measure, values, spec["settings"])
+    write_dataset(snakemake.output[0], variables, spec=spec)

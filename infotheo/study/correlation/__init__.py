@@ -1,4 +1,4 @@
-"""Does a measure go with generalization: coefficients, intervals, permutation p-values."""
+"""Correlation of measures with generalization: coefficients, intervals, permutation p-values."""
 
 from infotheo.study.correlation.table import correlation_table
 

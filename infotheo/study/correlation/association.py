@@ -19,7 +19,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["METHODS", "coefficients", "exchanged", "resampled", "settled"]
+__all__ = [
+    "METHODS", "Array", "bootstrap_coefficients", "coefficients", "permutation_coefficients",
+    "round_to_bits",
+]  # fmt: skip
 
 METHODS = ("pearson", "spearman", "kendall")
 
@@ -28,7 +31,7 @@ Array = NDArray[np.float64]
 _BLOCK = 8_000_000  # numbers held at once by one intermediate array
 
 
-def settled(values: Array) -> Array:
+def round_to_bits(values: Array) -> Array:
     """Round to 40 significant bits, so that values equal up to rounding are equal.
 
     Saturated bounds differ from their ceiling in the last bits only; without this, their order
@@ -36,7 +39,7 @@ def settled(values: Array) -> Array:
 
     Examples
     --------
-    >>> float(settled(np.array([0.1 + 0.2]))[0] - settled(np.array([0.3]))[0])
+    >>> float(round_to_bits(np.array([0.1 + 0.2]))[0] - round_to_bits(np.array([0.3]))[0])
     0.0
     """
     mantissa, exponent = np.frexp(np.asarray(values, dtype=np.float64))
@@ -65,10 +68,11 @@ def coefficients(x: Array, y: Array, method: str) -> Array:
     >>> coefficients(x, np.array([1.0, 2.0, 3.0]), "spearman")
     array([ 1., -1.])
     """
-    return resampled(x, y, np.ones((1, len(y))), method)[0]
+    row: Array = bootstrap_coefficients(x, y, np.ones((1, len(y))), method)[0]
+    return row
 
 
-def resampled(x: Array, y: Array, counts: Array, method: str) -> Array:
+def bootstrap_coefficients(x: Array, y: Array, counts: Array, method: str) -> Array:
     """Correlate every column of ``x`` with ``y`` in every bootstrap resample.
 
     Parameters
@@ -83,15 +87,15 @@ def resampled(x: Array, y: Array, counts: Array, method: str) -> Array:
     Array of shape (resample, measure); NaN where a column is constant within a resample.
     """
     if method == "pearson":
-        result = _pearson_resampled(x, y, counts)
+        result = _bootstrap_pearson(x, y, counts)
     elif method == "spearman":
-        result = _spearman_resampled(x, y, counts)
+        result = _bootstrap_spearman(x, y, counts)
     else:
-        result = _kendall_resampled(x, y, counts)
+        result = _bootstrap_kendall(x, y, counts)
     return np.clip(result, -1.0, 1.0)
 
 
-def exchanged(x: Array, y: Array, orders: NDArray[np.intp], method: str) -> Array:
+def permutation_coefficients(x: Array, y: Array, orders: NDArray[np.intp], method: str) -> Array:
     """Correlate every column of ``x`` with every rearrangement of ``y``.
 
     Parameters
@@ -107,7 +111,8 @@ def exchanged(x: Array, y: Array, orders: NDArray[np.intp], method: str) -> Arra
     """
     if method == "pearson":
         unit_x, unit_y = _unit(x), _unit(y[:, None])[0]
-        return np.einsum("kn,mn->km", unit_y[orders], unit_x)
+        products: Array = np.einsum("kn,mn->km", unit_y[orders], unit_x)
+        return products
     if method == "spearman":
         # Doubled centred ranks are integers: compare sums of products before dividing.
         rank_x = np.stack([_signs(column).sum(axis=1) for column in x.T], axis=1)
@@ -129,7 +134,8 @@ def exchanged(x: Array, y: Array, orders: NDArray[np.intp], method: str) -> Arra
 def _ratio(numerator: Array, scale: Array) -> Array:
     """Divide, NaN where the scale is zero."""
     shape = np.broadcast_shapes(numerator.shape, np.shape(scale))
-    return np.divide(numerator, scale, out=np.full(shape, np.nan), where=scale > 0)
+    ratio: Array = np.divide(numerator, scale, out=np.full(shape, np.nan), where=scale > 0)
+    return ratio
 
 
 def _unit(x: Array) -> Array:
@@ -151,15 +157,15 @@ def _signs(column: Array) -> Array:
     return np.sign(column[:, None] - column[None, :])
 
 
-def _pair_signs(x: Array, first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray:
+def _pair_signs(x: Array, first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.float32]:
     """sign(x_i − x_j) of all pairs i < j, shape (pair, measure); float32 keeps counts exact."""
     return np.sign(x[first] - x[second]).astype(np.float32)
 
 
-def _pearson_resampled(x: Array, y: Array, counts: Array) -> Array:
+def _bootstrap_pearson(x: Array, y: Array, counts: Array) -> Array:
     size = counts.sum(axis=1)
     # Rounding leaves a small variance where a resample is constant: decide it on integers.
-    varied = _varied(x, counts) & _varied(y[:, None], counts)
+    varied = _varies(x, counts) & _varies(y[:, None], counts)
     unit_y = _unit(y[:, None])[0]
     centred_y = unit_y - (np.einsum("rn,n->r", counts, unit_y) / size)[:, None]  # (resample, point)
     weighted_y = counts * centred_y
@@ -175,14 +181,16 @@ def _pearson_resampled(x: Array, y: Array, counts: Array) -> Array:
     return result
 
 
-def _varied(x: Array, counts: Array) -> NDArray[np.bool_]:
+def _varies(x: Array, counts: Array) -> NDArray[np.bool_]:
     """Whether a column takes two values or more within a resample, shape (resample, measure)."""
     codes = np.stack([np.unique(column, return_inverse=True)[1] for column in x.T], axis=1)
     squares = counts @ (codes**2).astype(np.float64)
-    return counts.sum(axis=1)[:, None] * squares > (counts @ codes.astype(np.float64)) ** 2
+    sizes = counts.sum(axis=1)[:, None]
+    varied: NDArray[np.bool_] = sizes * squares > (counts @ codes.astype(np.float64)) ** 2
+    return varied
 
 
-def _spearman_resampled(x: Array, y: Array, counts: Array) -> Array:
+def _bootstrap_spearman(x: Array, y: Array, counts: Array) -> Array:
     rank_y = counts @ _signs(y)  # (resample, point), doubled and centred
     weighted_y = counts * rank_y
     square_y = np.einsum("rn,rn->r", weighted_y, rank_y)
@@ -195,7 +203,7 @@ def _spearman_resampled(x: Array, y: Array, counts: Array) -> Array:
     return result
 
 
-def _kendall_resampled(x: Array, y: Array, counts: Array) -> Array:
+def _bootstrap_kendall(x: Array, y: Array, counts: Array) -> Array:
     first, second = np.triu_indices(len(y), 1)
     sign_x = _pair_signs(x, first, second)
     sign_y = _pair_signs(y[:, None], first, second)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas
@@ -13,10 +13,10 @@ from infotheo.registry import nearest
 from infotheo.study.correlation.association import (
     METHODS,
     Array,
+    bootstrap_coefficients,
     coefficients,
-    exchanged,
-    resampled,
-    settled,
+    permutation_coefficients,
+    round_to_bits,
 )
 from infotheo.study.correlation.grouping import draws, exchanges, group_means
 
@@ -107,15 +107,16 @@ def correlation_table(
     0          runs        0.867  6
     1  regularizers        0.867  6
     """
-    measures, targets = _columns(runs, measures, "measures"), _columns(runs, targets, "targets")
+    measures = _check_columns(runs, measures, "measures")
+    targets = _check_columns(runs, targets, "targets")
     settings = _Settings(
-        _chosen(methods),
-        _at_least_one(resamples, "resamples"),
-        _at_least_one(permutations, "permutations"),
-        _probability(confidence),
-        _seed(seed),
+        _check_methods(methods),
+        _check_count(resamples, "resamples"),
+        _check_count(permutations, "permutations"),
+        _check_confidence(confidence),
+        _check_seed(seed),
     )
-    keys = _keys(runs, group)
+    keys = _sorting_keys(runs, group)
     values = runs[list(dict.fromkeys([*measures, *targets]))].astype(np.float64)
     ordered = np.lexsort([*values.to_numpy().T[::-1], *keys[::-1]])
     values = values.iloc[ordered]
@@ -123,16 +124,16 @@ def correlation_table(
     first_seen = {name: index for index, name in enumerate(dict.fromkeys(names))}
     members = np.array([first_seen[name] for name in names], dtype=np.intp)
 
-    found: dict[tuple[str, str, str, str], tuple[float, float, float, float, int]] = {}
+    results: dict[tuple[str, str, str, str], tuple[float, float, float, float, int]] = {}
     for target in targets:
         y = values[target].to_numpy()
         by_pattern: dict[bytes, list[str]] = {}
         for measure in measures:
             usable = np.isfinite(y) & np.isfinite(values[measure].to_numpy())
             by_pattern.setdefault(usable.tobytes(), []).append(measure)
-        for pattern, together in by_pattern.items():
+        for pattern, columns in by_pattern.items():
             usable = np.frombuffer(pattern, dtype=bool)
-            x_used, y_used = values[together].to_numpy()[usable], y[usable]
+            x_used, y_used = values[columns].to_numpy()[usable], y[usable]
             sizes = np.unique(members[usable], return_counts=True)[1]
             for level in LEVELS:
                 block_sizes = sizes
@@ -141,12 +142,14 @@ def correlation_table(
                     points_x = group_means(x_used, sizes)
                     points_y = group_means(y_used[:, None], sizes)[:, 0]
                     block_sizes = np.ones_like(sizes)
-                rows = _level_rows(settled(points_x), settled(points_y), block_sizes, settings)
+                rows = _level_rows(
+                    round_to_bits(points_x), round_to_bits(points_y), block_sizes, settings
+                )
                 for (method, index), row in rows.items():
-                    found[together[index], target, level, method] = row
+                    results[columns[index], target, level, method] = row
     return pandas.DataFrame(
         [
-            (measure, target, level, method, *found[measure, target, level, method])
+            (measure, target, level, method, *results[measure, target, level, method])
             for measure in measures
             for target in targets
             for level in LEVELS
@@ -179,13 +182,13 @@ def _level_rows(
         p_value = np.full(count, np.nan)
         known = np.isfinite(observed)
         if counts is not None and known.any():
-            drawn = resampled(x[:, known], y, counts, method)
+            drawn = bootstrap_coefficients(x[:, known], y, counts, method)
             for column, index in enumerate(np.flatnonzero(known)):
-                kept = drawn[np.isfinite(drawn[:, column]), column]
-                if kept.size:
-                    low[index], high[index] = np.quantile(kept, [tail, 1 - tail])
+                finite = drawn[np.isfinite(drawn[:, column]), column]
+                if finite.size:
+                    low[index], high[index] = np.quantile(finite, [tail, 1 - tail])
         if orders is not None and known.any():
-            null = np.abs(exchanged(x[:, known], y, orders, method))
+            null = np.abs(permutation_coefficients(x[:, known], y, orders, method))
             # A rearrangement that repeats the observed one must count in spite of rounding.
             extreme = (null >= np.abs(observed[known]) - 1e-12).sum(axis=0)
             p_value[known] = (extreme + 1) / (settings.permutations + 1)
@@ -194,7 +197,7 @@ def _level_rows(
     return rows
 
 
-def _keys(runs: pandas.DataFrame, group: Sequence[str]) -> list[NDArray]:
+def _sorting_keys(runs: pandas.DataFrame, group: Sequence[str]) -> list[NDArray[Any]]:
     """Sorting keys of the rows: the group, then the seed where there is one."""
     if isinstance(group, str) or not len(group):
         raise ValueError(f"group: expected a list of column names, found {group!r}")
@@ -207,7 +210,7 @@ def _keys(runs: pandas.DataFrame, group: Sequence[str]) -> list[NDArray]:
     return keys
 
 
-def _columns(runs: pandas.DataFrame, names: Sequence[str], argument: str) -> list[str]:
+def _check_columns(runs: pandas.DataFrame, names: Sequence[str], argument: str) -> list[str]:
     """Check that ``names`` are numeric columns of ``runs``, at least one, each once."""
     if isinstance(names, str) or not len(names):
         raise ValueError(f"{argument}: expected a list of column names, found {names!r}")
@@ -222,7 +225,7 @@ def _columns(runs: pandas.DataFrame, names: Sequence[str], argument: str) -> lis
     return list(names)
 
 
-def _chosen(methods: Sequence[str]) -> tuple[str, ...]:
+def _check_methods(methods: Sequence[str]) -> tuple[str, ...]:
     if isinstance(methods, str) or not len(methods):
         raise ValueError(f"methods: expected a list among {', '.join(METHODS)}, found {methods!r}")
     for method in methods:
@@ -234,19 +237,19 @@ def _chosen(methods: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(methods))
 
 
-def _at_least_one(value: int, argument: str) -> int:
+def _check_count(value: int, argument: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{argument}: expected an integer of at least 1, found {value!r}")
     return int(value)
 
 
-def _seed(value: int) -> int:
+def _check_seed(value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
         raise ValueError(f"seed: expected an integer of at least 0, found {value!r}")
     return int(value)
 
 
-def _probability(value: float) -> float:
+def _check_confidence(value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
         raise ValueError(f"confidence: expected a number between 0 and 1, found {value!r}")
     return float(value)

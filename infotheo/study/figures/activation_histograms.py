@@ -1,4 +1,4 @@
-"""How one unit answers to the classes (paper 1, figure 1, upper row)."""
+"""Histograms of one unit's activations by class (paper 1, figure 1, upper row)."""
 
 from __future__ import annotations
 
@@ -49,25 +49,25 @@ def activation_histograms(
     -----
     Paper 1, figure 1, upper row.
     """
-    panel.at_least(1, "activation_histograms", bins=bins, columns=columns)
-    panel.at_least(0, "activation_histograms", rank=rank)
-    taken = panel.of_seed(activations, seed, "activation_histograms")
-    classes = panel.all_classes(taken)
-    columns = min(columns, len(taken))
-    rows = -(-len(taken) // columns)
+    panel.check_least(1, "activation_histograms", bins=bins, columns=columns)
+    panel.check_least(0, "activation_histograms", rank=rank)
+    networks = panel.select_seed(activations, seed, "activation_histograms")
+    classes = panel.all_classes(networks)
+    columns = min(columns, len(networks))
+    rows = -(-len(networks) // columns)
     figure = Figure(figsize=(style.WIDTH, 1.2 + 1.85 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, (name, one) in zip(grid, taken.items(), strict=False):
-        units = panel.most_variable(one.values)
+    for axes, (name, network) in zip(grid, networks.items(), strict=False):
+        units = panel.most_variable_units(network.values)
         if len(units) <= rank:
-            finite = np.isfinite(one.values).all()
-            panel.say(axes, "no such live unit" if finite else "diverged")
+            finite = np.isfinite(network.values).all()
+            panel.leave_empty(axes, "no such live unit" if finite else "diverged")
             axes.set_title(name)
             continue
         unit = int(units[rank])
-        zero = _histogram(axes, one.values[:, unit], one.classes, classes, bins)
+        zero = _histogram(axes, network.values[:, unit], network.classes, classes, bins)
         axes.set_title(f"{name}: unit {unit}, {zero:.0%} zero")
-    for axes in grid[len(taken) :]:
+    for axes in grid[len(networks) :]:
         axes.set_axis_off()
     which = "Most variable unit" if rank == 0 else f"Unit of variance rank {rank + 1}"
     figure.suptitle(f"{which} of each network: non-zero activations by class", x=0.01, ha="left")
@@ -82,11 +82,11 @@ def _histogram(
 ) -> float:
     """Draw the non-zero values and return the fraction of zeros."""
     colours, _ = style.class_colours(classes)
-    shown = values != 0
-    edges = np.histogram_bin_edges(values[shown], bins).tolist()
+    nonzero = values != 0
+    edges = np.histogram_bin_edges(values[nonzero], bins).tolist()
     axes.hist(
-        [values[shown & (labels == label)] for label in classes], edges,
+        [values[nonzero & (labels == label)] for label in classes], edges,
         stacked=True, histtype="stepfilled", color=[colours[label] for label in classes],
     )  # fmt: skip
-    panel.bare(axes)
-    return 1.0 - float(shown.mean())
+    panel.thin_ticks(axes)
+    return 1.0 - float(nonzero.mean())

@@ -1,4 +1,4 @@
-"""One panel per regularizer, showing one network's activations coloured by class."""
+"""Panels of one network's activations per regularizer, coloured by class."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from infotheo.study.figures import style
 
 __all__ = [
-    "Activations", "all_classes", "at_least", "bare", "evenly", "most_variable", "of_seed", "say",
-    "show_classes",
+    "Activations", "all_classes", "check_least", "even_positions", "leave_empty",
+    "most_variable_units", "select_seed", "show_classes", "thin_ticks",
 ]  # fmt: skip
 
 
@@ -28,7 +28,7 @@ class Activations(NamedTuple):
     classes: NDArray[np.int64]
 
 
-def of_seed(
+def select_seed(
     activations: dict[str, xarray.DataArray], seed: int, figure: str
 ) -> dict[str, Activations]:
     """Take the network at one position of the seed dimension for every regularizer.
@@ -40,7 +40,7 @@ def of_seed(
     """
     if not activations:
         raise ValueError(f"{figure}: activations is empty")
-    taken = {}
+    networks = {}
     for name, array in activations.items():
         missing = {"seed", "sample", "unit"} - set(array.dims)
         if missing:
@@ -53,23 +53,23 @@ def of_seed(
                 f" found {seed}"
             )
         values = array.isel(seed=seed).transpose("sample", "unit").to_numpy().astype(np.float64)
-        taken[name] = Activations(values, array["class"].to_numpy().astype(np.int64))
-    return taken
+        networks[name] = Activations(values, array["class"].to_numpy().astype(np.int64))
+    return networks
 
 
-def at_least(least: int, figure: str, **settings: int) -> None:
+def check_least(least: int, figure: str, **settings: int) -> None:
     """Raise a ValueError that names the first setting below ``least``."""
     for name, value in settings.items():
         if value < least:
             raise ValueError(f"{figure}: {name}: expected at least {least}, found {value}")
 
 
-def most_variable(values: NDArray[np.float64]) -> NDArray[np.intp]:
+def most_variable_units(values: NDArray[np.float64]) -> NDArray[np.intp]:
     """Units that vary over the samples, by decreasing variance; empty if the network diverged.
 
     Examples
     --------
-    >>> most_variable(np.array([[0.0, 1.0, 5.0], [0.0, 2.0, 1.0]]))
+    >>> most_variable_units(np.array([[0.0, 1.0, 5.0], [0.0, 2.0, 1.0]]))
     array([2, 1])
     """
     if not np.isfinite(values).all():
@@ -77,34 +77,37 @@ def most_variable(values: NDArray[np.float64]) -> NDArray[np.intp]:
     variances = values.var(axis=0)
     alive = (values != values[:1]).any(axis=0)
     order = np.argsort(-variances, kind="stable")
-    return order[alive[order]]
+    units: NDArray[np.intp] = order[alive[order]]
+    return units
 
 
-def evenly(count: int, wanted: int) -> NDArray[np.intp]:
-    """Evenly spaced positions, at most as many as wanted.
+def even_positions(count: int, limit: int) -> NDArray[np.intp]:
+    """Evenly spaced positions, at most ``limit`` of them.
 
     Examples
     --------
-    >>> evenly(10, 4)
+    >>> even_positions(10, 4)
     array([0, 3, 6, 9])
     """
-    if count <= wanted:
+    if count <= limit:
         return np.arange(count)
-    return np.linspace(0, count - 1, wanted).astype(np.intp)
+    return np.linspace(0, count - 1, limit).astype(np.intp)
 
 
-def all_classes(taken: dict[str, Activations]) -> list[int]:
+def all_classes(networks: dict[str, Activations]) -> list[int]:
     """Class labels that occur for any regularizer, in increasing order."""
-    return sorted(set().union(*(np.unique(one.classes).tolist() for one in taken.values())))
+    return sorted(
+        set().union(*(np.unique(network.classes).tolist() for network in networks.values()))
+    )
 
 
-def bare(axes: Axes) -> None:
+def thin_ticks(axes: Axes) -> None:
     """Few small ticks, for panels whose shapes matter more than their numbers."""
     axes.tick_params(labelsize=7, length=2, pad=2)
     axes.locator_params(nbins=4)
 
 
-def say(axes: Axes, text: str) -> None:
+def leave_empty(axes: Axes, text: str) -> None:
     """Leave a panel empty and say why."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, ha="center", va="center", color="#777777", transform=axes.transAxes)

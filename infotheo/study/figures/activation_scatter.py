@@ -1,4 +1,4 @@
-"""How two units answer together (paper 1, figure 1, lower row)."""
+"""Two units' activations against one another (paper 1, figure 1, lower row)."""
 
 from __future__ import annotations
 
@@ -41,29 +41,30 @@ def activation_scatter(
     -----
     Paper 1, figure 1, lower row; the paper draws two units at random.
     """
-    panel.at_least(1, "activation_scatter", samples=samples, columns=columns)
-    taken = panel.of_seed(activations, seed, "activation_scatter")
-    classes = panel.all_classes(taken)
+    panel.check_least(1, "activation_scatter", samples=samples, columns=columns)
+    networks = panel.select_seed(activations, seed, "activation_scatter")
+    classes = panel.all_classes(networks)
     colours, _ = style.class_colours(classes)
-    columns = min(columns, len(taken))
-    rows = -(-len(taken) // columns)
+    columns = min(columns, len(networks))
+    rows = -(-len(networks) // columns)
     figure = Figure(figsize=(style.WIDTH, 1.2 + 2.1 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, (name, one) in zip(grid, taken.items(), strict=False):
-        units = panel.most_variable(one.values)
+    for axes, (name, network) in zip(grid, networks.items(), strict=False):
+        units = panel.most_variable_units(network.values)
         if len(units) < 2:
-            panel.say(axes, "fewer than two live units")
+            panel.leave_empty(axes, "fewer than two live units")
             axes.set_title(name)
             continue
         first, second = int(units[0]), int(units[1])
-        shown = panel.evenly(len(one.values), samples)
+        drawn = panel.even_positions(len(network.values), samples)
         axes.scatter(
-            one.values[shown, first], one.values[shown, second], s=7, linewidths=0, alpha=0.75,
-            c=[colours[int(label)] for label in one.classes[shown]], rasterized=True,
+            network.values[drawn, first], network.values[drawn, second], s=7, linewidths=0,
+            alpha=0.75, rasterized=True,
+            c=[colours[int(label)] for label in network.classes[drawn]],
         )  # fmt: skip
         axes.set_title(f"{name}: units {first}, {second}")
-        panel.bare(axes)
-    for axes in grid[len(taken) :]:
+        panel.thin_ticks(axes)
+    for axes in grid[len(networks) :]:
         axes.set_axis_off()
     figure.suptitle("The two most variable units of each network, by class", x=0.01, ha="left")
     figure.supxlabel("activation of the first unit", fontsize=9)

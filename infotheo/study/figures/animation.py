@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.style
 import numpy as np
@@ -54,7 +54,7 @@ def images(animation: Animation, frames: Sequence[int] | None = None) -> list[Im
     figure, moving = animation.figure, animation.moving
     with matplotlib.style.context(["default", style.SETTINGS]):
         figure.set_dpi(DOTS_PER_INCH)
-        canvas = FigureCanvasAgg(figure)
+        canvas: Any = FigureCanvasAgg(figure)  # its methods have no types
         for artist in moving:
             artist.set_animated(True)  # left out of what is drawn once for all frames
         engine = figure.get_layout_engine()
@@ -63,16 +63,16 @@ def images(animation: Animation, frames: Sequence[int] | None = None) -> list[Im
             figure.set_layout_engine("none")
         canvas.draw()
         background = canvas.copy_from_bbox(figure.bbox)
-        drawn = []
+        pictures = []
         for frame in range(animation.frames) if frames is None else frames:
             canvas.restore_region(background)
             animation.show(frame)
             for artist in moving:
                 (artist.axes or figure).draw_artist(artist)
-            drawn.append(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()))
+            pictures.append(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()))
         for artist in moving:
             artist.set_animated(False)
-    return drawn
+    return pictures
 
 
 def save_animation(animation: Animation, path: str | os.PathLike[str]) -> Path:
@@ -99,9 +99,11 @@ def save_animation(animation: Animation, path: str | os.PathLike[str]) -> Path:
         raise ValueError(f"path is {os.fspath(path)!r}; expected a name that ends in '.gif'")
     if animation.frames < 1:
         raise ValueError(f"the animation has {animation.frames} frames; expected at least one")
-    drawn = images(animation)
-    colours = _colours([drawn[place] for place in np.linspace(0, len(drawn) - 1, 6).astype(int)])
-    frames = [_indexed(one, colours) for one in drawn]
+    pictures = images(animation)
+    palette = _choose_palette(
+        [pictures[place] for place in np.linspace(0, len(pictures) - 1, 6).astype(int)]
+    )
+    frames = [_index_colours(picture, palette) for picture in pictures]
     durations = [animation.milliseconds] * (len(frames) - 1) + [animation.last_milliseconds]
     partial = target.with_name(f"{target.name}.partial")
     try:
@@ -115,31 +117,33 @@ def save_animation(animation: Animation, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _colours(drawn: Sequence[Image.Image]) -> NDArray[np.int64]:
+def _choose_palette(pictures: Sequence[Image.Image]) -> NDArray[np.int64]:
     """One palette for all frames, or colours would flicker: 255 that are frequent.
 
     One place of 256 stays free: Pillow needs it to write only what changes.
     """
-    found, counts = np.unique(np.concatenate([_packed(one) for one in drawn]), return_counts=True)
-    chosen: NDArray[np.int64] = np.sort(found[np.argsort(-counts, kind="stable")[:255]])
-    return _unpacked(chosen)
+    codes, counts = np.unique(
+        np.concatenate([_pack(picture) for picture in pictures]), return_counts=True
+    )
+    chosen: NDArray[np.int64] = np.sort(codes[np.argsort(-counts, kind="stable")[:255]])
+    return _unpack(chosen)
 
 
-def _indexed(image: Image.Image, colours: NDArray[np.int64]) -> Image.Image:
+def _index_colours(image: Image.Image, palette: NDArray[np.int64]) -> Image.Image:
     """Replace colours by the nearest ones of a palette, which Pillow's own search misses."""
-    found, places = np.unique(_packed(image), return_inverse=True)
-    distances = ((_unpacked(found)[:, None] - colours) ** 2).sum(axis=2)
+    codes, places = np.unique(_pack(image), return_inverse=True)
+    distances = ((_unpack(codes)[:, None] - palette) ** 2).sum(axis=2)
     nearest = distances.argmin(axis=1).astype(np.uint8)
     frame = Image.fromarray(nearest[places].reshape(image.height, image.width)).convert("P")
-    frame.putpalette(colours.astype(np.uint8).tobytes())
+    frame.putpalette(palette.astype(np.uint8).tobytes())
     return frame
 
 
-def _packed(image: Image.Image) -> NDArray[np.int64]:
+def _pack(image: Image.Image) -> NDArray[np.int64]:
     """Colours of all pixels, each as one number."""
     red, green, blue = np.asarray(image).reshape(-1, 3).astype(np.int64).T
     return red << 16 | green << 8 | blue
 
 
-def _unpacked(colours: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1)
+def _unpack(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1)

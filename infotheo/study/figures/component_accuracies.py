@@ -49,7 +49,7 @@ def component_accuracies(trajectories: dict[str, xarray.Dataset], *, start: bool
     Paper 5, section 3.5 and figure 7.
     """
     name = "component_accuracies"
-    over_time.needed(trajectories, PANELS, name)
+    over_time.require_variables(trajectories, PANELS, name)
     for label, dataset in trajectories.items():
         for variable in PANELS:
             if "components" not in dataset[variable].dims:
@@ -65,20 +65,19 @@ def component_accuracies(trajectories: dict[str, xarray.Dataset], *, start: bool
     for axes, (variable, (title, axis)) in zip(panels, PANELS.items(), strict=True):
         counts = []
         for place, (label, dataset) in enumerate(trajectories.items()):
-            found = dataset[variable]
+            array = dataset[variable]
             for moment in moments:
-                if moment == 0 and found.sizes[over_time.time_dimension(found)] == 1:
+                if moment == 0 and array.sizes[over_time.time_dimension(array)] == 1:
                     continue
-                _curve(axes, found, moment, colours[label], MARKERS[place % len(MARKERS)])
-            counts.append(found["components"].to_numpy())
+                _curve(axes, array, moment, colours[label], MARKERS[place % len(MARKERS)])
+            counts.append(array["components"].to_numpy())
         _components_axis(axes, np.unique(np.concatenate(counts)))
         axes.set_title(title)
         axes.set_ylabel(axis)
         axes.grid(axis="y")
         axes.set_ylim(-3.0, 103.0)
-    remark = (
-        f"{_moments(trajectories, start)} {over_time.left_out(_at_the_end(trajectories), PANELS)}"
-    )
+    diverged = over_time.divergence_remark(_last_moments(trajectories), PANELS)
+    remark = f"{_moments_text(trajectories, start)} {diverged}"
     handles = [
         Line2D([], [], color=colours[label], marker=MARKERS[place % len(MARKERS)], label=label)
         for place, label in enumerate(labels)
@@ -95,21 +94,23 @@ def component_accuracies(trajectories: dict[str, xarray.Dataset], *, start: bool
     return figure
 
 
-def _curve(axes: Axes, found: xarray.DataArray, moment: int, colour: str, marker: str) -> None:
-    values = found.isel({over_time.time_dimension(found): moment})
+def _curve(axes: Axes, array: xarray.DataArray, moment: int, colour: str, marker: str) -> None:
+    values = array.isel({over_time.time_dimension(array): moment})
     values = values.transpose("seed", "components")
-    spread = over_time.over_seeds(100.0 * values.to_numpy().astype(np.float64))
-    at = values["components"].to_numpy()
+    spread = over_time.summarize_seeds(100.0 * values.to_numpy().astype(np.float64))
+    numbers = values["components"].to_numpy()
     last = moment == -1
     axes.plot(
-        at, spread.mean, color=colour, linestyle="-" if last else (0, (1, 1.5)),
-        marker=marker if last or len(at) == 1 else None, markersize=4,
+        numbers, spread.mean, color=colour, linestyle="-" if last else (0, (1, 1.5)),
+        marker=marker if last or len(numbers) == 1 else None, markersize=4,
         markerfacecolor=colour if last else "white", zorder=3 if last else 2,
     )  # fmt: skip
-    if len(at) == 1:
-        axes.vlines(at, spread.low, spread.high, color=colour, alpha=0.4)
+    if len(numbers) == 1:
+        axes.vlines(numbers, spread.low, spread.high, color=colour, alpha=0.4)
     elif values.sizes["seed"] > 1:
-        axes.fill_between(at, spread.low, spread.high, color=colour, alpha=0.13, lw=0, zorder=1)
+        axes.fill_between(
+            numbers, spread.low, spread.high, color=colour, alpha=0.13, lw=0, zorder=1
+        )
 
 
 def _components_axis(axes: Axes, counts: NDArray[np.int64]) -> None:
@@ -117,11 +118,11 @@ def _components_axis(axes: Axes, counts: NDArray[np.int64]) -> None:
     axes.set_xlabel("number of components")
     axes.set_xscale("log")
     axes.set_xlim(counts[0] / 1.1, counts[-1] * 1.1)
-    shown = [counts[0]]
+    ticks = [counts[0]]
     for count in counts[1:]:  # no two labels may touch
-        if count / shown[-1] >= (counts[-1] / counts[0]) ** 0.1:
-            shown.append(count)
-    axes.xaxis.set_major_locator(FixedLocator(shown))
+        if count / ticks[-1] >= (counts[-1] / counts[0]) ** 0.1:
+            ticks.append(count)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
 
@@ -132,21 +133,23 @@ def _colours(labels: list[str]) -> dict[str, str]:
     return over_time.ordered_colours(labels)
 
 
-def _at_the_end(trajectories: dict[str, xarray.Dataset]) -> dict[str, xarray.Dataset]:
+def _last_moments(trajectories: dict[str, xarray.Dataset]) -> dict[str, xarray.Dataset]:
     return {
         label: dataset[list(PANELS)].isel({over_time.time_dimension(dataset): [-1]})
         for label, dataset in trajectories.items()
     }
 
 
-def _moments(trajectories: dict[str, xarray.Dataset], start: bool) -> str:
+def _moments_text(trajectories: dict[str, xarray.Dataset], start: bool) -> str:
     """Say which line is of which moment; the labels may have been trained for unlike times."""
     firsts, lasts = set(), set()
     for dataset in trajectories.values():
         time = over_time.time_dimension(dataset)
-        at = dataset[time].to_numpy() if time in dataset.coords else np.arange(dataset.sizes[time])
-        lasts.add(f"{time} {at[-1]:g}")
-        if start and len(at) > 1:
-            firsts.add(f"{time} {at[0]:g}")
+        times = (
+            dataset[time].to_numpy() if time in dataset.coords else np.arange(dataset.sizes[time])
+        )
+        lasts.add(f"{time} {times[-1]:g}")
+        if start and len(times) > 1:
+            firsts.add(f"{time} {times[0]:g}")
     ends = " or ".join(sorted(lasts))
     return f"Solid: {ends}; dotted: {' or '.join(sorted(firsts))}." if firsts else f"At {ends}."

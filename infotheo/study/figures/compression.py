@@ -1,4 +1,4 @@
-"""Phases of one curve over training: when it has risen, how far it falls, what noise explains."""
+"""Rise and fall of curves over training, and how much of a fall noise explains."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def rise_times(
     reached = values >= fraction * final
     first = time[reached.argmax(axis=-1)]
     after_last_miss = np.where(reached.all(axis=-1), 0, _last(~reached) + 1)
-    kept = time[np.minimum(after_last_miss, len(time) - 1)]
+    stable = time[np.minimum(after_last_miss, len(time) - 1)]
     ends = final[..., 0] > NOTHING
-    return np.where(ends, first, np.nan), np.where(ends, kept, np.nan)
+    return np.where(ends, first, np.nan), np.where(ends, stable, np.nan)
 
 
 def fall_after_maximum(
@@ -57,8 +57,8 @@ def fall_after_maximum(
 
     Examples
     --------
-    >>> found = fall_after_maximum(np.array([1.0, 3.0, 2.5]), np.array([0.0, 1.0, 2.0]))
-    >>> [float(number) for number in found]
+    >>> numbers = fall_after_maximum(np.array([1.0, 3.0, 2.5]), np.array([0.0, 1.0, 2.0]))
+    >>> [float(number) for number in numbers]
     [3.0, 0.5, 1.0]
     """
     largest = values.max(axis=-1)
@@ -114,4 +114,5 @@ def expected_fall(times: int) -> float:
 
 def _last(flags: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Position of the last True along the last axis."""
-    return flags.shape[-1] - 1 - flags[..., ::-1].argmax(axis=-1)
+    places: NDArray[np.intp] = flags.shape[-1] - 1 - flags[..., ::-1].argmax(axis=-1)
+    return places

@@ -1,4 +1,4 @@
-"""How the correlation of the information bounds moves with the noise variance."""
+"""Correlation of the information bounds with generalization, by noise variance."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import pandas
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from infotheo.study.columns import sweep
+from infotheo.study.columns import Column, parse, sweep
 from infotheo.study.figures import style
+from infotheo.study.figures.run_selection import check_layer, layer_words
 
 __all__ = ["PUBLISHED", "correlation_by_noise"]
 
@@ -31,6 +32,7 @@ def correlation_by_noise(
     method: str = "pearson",
     level: str = "regularizers",
     information: str = "input",
+    layer: str | None = None,
 ) -> Figure:
     """Correlation of the information bounds with error and gap against σ², absolute and relative.
 
@@ -49,37 +51,41 @@ def correlation_by_noise(
         ``"regularizers"`` (seeds averaged) or ``"runs"``.
     information
         ``"input"`` for I(Z;X), ``"label"`` for I(Z;Y).
+    layer
+        Layer to draw, of those that the study measured besides its first; None takes the first.
 
     Raises
     ------
     ValueError
-        If a setting is unknown or there is no sweep.
+        If a setting is unknown, the layer was not measured or there is no sweep.
     """
     targets = list(TARGETS) if target == "both" else [target]
-    _known(target, ["both", *TARGETS], "target")
-    _known(information, list(INFORMATION), "information")
-    _known(method, list(dict.fromkeys(correlations["method"])), "method")
-    _known(level, list(dict.fromkeys(correlations["level"])), "level")
+    _check_choice(target, ["both", *TARGETS], "target")
+    _check_choice(information, list(INFORMATION), "information")
+    _check_choice(method, list(dict.fromkeys(correlations["method"])), "method")
+    _check_choice(level, list(dict.fromkeys(correlations["level"])), "level")
+    check_layer(correlations["measure"], layer, "correlation_by_noise")
     chosen = correlations[(correlations["method"] == method) & (correlations["level"] == level)]
     settings = [
         setting
         for setting in SETTINGS
-        if sweep(chosen["measure"], f"pairwise_{information}_lower", setting)
+        if sweep(chosen["measure"], f"pairwise_{information}_lower", setting, layer)
     ]
     if not settings:
         raise ValueError(
             f"correlation_by_noise: correlations has no measure"
-            f" 'pairwise_{information}_lower@noise_variance=…'; the config key"
+            f" '{Column(f'pairwise_{information}_lower', layer)}@noise_variance=…'; the config key"
             " 'measures: pairwise: noise_variance' makes it"
         )
     figure = Figure(figsize=(style.WIDTH, 1.3 + 2.6 * len(targets)), layout="constrained")
     panels = figure.subplots(len(targets), len(settings), squeeze=False, sharex="col", sharey=True)
     for row, name in zip(panels, targets, strict=True):
-        of_target = chosen[chosen["target"] == name].set_index("measure")
+        target_rows = chosen[chosen["target"] == name].set_index("measure")
         for axes, setting in zip(row, settings, strict=True):
             _frame(axes)
             for bound in BOUNDS:
-                _line(axes, of_target, f"pairwise_{information}_{bound}", setting, bound)
+                measure = f"pairwise_{information}_{bound}"
+                _line(axes, target_rows, sweep(target_rows.index, measure, setting, layer), bound)
             if method == "pearson" and level == "regularizers" and information == "input":
                 _published(axes, setting)
             axes.set_title(f"with the {TARGETS[name]}: {SETTINGS[setting][0]} σ²")
@@ -87,12 +93,18 @@ def correlation_by_noise(
     for axes, setting in zip(panels[-1], settings, strict=True):
         axes.set_xlabel(SETTINGS[setting][1])
     points = chosen["n"].max()
-    what = "regularizers, seeds averaged" if level == "regularizers" else "runs"
+    points_name = "regularizers, seeds averaged" if level == "regularizers" else "runs"
     figure.suptitle(
-        f"{INFORMATION[information]} against generalization, by noise variance ({points} {what})",
+        f"{INFORMATION[information]}{layer_words(layer)} against generalization, by noise variance"
+        f" ({points} {points_name})",
         x=0.01, ha="left",
     )  # fmt: skip
-    bounds = chosen["measure"].str.startswith(f"pairwise_{information}_")
+    columns = chosen["measure"].map(parse)
+    bounds = columns.map(
+        lambda column: (
+            column.layer == layer and column.measure.startswith(f"pairwise_{information}_")
+        )
+    )
     undefined = (chosen["coefficient"].isna() & bounds).any()
     remark = "No point where a bound is the same for all, as at its ceiling." if undefined else None
     handles, labels = panels[0, 0].get_legend_handles_labels()
@@ -100,7 +112,7 @@ def correlation_by_noise(
     return figure
 
 
-def _known(value: str, choices: list[str], argument: str) -> None:
+def _check_choice(value: str, choices: list[str], argument: str) -> None:
     if value not in choices:
         raise ValueError(
             f"correlation_by_noise: {argument}: expected one of {', '.join(choices)},"
@@ -108,8 +120,7 @@ def _known(value: str, choices: list[str], argument: str) -> None:
         )
 
 
-def _line(axes: Axes, table: pandas.DataFrame, measure: str, setting: str, bound: str) -> None:
-    columns = sweep(table.index, measure, setting)
+def _line(axes: Axes, table: pandas.DataFrame, columns: dict[float, str], bound: str) -> None:
     if not columns:
         return
     colour, marker, _ = BOUNDS[bound]

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 
 from infotheo.study.figures import style
 from infotheo.study.figures.run_selection import (
-    diverged,
-    needed,
-    of_condition,
-    over_seeds,
+    divergence_remark,
+    require_columns,
     seed_count,
+    select_condition,
+    summarize_seeds,
 )
 
 __all__ = ["error_and_gap"]
@@ -43,8 +43,8 @@ def error_and_gap(runs: pandas.DataFrame, *, condition: str | None = None) -> Fi
     ValueError
         If a column is missing.
     """
-    needed(runs, list(PANELS), "error_and_gap")
-    runs = of_condition(runs, condition, "error_and_gap")
+    require_columns(runs, list(PANELS), "error_and_gap")
+    runs = select_condition(runs, condition, "error_and_gap")
     names = list(dict.fromkeys(runs["regularizer"]))
     figure = Figure(figsize=(style.WIDTH, 1.6 + 0.27 * len(names)), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
@@ -54,16 +54,18 @@ def error_and_gap(runs: pandas.DataFrame, *, condition: str | None = None) -> Fi
         axes.set_xlabel(label)
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.4, -0.6)  # first regularizer on top
-    where = ""
+    condition_words = ""
     if "condition" in runs.columns and str(runs["condition"].iloc[0]) not in ("default", "nan"):
-        where = f", {runs['condition'].iloc[0]}"
-    figure.suptitle(f"Error and gap per regularizer ({seed_count(runs)}{where})", x=0.01, ha="left")
-    style.note(figure, diverged(runs, "test_error"))
+        condition_words = f", {runs['condition'].iloc[0]}"
+    figure.suptitle(
+        f"Error and gap per regularizer ({seed_count(runs)}{condition_words})", x=0.01, ha="left"
+    )
+    style.note(figure, divergence_remark(runs, "test_error"))
     return figure
 
 
 def _dots(axes: Axes, runs: pandas.DataFrame, column: str, names: list[str]) -> None:
-    means = 100 * over_seeds(runs, column)["mean"]
+    means = 100 * summarize_seeds(runs, column)["mean"]
     if "baseline" in means.index and np.isfinite(means["baseline"]):
         axes.axvline(means["baseline"], color="#999999", linestyle=":", linewidth=1.2, zorder=1)
     for position, name in enumerate(names):

@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from infotheo.arrays.labels import Units
 from infotheo.study.figures import over_time, style, time_scale
 from infotheo.study.figures.information_paths import Paths
-from infotheo.study.figures.plane_layout import Planes, layer_markers, left_out, read_planes, remark
+from infotheo.study.figures.plane_layout import (
+    Planes,
+    divergence_remark,
+    join_sentences,
+    layer_markers,
+    read_planes,
+)
 
 __all__ = ["information_over_training"]
 
@@ -75,11 +81,12 @@ def information_over_training(
     height = 1.85 if stacked else 2.7
     figure = Figure(figsize=(style.WIDTH, 1.2 + height * per_block * blocks), layout="constrained")
     grid = figure.subplots(per_block * blocks, columns, squeeze=False)
-    colours = list(over_time.ordered_colours([n for n, _ in layer_markers(planes)]).values())
+    layers = [name for name, _ in layer_markers(planes)]
+    colours = list(over_time.ordered_colours(layers).values())
     for row, (kind, quantity) in enumerate(kinds):
-        of_label = planes[kind]
-        top = _top(of_label.values(), quantity)
-        for index, (label, paths) in enumerate(of_label.items()):
+        label_paths = planes[kind]
+        top = _top(label_paths.values(), quantity)
+        for index, (label, paths) in enumerate(label_paths.items()):
             block, column = divmod(index, columns)
             axes = (
                 grid[block * per_block + row, column] if stacked
@@ -97,13 +104,13 @@ def information_over_training(
             if row == 0 or (not stacked and row < len(planes)):
                 axes.set_title(label if stacked else f"{label}: {titles[kind]}")
             if column == 0:
-                said = f"{titles[kind]}\n" if stacked else ""
-                axes.set_ylabel(f"{said}{QUANTITIES[quantity]} ({units})")
+                title = f"{titles[kind]}\n" if stacked else ""
+                axes.set_ylabel(f"{title}{QUANTITIES[quantity]} ({units})")
     for axes in grid.ravel():
         if not axes.has_data():
             axes.set_axis_off()
-    said = remark([*_key(planes), left_out(planes)])
-    _legend(figure, [n for n, _ in layer_markers(planes)], colours, said)
+    text = join_sentences([*_key(planes), divergence_remark(planes)])
+    _legend(figure, layers, colours, text)
     seeds = over_time.seed_words(trajectories)
     figure.suptitle(f"Information over training ({seeds})", x=0.01, ha="left")
     return figure
@@ -114,7 +121,7 @@ def _curves(axes: Axes, paths: Paths, quantity: str, colours: list[str]) -> None
     marker = "o" if len(paths.time) == 1 else None
     for place, layer in enumerate(paths.layers):
         colour = colours[paths.places[place]]
-        spreads = [over_time.over_seeds(side[place]) for side in values]
+        spreads = [over_time.summarize_seeds(side[place]) for side in values]
         low, high = spreads[0], spreads[-1]
         line: dict[str, Any] = {
             "color": colour,
@@ -133,7 +140,7 @@ def _curves(axes: Axes, paths: Paths, quantity: str, colours: list[str]) -> None
                 label=f"lower: {layer}",
             )  # fmt: skip
             if quantity == "label":
-                bound = over_time.over_seeds(paths.label_bounds[0, place]).mean
+                bound = over_time.summarize_seeds(paths.label_bounds[0, place]).mean
                 axes.plot(
                     paths.time, bound, **(line | {"linewidth": 0.9}), linestyle=(0, (1, 1.5)),
                     label=f"rigorous lower: {layer}",
@@ -150,10 +157,10 @@ def _ceiling(axes: Axes, value: float, name: str) -> None:
     )  # fmt: skip
 
 
-def _top(of_label: Iterable[Paths], quantity: str) -> float:
+def _top(all_paths: Iterable[Paths], quantity: str) -> float:
     numbers = [
         np.ravel(part)
-        for paths in of_label
+        for paths in all_paths
         for part in (getattr(paths, quantity), getattr(paths, f"{quantity}_ceiling"))
     ]
     values = np.concatenate(numbers)
@@ -169,14 +176,15 @@ def _key(planes: Planes) -> list[str]:
     ]
 
 
-def _legend(figure: Figure, names: list[str], colours: list[str], said: str) -> None:
+def _legend(figure: Figure, names: list[str], colours: list[str], remark: str) -> None:
     handles = [
         Line2D([], [], color=colour, label=name, linewidth=2)
         for name, colour in zip(names, colours, strict=True)
     ]
     rows = -(-len(names) // max(1, 110 // (max(map(len, names)) + 8)))
     legend = figure.legend(
-        handles=handles, loc="outside lower left", title=f"Layers. {said}" if said else "Layers",
-        alignment="left", ncols=-(-len(names) // rows), title_fontsize=8,
+        handles=handles, loc="outside lower left",
+        title=f"Layers. {remark}" if remark else "Layers", alignment="left", title_fontsize=8,
+        ncols=-(-len(names) // rows),
     )  # fmt: skip
     legend.get_title().set_color("#555555")

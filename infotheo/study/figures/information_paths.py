@@ -11,11 +11,12 @@ import xarray
 from numpy.typing import NDArray
 
 from infotheo.arrays.labels import Units, nats_per
+from infotheo.study.columns import swept_variable
 from infotheo.study.figures import over_time
 
 __all__ = [
-    "Estimator", "Noise", "Paths", "estimators", "layers_of", "noise_of", "noise_text", "noises",
-    "read", "unit_name",
+    "Estimator", "Noise", "Paths", "choose_noise", "estimators", "layer_names", "noise_text",
+    "noises", "read_paths",
 ]  # fmt: skip
 
 Estimator = Literal["binned", "pairwise"]
@@ -75,22 +76,23 @@ def noises(trajectories: Mapping[str, xarray.Dataset], figure: str) -> list[Nois
     """
     if not trajectories:
         raise ValueError(f"{figure}: trajectories is empty")
-    found = []
+    common = []
     first, *others = trajectories.values()
     for name in NOISES:
-        variable = f"pairwise_input_lower@{name}"
+        variable = swept_variable("pairwise_input_lower", name)
         if all(variable in dataset for dataset in (first, *others)):
             for value in first[name].values:
-                if all(np.isclose(one[name].values, value, rtol=1e-6).any() for one in others):
-                    found.append((name, float(value)))
-    if not found:
+                if all(np.isclose(other[name].values, value, rtol=1e-6).any() for other in others):
+                    common.append((name, float(value)))
+    if not common:
         # says which trajectories lack it and what makes it
-        over_time.needed(trajectories, ["pairwise_input_lower@noise_variance"], figure)
+        variable = swept_variable("pairwise_input_lower", "noise_variance")
+        over_time.require_variables(trajectories, [variable], figure)
         raise ValueError(f"{figure}: trajectories have no noise variance in common")
-    return found
+    return common
 
 
-def noise_of(
+def choose_noise(
     trajectories: Mapping[str, xarray.Dataset],
     noise_variance: float | None,
     relative_noise_variance: float | None,
@@ -98,17 +100,20 @@ def noise_of(
 ) -> Noise:
     """Noise variance that two settings ask for; the first that was measured for None and None."""
     known = noises(trajectories, figure)
-    asked = {"noise_variance": noise_variance, "relative_noise_variance": relative_noise_variance}
-    given = {name: value for name, value in asked.items() if value is not None}
-    if len(given) > 1:
+    settings = {
+        "noise_variance": noise_variance,
+        "relative_noise_variance": relative_noise_variance,
+    }
+    chosen = {name: value for name, value in settings.items() if value is not None}
+    if len(chosen) > 1:
         raise ValueError(f"{figure}: expected one of {' and '.join(NOISES)}, found both")
-    if not given:
+    if not chosen:
         return known[0]
-    ((name, value),) = given.items()
+    ((name, value),) = chosen.items()
     for noise in known:
         if noise[0] == name and math.isclose(noise[1], value, rel_tol=1e-6):
             return noise
-    listed = ", ".join(f"{one:g}" for setting, one in known if setting == name) or "none"
+    listed = ", ".join(f"{variance:g}" for setting, variance in known if setting == name) or "none"
     raise ValueError(
         f"{figure}: {name} {value:g} was not measured (known: {listed}); the config key"
         f" 'measures: pairwise: {name}' lists them"
@@ -128,7 +133,7 @@ def noise_text(noise: Noise) -> str:
     return f"σ² = {value:g}{rest}"
 
 
-def read(
+def read_paths(
     trajectories: Mapping[str, xarray.Dataset],
     estimator: Estimator,
     figure: str,
@@ -157,29 +162,29 @@ def read(
         If a variable or a dimension is missing.
     """
     factor = 1 / _nats_per(units, figure)
-    at: dict[str, Any] = {}
+    place: dict[str, Any] = {}
     if estimator == "binned":
         names = {"input": ["binned_input"], "label": ["binned_label"]}
         names["label_bounds"] = names["label"]
     else:
         if noise is None:
             raise ValueError(f"{figure}: pairwise information needs a noise variance")
-        at = {noise[0]: noise[1]}
+        place = {noise[0]: noise[1]}
         names = {
-            "input": [f"pairwise_input_{side}@{noise[0]}" for side in SIDES],
-            "label": [f"pairwise_label_{side}@{noise[0]}" for side in SAME_SIDE],
-            "label_bounds": [f"pairwise_label_{side}@{noise[0]}" for side in SIDES],
+            "input": [swept_variable(f"pairwise_input_{side}", noise[0]) for side in SIDES],
+            "label": [swept_variable(f"pairwise_label_{side}", noise[0]) for side in SAME_SIDE],
+            "label_bounds": [swept_variable(f"pairwise_label_{side}", noise[0]) for side in SIDES],
         }
-    wanted = [name for group in names.values() for name in group]
-    over_time.needed(trajectories, wanted, figure)
-    found = {}
+    variables = [name for group in names.values() for name in group]
+    over_time.require_variables(trajectories, variables, figure)
+    paths_by_label = {}
     for label, dataset in trajectories.items():
-        every = layers_of(dataset, wanted[0], label, figure)
-        places = _measured(dataset, wanted)
-        layers = [every[place] for place in places]
+        all_layers = layer_names(dataset, variables[0], label, figure)
+        places = _measured_layers(dataset, variables)
+        layers = [all_layers[place] for place in places]
         curves = {
-            group: [[over_time.series(dataset, one, layer=layer, **at) for layer in layers]
-                    for one in listed]
+            group: [[over_time.series(dataset, variable, layer=layer, **place) for layer in layers]
+                    for variable in listed]
             for group, listed in names.items()
         }  # fmt: skip
         any_curve = curves["input"][0][0]
@@ -187,7 +192,7 @@ def read(
             group: factor * np.array([[curve.to_numpy() for curve in side] for side in sides])
             for group, sides in curves.items()
         }
-        found[label] = Paths(
+        paths_by_label[label] = Paths(
             [str(layer) for layer in layers],
             places,
             over_time.times(any_curve),
@@ -196,10 +201,10 @@ def read(
             input_ceiling=factor * _ceiling(dataset, f"{estimator}_input_ceiling"),
             label_ceiling=factor * _ceiling(dataset, f"{estimator}_label_ceiling"),
         )
-    return found
+    return paths_by_label
 
 
-def layers_of(dataset: xarray.Dataset, variable: str, label: str, figure: str) -> list[Any]:
+def layer_names(dataset: xarray.Dataset, variable: str, label: str, figure: str) -> list[Any]:
     """Coordinate values of a variable's dimension ``layer``, in their order."""
     if "layer" not in dataset[variable].dims:
         raise ValueError(
@@ -211,7 +216,7 @@ def layers_of(dataset: xarray.Dataset, variable: str, label: str, figure: str) -
     return list(dataset["layer"].values)
 
 
-def _measured(dataset: xarray.Dataset, wanted: Collection[str]) -> list[int]:
+def _measured_layers(dataset: xarray.Dataset, variables: Collection[str]) -> list[int]:
     """Places of the layers that variables were measured in.
 
     Not measured is a layer with no finite value of these variables, but of another over seeds: the
@@ -219,26 +224,16 @@ def _measured(dataset: xarray.Dataset, wanted: Collection[str]) -> list[int]:
     start have no finite value of any and keep their layers, as do variables that have none at all.
     """
     finite = {
-        name: np.isfinite(of.transpose("layer", ...).to_numpy().reshape(of.sizes["layer"], -1))
-        for name, of in dataset.data_vars.items()
-        if {"layer", "seed"} <= set(of.dims) and of.dtype.kind in "fiub"
+        name: np.isfinite(
+            array.transpose("layer", ...).to_numpy().reshape(array.sizes["layer"], -1)
+        )
+        for name, array in dataset.data_vars.items()
+        if {"layer", "seed"} <= set(array.dims) and array.dtype.kind in "fiub"
     }
-    own = np.any([finite[name].any(axis=1) for name in wanted], axis=0)
-    elsewhere = np.any([of.any(axis=1) for of in finite.values()], axis=0)
-    kept = own | ~elsewhere if own.any() else np.ones_like(own)
-    return [int(place) for place in np.flatnonzero(kept)]
-
-
-def unit_name(units: Units, figure: str) -> str:
-    """``units`` itself once it is known to be one.
-
-    Examples
-    --------
-    >>> unit_name("bits", "information_plane")
-    'bits'
-    """
-    _nats_per(units, figure)
-    return units
+    measured = np.any([finite[name].any(axis=1) for name in variables], axis=0)
+    elsewhere = np.any([array.any(axis=1) for array in finite.values()], axis=0)
+    layers = measured | ~elsewhere if measured.any() else np.ones_like(measured)
+    return [int(place) for place in np.flatnonzero(layers)]
 
 
 def _nats_per(units: Units, figure: str) -> float:

@@ -20,10 +20,11 @@ from infotheo.study.figures.path_numbers import number_ends
 from infotheo.study.figures.plane_layout import (
     MARKERS,
     Planes,
+    all_paths,
+    divergence_remark,
+    join_sentences,
     lay_out,
-    left_out,
     read_planes,
-    remark,
     show_layers,
 )
 
@@ -73,19 +74,19 @@ def information_plane(
     planes, titles = read_planes(
         trajectories, name, estimator, noise_variance, relative_noise_variance, units
     )
-    every = np.concatenate([paths.time for of in planes.values() for paths in of.values()])
-    norm, scale, ticks = time_scale.time_colours(every)
+    times = np.concatenate([paths.time for paths in all_paths(planes)])
+    norm, scale, ticks = time_scale.time_colours(times)
     figure, panels = lay_out(planes, titles, units)
     for (kind, label), axes in panels.items():
         _paths(axes, planes[kind][label], norm, scale)
-    any_paths = next(iter(next(iter(planes.values())).values()))
+    any_paths, *_ = all_paths(planes)
     bar = figure.colorbar(
         ScalarMappable(norm, scale), ax=list(panels.values()), label=any_paths.time_name,
         aspect=35, shrink=0.8 if len(panels) <= 8 else 0.45, pad=0.015,
     )  # fmt: skip
     bar.set_ticks(ticks, labels=[time_scale.plain(tick) for tick in ticks])
     bar.minorticks_off()
-    show_layers(figure, planes, said=remark([*_key(planes), left_out(planes)]))
+    show_layers(figure, planes, remark=join_sentences([*_key(planes), divergence_remark(planes)]))
     seeds = over_time.seed_words(trajectories).replace("mean and range", "mean")
     figure.suptitle(f"Information plane over training ({seeds})", x=0.01, ha="left")
     return figure
@@ -136,18 +137,18 @@ def _paths(axes: Axes, paths: Paths, norm: Normalize, scale: Colormap) -> None:
 
 def _key(planes: Planes) -> list[str]:
     """Explain what is drawn, in sentences."""
-    several = any(paths.input.shape[2] > 1 for of in planes.values() for paths in of.values())
-    said = ["Grey: single seeds."] if several else []
+    several = any(paths.input.shape[2] > 1 for paths in all_paths(planes))
+    sentences = ["Grey: single seeds."] if several else []
     if "pairwise" in planes:
-        said.append(
+        sentences.append(
             "Pairwise: strokes from (lower bound, Chernoff estimate) to (upper bound, KL estimate),"
             " middle marked."
         )
-    return said
+    return sentences
 
 
 def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return over_time.over_seeds(values).mean
+    return over_time.summarize_seeds(values).mean
 
 
 def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:

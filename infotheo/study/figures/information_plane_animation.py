@@ -1,4 +1,4 @@
-"""The information plane as it moves: every network's layers, epoch by epoch."""
+"""The information plane as an animation: every network's layers, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from infotheo.study.figures.animation import Animation
 from infotheo.study.figures.information_paths import Paths
 from infotheo.study.figures.plane_layout import (
     MARKERS,
+    all_paths,
+    divergence_remark,
+    join_sentences,
     lay_out,
     layer_markers,
-    left_out,
     read_planes,
-    remark,
     show_layers,
 )
 
@@ -70,13 +71,14 @@ def information_plane_animation(
     planes, titles = read_planes(
         trajectories, name, estimator, noise_variance, relative_noise_variance, units
     )
-    every = [paths for of in planes.values() for paths in of.values()]
-    known = np.unique(np.concatenate([paths.time for paths in every]))
+    paths_list = all_paths(planes)
+    known = np.unique(np.concatenate([paths.time for paths in paths_list]))
     places = np.linspace(0, len(known) - 1, min(frames, len(known))).round().astype(int)
-    shown = known[np.unique(places)]
-    colours = list(over_time.ordered_colours([one for one, _ in layer_markers(planes)]).values())
+    frame_times = known[np.unique(places)]
+    layers = [layer for layer, _ in layer_markers(planes)]
+    colours = list(over_time.ordered_colours(layers).values())
     figure, panels = lay_out(planes, titles, units)
-    show_layers(figure, planes, colours=colours, said=remark([left_out(planes)]))
+    show_layers(figure, planes, colours=colours, remark=join_sentences([divergence_remark(planes)]))
     seeds = over_time.seed_words(trajectories).replace("mean and range of ", "")
     figure.suptitle(f"Information plane over training ({seeds})", x=0.01, ha="left")
     clock = figure.text(0.99, 0.99, "", ha="right", va="top", fontsize=12, fontweight="bold")
@@ -87,18 +89,19 @@ def information_plane_animation(
     }
 
     def show(frame: int) -> None:
-        clock.set_text(f"{every[0].time_name} {time_scale.plain(shown[frame])}")
+        clock.set_text(f"{paths_list[0].time_name} {time_scale.plain(frame_times[frame])}")
         for (kind, label, index), (trail, dots) in lines.items():
             paths = planes[kind][label]
             # up to and including the latest time that is not after the frame's
-            until = int(np.searchsorted(paths.time, shown[frame], side="right"))
+            until = int(np.searchsorted(paths.time, frame_times[frame], side="right"))
             x, y = _middle(paths, index)
             dots.set_data(x[:, until - 1 : until].ravel(), y[:, until - 1 : until].ravel())
             recent = slice(max(0, until - TRAIL), until)
-            trail.set_data(*(over_time.over_seeds(values[:, recent]).mean for values in (x, y)))
+            means = (over_time.summarize_seeds(values[:, recent]).mean for values in (x, y))
+            trail.set_data(*means)
 
-    moving: list[Artist] = [one for pair in lines.values() for one in pair]
-    return Animation(figure, [*moving, clock], show, len(shown))
+    moving: list[Artist] = [line for pair in lines.values() for line in pair]
+    return Animation(figure, [*moving, clock], show, len(frame_times))
 
 
 def _lines(axes: Axes, colour: str, marker: str) -> tuple[Line2D, Line2D]:

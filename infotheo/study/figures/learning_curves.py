@@ -13,6 +13,8 @@ from infotheo.study.figures import style
 
 __all__ = ["learning_curves"]
 
+Curves = NDArray[np.float64]
+
 
 @style.styled
 def learning_curves(histories: dict[str, xarray.Dataset], *, log_epochs: bool = False) -> Figure:
@@ -71,8 +73,8 @@ def learning_curves(histories: dict[str, xarray.Dataset], *, log_epochs: bool = 
     left_handles = left.get_legend_handles_labels()
     figure.legend(*left_handles, loc="outside right center")
     seeds = sorted({history.sizes["seed"] for history in histories.values()})
-    many = "one seed" if seeds == [1] else f"mean and range of {seeds[-1]} seeds"
-    figure.suptitle(f"Learning curves ({many})", x=0.01, ha="left")
+    seed_words = "one seed" if seeds == [1] else f"mean and range of {seeds[-1]} seeds"
+    figure.suptitle(f"Learning curves ({seed_words})", x=0.01, ha="left")
     return figure
 
 
@@ -103,7 +105,7 @@ def _error_scale(axes: Axes) -> None:
         axes.set_ylim(bottom=0)
 
 
-def _mean_and_range(values: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+def _mean_and_range(values: Curves) -> tuple[Curves, Curves, Curves]:
     """Over the finite seeds of every epoch; NaN where none is left."""
     finite = np.isfinite(values)
     count = finite.sum(axis=0)

@@ -1,4 +1,4 @@
-"""How the margins of all samples are distributed at a few moments of training."""
+"""Distribution of the margins of all samples at a few moments of training."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def margin_distribution(
     Paper 5, section 3.2 and figure 4.
     """
     name = "margin_distribution"
-    over_time.needed(trajectories, [VARIABLE], name)
+    over_time.require_variables(trajectories, [VARIABLE], name)
     for label, dataset in trajectories.items():
         if "quantile" not in dataset[VARIABLE].dims:
             raise ValueError(
@@ -59,12 +59,12 @@ def margin_distribution(
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for index, (label, dataset) in enumerate(trajectories.items()):
         axes = grid[divmod(index, columns)]
-        found = dataset[VARIABLE]
-        time = over_time.time_dimension(found)
-        at = over_time.times(over_time.series(dataset, VARIABLE, quantile=0.5))
-        for moment, colour in moments(at, switch):
-            values = found.isel({time: moment}).transpose("seed", "quantile")
-            _curve(axes, values, colour, f"{time} {time_scale.plain(at[moment])}")
+        array = dataset[VARIABLE]
+        time = over_time.time_dimension(array)
+        times = over_time.times(over_time.series(dataset, VARIABLE, quantile=0.5))
+        for moment, colour in moments(times, switch):
+            values = array.isel({time: moment}).transpose("seed", "quantile")
+            _curve(axes, values, colour, f"{time} {time_scale.plain(times[moment])}")
         axes.axvline(0, color="#777777", linewidth=0.8, zorder=1)
         axes.set_title(label, fontweight="bold")
         axes.grid()
@@ -80,11 +80,11 @@ def margin_distribution(
             axes.tick_params(labelbottom=True)
     seeds = over_time.seed_words(trajectories)
     figure.suptitle(f"Distribution of margins ({seeds})", x=0.01, ha="left")
-    style.note(figure, over_time.left_out(trajectories, [VARIABLE]))
+    style.note(figure, over_time.divergence_remark(trajectories, [VARIABLE]))
     return figure
 
 
-def moments(at: NDArray[np.float64], switch: float | None) -> list[tuple[int, str]]:
+def moments(times: NDArray[np.float64], switch: float | None) -> list[tuple[int, str]]:
     """Places of the moments to draw and their colours, in the order of time.
 
     Examples
@@ -94,21 +94,21 @@ def moments(at: NDArray[np.float64], switch: float | None) -> list[tuple[int, st
     >>> [place for place, _ in moments(np.array([0.0, 1.0, 5.0, 10.0]), 2.0)]
     [0, 1, 2, 3]
     """
-    last = len(at) - 1
+    last = len(times) - 1
     if switch is None:
-        wanted = [0, int(np.abs(at - at[-1] / 2).argmin()), last]
+        places = [0, int(np.abs(times - times[-1] / 2).argmin()), last]
         colours = [COLOURS[0], COLOURS[2], COLOURS[3]]
     else:
-        before = int(np.searchsorted(at, switch, side="right")) - 1
-        wanted = [0, max(0, before), min(last, before + 1), last]
+        before = int(np.searchsorted(times, switch, side="right")) - 1
+        places = [0, max(0, before), min(last, before + 1), last]
         colours = list(COLOURS)
-    chosen = dict(zip(wanted, colours, strict=True))  # of one place, the later colour
+    chosen = dict(zip(places, colours, strict=True))  # of one place, the later colour
     return sorted(chosen.items())
 
 
 def _curve(axes: Axes, values: xarray.DataArray, colour: str, label: str) -> None:
     shares = 100.0 * values["quantile"].to_numpy()
-    spread = over_time.over_seeds(values.to_numpy().astype(np.float64))
+    spread = over_time.summarize_seeds(values.to_numpy().astype(np.float64))
     axes.plot(spread.mean, shares, color=colour, label=label)
     if values.sizes["seed"] > 1:
         axes.fill_betweenx(shares, spread.low, spread.high, color=colour, alpha=0.15, lw=0)

@@ -60,33 +60,33 @@ def margins_over_training(
     Paper 5, claim 2.2, section 3.2 and figure 4. The variance is the right side of its eq. 33, no
     bound of I(X;prediction).
     """
-    over_time.needed(trajectories, NEEDED, "margins_over_training")
+    over_time.require_variables(trajectories, NEEDED, "margins_over_training")
     labels = list(trajectories)
-    alone = len(labels) == 1  # then the four panels make a square
-    blocks, columns = (1, 2) if alone else over_time.labels_grid(len(labels))
-    rows = 2 if alone else len(ROWS) * blocks
-    height = 2.6 if alone else 1.9
+    square = len(labels) == 1  # then the four panels make a square
+    blocks, columns = (1, 2) if square else over_time.labels_grid(len(labels))
+    rows = 2 if square else len(ROWS) * blocks
+    height = 2.6 if square else 1.9
     figure = Figure(figsize=(style.WIDTH, 1.3 + height * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     lowest, highest = _extent(trajectories)
     for index, (label, dataset) in enumerate(trajectories.items()):
         block, column = divmod(index, columns)
         for row, subject in enumerate(ROWS):
-            axes = grid[row // 2, row % 2] if alone else grid[block * len(ROWS) + row, column]
+            axes = grid[row // 2, row % 2] if square else grid[block * len(ROWS) + row, column]
             PANELS[subject](axes, dataset)
             array = dataset["margin_relative_q50"]
-            _time(axes, array, switch)
+            _set_time_axis(axes, array, switch)
             if subject == "margin":
                 axes.set_ylim(lowest, highest)
                 axes.set_title(label, fontweight="bold")
-            last = row == len(ROWS) - 1 or (alone and row >= 2)
+            last = row == len(ROWS) - 1 or (square and row >= 2)
             if not last:
                 axes.set_xlabel("")
                 axes.tick_params(labelbottom=False)
-            if column > 0 and not alone:
+            if column > 0 and not square:
                 axes.set_ylabel("")
             axes.grid(axis="y")
-    if not alone:
+    if not square:
         for row in range(rows):  # the same scale across labels, where they are compared
             drawn = [axes for axes in grid[row] if axes.has_data()]
             limits = np.array([axes.get_ylim() for axes in drawn])
@@ -95,7 +95,7 @@ def margins_over_training(
     for axes in grid.ravel():
         if not axes.has_data():
             axes.set_axis_off()
-    _legend(figure, switch, over_time.left_out(trajectories, ["margin_relative_q50"]))
+    _legend(figure, switch, over_time.divergence_remark(trajectories, ["margin_relative_q50"]))
     seeds = over_time.seed_words(trajectories)
     figure.suptitle(f"Margins and information over training ({seeds})", x=0.01, ha="left")
     return figure
@@ -107,31 +107,33 @@ def mark_switch(axes: Axes, switch: float | None) -> None:
         axes.axvline(switch, color="#555555", linestyle=DASHED, linewidth=1.1, zorder=1)
 
 
-def _margin(axes: Axes, dataset: xarray.Dataset) -> None:
+def _draw_margin(axes: Axes, dataset: xarray.Dataset) -> None:
     middle = over_time.series(dataset, "margin_relative_q50")
-    at = over_time.times(middle)
+    times = over_time.times(middle)
     for low, high, alpha in BANDS:
         bottom, top = (
-            over_time.over_seeds(over_time.series(dataset, f"margin_relative_{name}").values).mean
+            over_time.summarize_seeds(
+                over_time.series(dataset, f"margin_relative_{name}").values
+            ).mean
             for name in (low, high)
         )
-        axes.fill_between(at, bottom, top, color=MARGIN, alpha=alpha, lw=0, zorder=1)
-    marker = "o" if len(at) == 1 else None
-    mean = over_time.over_seeds(middle.to_numpy()).mean
-    axes.plot(at, mean, color=MARGIN, label="median", marker=marker, markersize=4)
-    least = over_time.over_seeds(over_time.series(dataset, "margin_relative_min").values).mean
-    axes.plot(at, least, color=MARGIN, label="smallest", linestyle=DOTTED, marker=marker)
+        axes.fill_between(times, bottom, top, color=MARGIN, alpha=alpha, lw=0, zorder=1)
+    marker = "o" if len(times) == 1 else None
+    mean = over_time.summarize_seeds(middle.to_numpy()).mean
+    axes.plot(times, mean, color=MARGIN, label="median", marker=marker, markersize=4)
+    least = over_time.summarize_seeds(over_time.series(dataset, "margin_relative_min").values).mean
+    axes.plot(times, least, color=MARGIN, label="smallest", linestyle=DOTTED, marker=marker)
     widest = over_time.series(dataset, "hard_margin_relative")
     over_time.draw(axes, widest, colour=WIDEST, label="widest", linestyle="--")
-    _points(axes.lines[-1])
+    _mark_points(axes.lines[-1])
     axes.axhline(0, color="#777777", linewidth=0.8, zorder=1)
     axes.set_ylabel("distance to boundary /\nrms norm of features")
 
 
-def _angle(axes: Axes, dataset: xarray.Dataset) -> None:
+def _draw_angle(axes: Axes, dataset: xarray.Dataset) -> None:
     angle = over_time.series(dataset, "margin_angle")
     over_time.draw(axes, angle, colour=ANGLE, label="angle", scale=180 / math.pi)
-    _points(axes.lines[-1])
+    _mark_points(axes.lines[-1])
     largest = np.nanmax(angle.to_numpy(), initial=0.0) * 180 / math.pi
     axes.set_ylim(0, 90 if largest <= 90 else 180)
     axes.set_yticks([0, 30, 60, 90] if largest <= 90 else [0, 45, 90, 135, 180])
@@ -144,27 +146,28 @@ def _angle(axes: Axes, dataset: xarray.Dataset) -> None:
     axes.set_ylabel("angle of weights to\nhard margin's (°)")
 
 
-def _points(line: Line2D) -> None:
+def _mark_points(line: Line2D) -> None:
     """Mark the values of a curve with gaps: one between two gaps has no line."""
     line.set(marker="o", markersize=2.5)
 
 
-def _information(axes: Axes, dataset: xarray.Dataset) -> None:
-    for variable, colour, linestyle in (
+def _draw_information(axes: Axes, dataset: xarray.Dataset) -> None:
+    curves: tuple[tuple[str, str, over_time.LineStyle], ...] = (
         ("prediction_input", INPUT, "-"),
         ("prediction_label", LABEL, "-"),
         ("prediction_irrelevant", IRRELEVANT, "-"),
         ("prediction_variance_diagnostic", VARIANCE, DOTTED),
-    ):
+    )
+    for variable, colour, linestyle in curves:
         over_time.draw(
             axes, over_time.series(dataset, variable), colour=colour, label=variable,
-            linestyle=linestyle,  # type: ignore[arg-type]
+            linestyle=linestyle,
         )  # fmt: skip
     axes.set_ylim(bottom=0)
     axes.set_ylabel("information of\nprediction (nats)")
 
 
-def _error(axes: Axes, dataset: xarray.Dataset) -> None:
+def _draw_error(axes: Axes, dataset: xarray.Dataset) -> None:
     for variable, colour, linestyle in (("error", style.ERROR, "-"), ("fano_bound", FANO, "--")):
         over_time.draw(
             axes, over_time.series(dataset, variable), colour=colour, label=variable,
@@ -174,21 +177,26 @@ def _error(axes: Axes, dataset: xarray.Dataset) -> None:
     axes.set_ylabel("error (%)")
 
 
-PANELS = {"margin": _margin, "angle": _angle, "information": _information, "error": _error}
+PANELS = {
+    "margin": _draw_margin,
+    "angle": _draw_angle,
+    "information": _draw_information,
+    "error": _draw_error,
+}
 
 
-def _time(axes: Axes, array: xarray.DataArray, switch: float | None) -> None:
+def _set_time_axis(axes: Axes, array: xarray.DataArray, switch: float | None) -> None:
     name = over_time.time_dimension(array)
-    at = array[name].to_numpy().astype(np.float64) if name in array.coords else (
+    times = array[name].to_numpy().astype(np.float64) if name in array.coords else (
         np.arange(array.sizes[name], dtype=np.float64)
     )  # fmt: skip
     if switch is None:
-        time_scale.time_axis(axes, at, name)
+        time_scale.time_axis(axes, times, name)
         return
     mark_switch(axes, switch)
     axes.set_xlabel(name)
-    pad = 0.02 * (np.ptp(at) or 1.0)
-    axes.set_xlim(at.min() - pad, at.max() + pad)
+    pad = 0.02 * (np.ptp(times) or 1.0)
+    axes.set_xlim(times.min() - pad, times.max() + pad)
     axes.locator_params(axis="x", nbins=5)
     axes.xaxis.set_major_formatter(time_scale.plain)
 

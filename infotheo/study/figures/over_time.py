@@ -1,4 +1,4 @@
-"""What figures over training share: read a variable over (seed, time), average it, draw it."""
+"""Variables over (seed, time): reading them, their mean over seeds, and its curve."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from infotheo.registry import nearest
 from infotheo.study.figures.run_selection import MEASURES
 
 __all__ = [
-    "TIMES", "Spread", "draw", "labels_grid", "left_out", "left_out_words", "needed",
-    "ordered_colours", "over_seeds", "seed_words", "series", "time_dimension", "times",
+    "TIMES", "LineStyle", "Spread", "divergence_remark", "divergence_words", "draw", "labels_grid",
+    "ordered_colours", "require_variables", "seed_words", "series", "summarize_seeds",
+    "time_dimension", "times",
 ]  # fmt: skip
 
 TIMES = ("epoch", "step")
 
 Trajectories = Mapping[str, xarray.Dataset]
+LineStyle = str | tuple[float, tuple[float, ...]]  # a name, or an offset and lengths of dashes
 
 
 class Spread(NamedTuple):
@@ -48,7 +50,7 @@ def time_dimension(dataset: xarray.Dataset | xarray.DataArray) -> str:
     raise ValueError(f"expected a dimension 'epoch' or 'step', found {tuple(dataset.dims)}")
 
 
-def needed(trajectories: Trajectories, variables: Iterable[str], figure: str) -> None:
+def require_variables(trajectories: Trajectories, variables: Iterable[str], figure: str) -> None:
     """Raise a ValueError that names what is missing and how to get it.
 
     Parameters
@@ -112,11 +114,12 @@ def series(dataset: xarray.Dataset, variable: str, **at: Any) -> xarray.DataArra
     array = dataset[variable]
     for dimension, value in at.items():
         known = array[dimension].values
-        found = np.isclose(known, value, rtol=1e-6, atol=0) if _number(value) else known == value
-        if not found.any():
-            listed = ", ".join(f"{one:g}" if _number(one) else str(one) for one in known)
+        numeric = _is_number(value)
+        matches = np.isclose(known, value, rtol=1e-6, atol=0) if numeric else known == value
+        if not matches.any():
+            listed = ", ".join(f"{place:g}" if _is_number(place) else str(place) for place in known)
             raise ValueError(f"{variable}: {dimension} {value!r} was not measured; known: {listed}")
-        array = array.isel({dimension: int(np.argmax(found))}, drop=True)
+        array = array.isel({dimension: int(np.argmax(matches))}, drop=True)
     time = time_dimension(array)
     if set(array.dims) != {"seed", time}:
         rest = sorted(set(map(str, array.dims)) ^ {"seed", time})
@@ -131,12 +134,12 @@ def times(array: xarray.DataArray) -> NDArray[np.float64]:
     return array[time_dimension(array)].to_numpy().astype(np.float64)
 
 
-def over_seeds(values: NDArray[np.float64]) -> Spread:
+def summarize_seeds(values: NDArray[np.float64]) -> Spread:
     """Mean and range over the finite seeds at every time; NaN where none is left.
 
     Examples
     --------
-    >>> over_seeds(np.array([[1.0, np.nan], [3.0, np.nan]])).mean
+    >>> summarize_seeds(np.array([[1.0, np.nan], [3.0, np.nan]])).mean
     array([ 2., nan])
     """
     finite = np.isfinite(values)
@@ -159,7 +162,7 @@ def draw(
     *,
     colour: str,
     label: str | None = None,
-    linestyle: str = "-",
+    linestyle: LineStyle = "-",
     scale: float = 1.0,
 ) -> None:
     """Draw the mean over seeds as a line and least to greatest as a band.
@@ -175,17 +178,17 @@ def draw(
     scale
         Factor of the values, such as 100 for percent.
     """
-    at = times(array)
-    spread = over_seeds(scale * array.to_numpy())
-    alone = len(at) == 1  # neither a line nor a band of one point has a width
+    time = times(array)
+    spread = summarize_seeds(scale * array.to_numpy())
+    single = len(time) == 1  # neither a line nor a band of one point has a width
     axes.plot(
-        at, spread.mean, color=colour, label=label, linestyle=linestyle,
-        marker="o" if alone else None, markersize=4,
+        time, spread.mean, color=colour, label=label, linestyle=linestyle,
+        marker="o" if single else None, markersize=4,
     )  # fmt: skip
-    if alone:
-        axes.vlines(at, spread.low, spread.high, color=colour, alpha=0.4)
+    if single:
+        axes.vlines(time, spread.low, spread.high, color=colour, alpha=0.4)
     elif array.sizes["seed"] > 1:
-        axes.fill_between(at, spread.low, spread.high, color=colour, alpha=0.13, lw=0, zorder=1)
+        axes.fill_between(time, spread.low, spread.high, color=colour, alpha=0.13, lw=0, zorder=1)
 
 
 def ordered_colours(names: Sequence[str]) -> dict[str, str]:
@@ -217,17 +220,17 @@ def seed_words(trajectories: Trajectories) -> str:
     sizes = sorted(dataset.sizes["seed"] for dataset in trajectories.values())
     if sizes[-1] == 1:
         return "one seed"
-    many = f"{sizes[0]} to {sizes[-1]}" if sizes[0] != sizes[-1] else f"{sizes[0]}"
-    return f"mean and range of {many} seeds"
+    count = f"{sizes[0]} to {sizes[-1]}" if sizes[0] != sizes[-1] else f"{sizes[0]}"
+    return f"mean and range of {count} seeds"
 
 
-def left_out(trajectories: Trajectories, variables: Iterable[str]) -> str:
+def divergence_remark(trajectories: Trajectories, variables: Iterable[str]) -> str:
     """Say how many seeds of each label have values that are not finite; empty if none.
 
     Examples
     --------
     >>> values = xarray.DataArray([[1.0, np.nan], [1.0, 1.0]], dims=("seed", "epoch"))
-    >>> left_out({"ReLU": xarray.Dataset({"error": values})}, ["error"])
+    >>> divergence_remark({"ReLU": xarray.Dataset({"error": values})}, ["error"])
     'Left out where they diverged: 1 of 2 seeds of ReLU.'
     """
     variables = list(variables)
@@ -237,15 +240,15 @@ def left_out(trajectories: Trajectories, variables: Iterable[str]) -> str:
         for variable in variables:
             values = dataset[variable].transpose("seed", ...).to_numpy()
             finite[label] &= np.isfinite(values.reshape(len(values), -1)).all(axis=1)
-    return left_out_words(finite)
+    return divergence_words(finite)
 
 
-def left_out_words(finite: Mapping[str, NDArray[np.bool_]]) -> str:
+def divergence_words(finite: Mapping[str, NDArray[np.bool_]]) -> str:
     """Say how many seeds of each label are not finite throughout; empty if none.
 
     Examples
     --------
-    >>> left_out_words({"tanh": np.array([True, True]), "ReLU": np.array([True, False])})
+    >>> divergence_words({"tanh": np.array([True, True]), "ReLU": np.array([True, False])})
     'Left out where they diverged: 1 of 2 seeds of ReLU.'
     """
     lost = [
@@ -268,5 +271,5 @@ def labels_grid(count: int) -> tuple[int, int]:
     return rows, -(-count // rows)
 
 
-def _number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)

@@ -21,9 +21,9 @@ def number_ends(axes: Axes, ends: Mapping[int, NDArray[np.float64]]) -> None:
     inches = _panel_inches(axes)
     shares = {number: (place - corner) / size * inches for number, place in ends.items()}
     groups: list[list[int]] = []
-    for number in sorted(shares, key=lambda one: tuple(-shares[one])):
+    for number in sorted(shares, key=lambda layer: tuple(-shares[layer])):
         for group in groups:
-            if all((np.abs(shares[number] - shares[one]) < [0.14, 0.2]).all() for one in group):
+            if all((np.abs(shares[number] - shares[other]) < [0.14, 0.2]).all() for other in group):
                 group.append(number)
                 break
         else:
@@ -32,12 +32,13 @@ def number_ends(axes: Axes, ends: Mapping[int, NDArray[np.float64]]) -> None:
     for group in groups:
         place = np.mean([shares[number] for number in group], axis=0)
         upwards = 1 if place[1] < 0.4 else -1
-        at = place + np.array([0.0, 0.08 * upwards])
-        while any((np.abs(at - other) < [0.25, 0.14]).all() for other in written):
-            at = at + np.array([0.0, 0.16 * upwards])  # the next row is free, or the one after
-        written.append(at)
+        text_place = place + np.array([0.0, 0.08 * upwards])
+        while any((np.abs(text_place - other) < [0.25, 0.14]).all() for other in written):
+            # the next row is free, or the one after
+            text_place = text_place + np.array([0.0, 0.16 * upwards])
+        written.append(text_place)
         axes.annotate(
-            _listed(group), place / inches, at / inches,
+            _numbers_text(group), place / inches, text_place / inches,
             xycoords="axes fraction", textcoords="axes fraction",
             ha="center", va="bottom" if upwards > 0 else "top", fontsize=7.5, zorder=6,
             fontweight="bold",
@@ -54,12 +55,12 @@ def _panel_inches(axes: Axes) -> NDArray[np.float64]:
     return np.array([0.84 * width / columns, 0.68 * height / rows])
 
 
-def _listed(numbers: Sequence[int]) -> str:
+def _numbers_text(numbers: Sequence[int]) -> str:
     """Numbers as text, a run as its ends.
 
     Examples
     --------
-    >>> _listed([1, 2, 3]), _listed([2, 5]), _listed([6])
+    >>> _numbers_text([1, 2, 3]), _numbers_text([2, 5]), _numbers_text([6])
     ('1–3', '2, 5', '6')
     """
     ordered = sorted(numbers)

@@ -1,10 +1,10 @@
-"""Panels of information planes: what is drawn, where, between which ceilings, and the key to it."""
+"""Panels of information planes: their paths, places, ceilings and the key to the layers."""
 
 from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,8 @@ from infotheo.study.figures import information_paths, over_time, style
 from infotheo.study.figures.information_paths import Estimator, Paths
 
 __all__ = [
-    "MARKERS", "Planes", "lay_out", "layer_markers", "left_out", "read_planes", "remark",
-    "show_layers",
+    "MARKERS", "Planes", "all_paths", "divergence_remark", "join_sentences", "lay_out",
+    "layer_markers", "read_planes", "show_layers",
 ]  # fmt: skip
 
 MARKERS = "osD^vPX*<>phH8d"
@@ -43,12 +43,19 @@ def read_planes(
         noise = None
         titles[kind] = "binned"
         if kind == "pairwise":
-            noise = information_paths.noise_of(
+            noise = information_paths.choose_noise(
                 trajectories, noise_variance, relative_noise_variance, figure
             )
             titles[kind] = f"pairwise, {information_paths.noise_text(noise)}"
-        planes[kind] = information_paths.read(trajectories, kind, figure, noise=noise, units=units)
-    return _numbered(planes), titles
+        planes[kind] = information_paths.read_paths(
+            trajectories, kind, figure, noise=noise, units=units
+        )
+    return _renumber_layers(planes), titles
+
+
+def all_paths(planes: Planes) -> list[Paths]:
+    """Return the paths of every estimator and label."""
+    return [paths for label_paths in planes.values() for paths in label_paths.values()]
 
 
 def lay_out(
@@ -67,10 +74,10 @@ def lay_out(
     figure = Figure(figsize=(style.WIDTH, 1.3 + height * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     panels = {}
-    for row, (kind, of_label) in enumerate(planes.items()):
-        right = _right_end(of_label.values())
-        top = _top_end(of_label.values())
-        for index, (label, paths) in enumerate(of_label.items()):
+    for row, (kind, label_paths) in enumerate(planes.items()):
+        right = _right_end(label_paths.values())
+        top = _top_end(label_paths.values())
+        for index, (label, paths) in enumerate(label_paths.items()):
             block, column = divmod(index, columns)
             axes = grid[0, row] if len(labels) == 1 else grid[block * len(planes) + row, column]
             axes.set_xlim(-0.02 * right, right * 1.05)
@@ -91,20 +98,18 @@ def lay_out(
 
 def layer_markers(planes: Planes) -> list[tuple[str, str]]:
     """Name and marker of every layer from the first; labels with other names share a place."""
-    every = [
-        dict(zip(paths.places, paths.layers, strict=True))
-        for of in planes.values()
-        for paths in of.values()
+    layers_by_place = [
+        dict(zip(paths.places, paths.layers, strict=True)) for paths in all_paths(planes)
     ]
     names = [
-        list(dict.fromkeys(layers[place] for layers in every if place in layers))
-        for place in range(1 + max(place for layers in every for place in layers))
+        list(dict.fromkeys(layers[place] for layers in layers_by_place if place in layers))
+        for place in range(1 + max(place for layers in layers_by_place for place in layers))
     ]
     return [(" | ".join(alike), MARKERS[place % len(MARKERS)]) for place, alike in enumerate(names)]
 
 
 def show_layers(
-    figure: Figure, planes: Planes, *, colours: Sequence[str] | None = None, said: str = ""
+    figure: Figure, planes: Planes, *, colours: Sequence[str] | None = None, remark: str = ""
 ) -> None:
     """Explain numbers and markers (or colours) of the layers below the figure, under a remark."""
     handles = [
@@ -118,48 +123,48 @@ def show_layers(
     widest = max(len(str(handle.get_label())) for handle in handles)
     rows = -(-len(handles) // max(1, 120 // (widest + 6)))
     legend = figure.legend(
-        handles=handles, loc="outside lower left", title=f"Layers. {said}" if said else "Layers",
-        alignment="left", handletextpad=0.1, columnspacing=1.4, ncols=-(-len(handles) // rows),
-        title_fontsize=8,
+        handles=handles, loc="outside lower left",
+        title=f"Layers. {remark}" if remark else "Layers", alignment="left", title_fontsize=8,
+        handletextpad=0.1, columnspacing=1.4, ncols=-(-len(handles) // rows),
     )  # fmt: skip
     legend.get_title().set_color("#555555")
 
 
-def left_out(planes: Planes) -> str:
+def divergence_remark(planes: Planes) -> str:
     """Say which seeds diverged, judged by what is drawn."""
     finite: dict[str, NDArray[np.bool_]] = {}
-    for of_label in planes.values():
-        for label, paths in of_label.items():
-            kept = np.asarray(np.isfinite(paths.input + paths.label).all(axis=(0, 1, 3)))
-            finite[label] = np.logical_and(kept, finite.get(label, kept))
-    return over_time.left_out_words(finite)
+    for label_paths in planes.values():
+        for label, paths in label_paths.items():
+            seeds = np.asarray(np.isfinite(paths.input + paths.label).all(axis=(0, 1, 3)))
+            finite[label] = np.logical_and(seeds, finite.get(label, seeds))
+    return over_time.divergence_words(finite)
 
 
-def remark(sentences: Sequence[str]) -> str:
+def join_sentences(sentences: Sequence[str]) -> str:
     """Join sentences, in lines that a figure has room for.
 
     Examples
     --------
-    >>> remark(["Grey: single seeds.", ""])
+    >>> join_sentences(["Grey: single seeds.", ""])
     'Grey: single seeds.'
     """
     return textwrap.fill(" ".join(filter(None, sentences)), 145)
 
 
-def _numbered(planes: Planes) -> Planes:
+def _renumber_layers(planes: Planes) -> Planes:
     """Renumber the layers of each label, over those that any of the estimators has."""
-    shown: dict[str, set[int]] = {}
-    for of_label in planes.values():
-        for label, paths in of_label.items():
-            shown.setdefault(label, set()).update(paths.places)
+    places: dict[str, set[int]] = {}
+    for label_paths in planes.values():
+        for label, paths in label_paths.items():
+            places.setdefault(label, set()).update(paths.places)
     return {
         kind: {
             label: paths._replace(
-                places=[sorted(shown[label]).index(place) for place in paths.places]
+                places=[sorted(places[label]).index(place) for place in paths.places]
             )
-            for label, paths in of_label.items()
+            for label, paths in label_paths.items()
         }
-        for kind, of_label in planes.items()
+        for kind, label_paths in planes.items()
     }
 
 
@@ -180,15 +185,13 @@ def _ceilings(axes: Axes, paths: Paths) -> None:
         )  # fmt: skip
 
 
-def _right_end(of_label: Iterable[Paths]) -> float:
+def _right_end(row: Collection[Paths]) -> float:
     """Greatest value of I(X;T) that a panel must show: the ceiling, or the data without one."""
-    every = list(of_label)
-    return _greatest([paths.input_ceiling for paths in every], [paths.input for paths in every])
+    return _greatest([paths.input_ceiling for paths in row], [paths.input for paths in row])
 
 
-def _top_end(of_label: Iterable[Paths]) -> float:
-    every = list(of_label)
-    return _greatest([paths.label_ceiling for paths in every], [paths.label for paths in every])
+def _top_end(row: Collection[Paths]) -> float:
+    return _greatest([paths.label_ceiling for paths in row], [paths.label for paths in row])
 
 
 def _greatest(ceilings: Sequence[float], arrays: Sequence[NDArray[np.float64]]) -> float:

@@ -1,4 +1,4 @@
-"""The layer in its first three principal components (paper 2, figures 2, 4 and 5)."""
+"""A layer's first three principal components (paper 2, figures 2, 4 and 5)."""
 
 from __future__ import annotations
 
@@ -45,31 +45,31 @@ def principal_components(
     -----
     Paper 2, figures 2, 4 and 5.
     """
-    panel.at_least(1, "principal_components", samples=samples, columns=columns)
-    taken = panel.of_seed(activations, seed, "principal_components")
-    classes = panel.all_classes(taken)
+    panel.check_least(1, "principal_components", samples=samples, columns=columns)
+    networks = panel.select_seed(activations, seed, "principal_components")
+    classes = panel.all_classes(networks)
     colours, _ = style.class_colours(classes)
-    columns = min(columns, len(taken))
-    bands = -(-len(taken) // columns)
+    columns = min(columns, len(networks))
+    bands = -(-len(networks) // columns)
     figure = Figure(figsize=(style.WIDTH, 1.2 + 3.6 * bands), layout="constrained")
     grid = figure.subplots(2 * bands, columns, squeeze=False)
-    for index, (name, one) in enumerate(taken.items()):
+    for index, (name, network) in enumerate(networks.items()):
         band, column = divmod(index, columns)
         upper, lower = grid[2 * band, column], grid[2 * band + 1, column]
-        if len(panel.most_variable(one.values)) < 1:
-            finite = np.isfinite(one.values).all()
-            panel.say(upper, "no live unit" if finite else "diverged")
+        if len(panel.most_variable_units(network.values)) < 1:
+            finite = np.isfinite(network.values).all()
+            panel.leave_empty(upper, "no live unit" if finite else "diverged")
             lower.set_axis_off()
             upper.set_title(name)
             continue
-        scores, share = component_scores(one.values)
-        shown = panel.evenly(len(scores), samples)
+        scores, share = component_scores(network.values)
+        drawn = panel.even_positions(len(scores), samples)
         for axes, other in ((upper, 1), (lower, 2)):
             axes.scatter(
-                scores[shown, 0], scores[shown, other], s=6, linewidths=0, alpha=0.75,
-                c=[colours[int(label)] for label in one.classes[shown]], rasterized=True,
+                scores[drawn, 0], scores[drawn, other], s=6, linewidths=0, alpha=0.75,
+                c=[colours[int(label)] for label in network.classes[drawn]], rasterized=True,
             )  # fmt: skip
-            panel.bare(axes)
+            panel.thin_ticks(axes)
             axes.set_aspect("equal", adjustable="datalim")
             if column == 0:
                 axes.set_ylabel(f"PC{other + 1}")
@@ -77,7 +77,7 @@ def principal_components(
         upper.set_title(
             f"{name}\n" + " / ".join(f"{100 * part:.0f}" for part in share) + " % of variance"
         )
-    for index in range(len(taken), bands * columns):
+    for index in range(len(networks), bands * columns):
         band, column = divmod(index, columns)
         grid[2 * band, column].set_axis_off()
         grid[2 * band + 1, column].set_axis_off()
@@ -112,12 +112,12 @@ def component_scores(
     centred = values - values.mean(axis=0)
     variances, loadings = np.linalg.eigh(centred.T @ centred)
     variances, loadings = variances[::-1].clip(0), loadings[:, ::-1]
-    kept = min(components, values.shape[1])
-    largest = np.abs(loadings[:, :kept]).argmax(axis=0)
-    loadings = loadings[:, :kept] * np.sign(loadings[largest, np.arange(kept)])
+    count = min(components, values.shape[1])
+    largest = np.abs(loadings[:, :count]).argmax(axis=0)
+    loadings = loadings[:, :count] * np.sign(loadings[largest, np.arange(count)])
     scores = np.zeros((len(values), components))
-    scores[:, :kept] = centred @ loadings
+    scores[:, :count] = centred @ loadings
     share = np.zeros(components)
     if variances.sum() > 0:
-        share[:kept] = variances[:kept] / variances.sum()
+        share[:count] = variances[:count] / variances.sum()
     return scores, share

@@ -63,7 +63,7 @@ def residual_norms_over_training(
     Paper 5, figure 5, and paper 4, figure 5, with the measures that their claim needs.
     """
     name, variable = "residual_norms_over_training", f"residual_norm_{ratio}"
-    over_time.needed(trajectories, [variable, *MEASURED], name)
+    over_time.require_variables(trajectories, [variable, *MEASURED], name)
     rows = len(trajectories)
     most = max(dataset.sizes["block"] for dataset in trajectories.values())
     height = max(2.2, 0.13 * min(most, FEW_LABELS) + 0.7)
@@ -78,14 +78,14 @@ def residual_norms_over_training(
             for bound, dash in (("lower", "-"), ("upper", "--")):
                 values = over_time.series(dataset, f"lipschitz_{bound}", block=block)
                 over_time.draw(middle, values, colour=hue, linestyle=dash)
-        _scale_of_norms(left, logarithmic=False)
-        _scale_of_norms(middle, logarithmic=True)
-        _cells(right, dataset, blocks, colours)
-        at = over_time.times(over_time.series(dataset, variable, block=blocks[0]))
+        _set_norm_scale(left, logarithmic=False)
+        _set_norm_scale(middle, logarithmic=True)
+        _draw_cells(right, dataset, blocks, colours)
+        times = over_time.times(over_time.series(dataset, variable, block=blocks[0]))
         time = over_time.time_dimension(dataset)
         for axes in (left, middle, right):
-            _time_axis(axes, at, time, log_time=log_time)
-        _titles(left, middle, right, label if rows > 1 else "", ratio)
+            _set_time_axis(axes, times, time, log_time=log_time)
+        _set_titles(left, middle, right, label if rows > 1 else "", ratio)
     figure.legend(
         handles=_legend(), loc="outside lower center", ncols=7, handlelength=1.4, columnspacing=1.1
     )
@@ -94,21 +94,21 @@ def residual_norms_over_training(
         f"({over_time.seed_words(trajectories)})",
         x=0.01, ha="left",
     )  # fmt: skip
-    style.note(figure, over_time.left_out(trajectories, [variable]))
+    style.note(figure, over_time.divergence_remark(trajectories, [variable]))
     return figure
 
 
-def _titles(left: Axes, middle: Axes, right: Axes, label: str, ratio: str) -> None:
-    of = {"pooled": "", "q95": ", 95 % quantile"}.get(ratio, f", {ratio}")
+def _set_titles(left: Axes, middle: Axes, right: Axes, label: str, ratio: str) -> None:
+    suffix = {"pooled": "", "q95": ", 95 % quantile"}.get(ratio, f", {ratio}")
     before = f"{label}: " if label else ""
-    left.set_title(f"{before}|L(x)| / |x|{of}")
+    left.set_title(f"{before}|L(x)| / |x|{suffix}")
     middle.set_title("Lipschitz constant of L")
     right.set_title("Samples inverted")
     left.set_ylabel("ratio of norms")
     middle.set_ylabel("bound")
 
 
-def _scale_of_norms(axes: Axes, *, logarithmic: bool) -> None:
+def _set_norm_scale(axes: Axes, *, logarithmic: bool) -> None:
     """Draw the line at 1 and choose the axis: logarithmic if asked for, or if values need it."""
     axes.axhline(1.0, color="black", linewidth=1.0, zorder=4)
     drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
@@ -126,32 +126,34 @@ def _scale_of_norms(axes: Axes, *, logarithmic: bool) -> None:
         axes.set_ylim(0, 1.06 * drawn.max())
 
 
-def _time_axis(axes: Axes, at: NDArray[np.float64], name: str, *, log_time: bool) -> None:
+def _set_time_axis(axes: Axes, times: NDArray[np.float64], name: str, *, log_time: bool) -> None:
     if log_time:
-        time_scale.time_axis(axes, at, name)
+        time_scale.time_axis(axes, times, name)
         return
     axes.set_xlabel(name)
     axes.xaxis.set_major_formatter(FuncFormatter(time_scale.plain))
     axes.locator_params(axis="x", nbins=5)
-    pad = 0.02 * (np.ptp(at) or 1.0)
-    axes.set_xlim(at.min() - pad, at.max() + pad)
+    pad = 0.02 * (np.ptp(times) or 1.0)
+    axes.set_xlim(times.min() - pad, times.max() + pad)
 
 
-def _cells(axes: Axes, dataset: xarray.Dataset, blocks: list[str], colours: dict[str, str]) -> None:
+def _draw_cells(
+    axes: Axes, dataset: xarray.Dataset, blocks: list[str], colours: dict[str, str]
+) -> None:
     """Share of samples inverted by block (downwards) and time; dots where a bound licenses it."""
-    found = [over_time.series(dataset, "inversion_succeeded", block=block) for block in blocks]
-    at = over_time.times(found[0])
-    shares = np.stack([over_time.over_seeds(each.to_numpy()).mean for each in found])
+    arrays = [over_time.series(dataset, "inversion_succeeded", block=block) for block in blocks]
+    times = over_time.times(arrays[0])
+    shares = np.stack([over_time.summarize_seeds(array.to_numpy()).mean for array in arrays])
     axes.set_facecolor(NO_IDENTITY)
-    edges = _edges(at)
+    edges = _cell_edges(times)
     axes.pcolormesh(
         edges, np.arange(len(blocks) + 1) - 0.5, np.ma.masked_invalid(shares),
         cmap=SHARES, vmin=0, vmax=1, linewidth=0, rasterized=True,
     )  # fmt: skip
     for row, block in enumerate(blocks):
         licensed = over_time.series(dataset, "licensed", block=block).to_numpy()
-        every = at[over_time.over_seeds(licensed).mean == 1]
-        axes.plot(every, [row] * len(every), **LICENSED)
+        licensed_times = times[over_time.summarize_seeds(licensed).mean == 1]
+        axes.plot(licensed_times, [row] * len(licensed_times), **LICENSED)
     axes.set_ylim(len(blocks) - 0.5, -0.5)
     step = -(-len(blocks) // FEW_LABELS)
     axes.set_yticks(range(0, len(blocks), step), blocks[::step], fontsize=7)
@@ -160,21 +162,21 @@ def _cells(axes: Axes, dataset: xarray.Dataset, blocks: list[str], colours: dict
     axes.tick_params(axis="y", length=0)
 
 
-def _edges(at: NDArray[np.float64]) -> NDArray[np.float64]:
+def _cell_edges(times: NDArray[np.float64]) -> NDArray[np.float64]:
     """Limits of the cells around times, half-way between them; the outer ones are as wide again.
 
     Examples
     --------
-    >>> _edges(np.array([1.0, 2.0, 4.0])).tolist()
+    >>> _cell_edges(np.array([1.0, 2.0, 4.0])).tolist()
     [0.5, 1.5, 3.0, 5.0]
     """
-    if len(at) == 1:
-        return np.array([at[0] - 0.5, at[0] + 0.5])
-    between = (at[1:] + at[:-1]) / 2
-    first = 2 * at[0] - between[0]
-    if at[0] > 0:  # the axis may be logarithmic
-        first = max(first, at[0] / 2)
-    return np.concatenate([[first], between, [2 * at[-1] - between[-1]]])
+    if len(times) == 1:
+        return np.array([times[0] - 0.5, times[0] + 0.5])
+    between = (times[1:] + times[:-1]) / 2
+    first = 2 * times[0] - between[0]
+    if times[0] > 0:  # the axis may be logarithmic
+        first = max(first, times[0] / 2)
+    return np.concatenate([[first], between, [2 * times[-1] - between[-1]]])
 
 
 def _legend() -> list[Line2D | Patch]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas
 
 from infotheo.registry import nearest
 from infotheo.study.columns import parse
 
-__all__ = ["diverged", "measure_key", "needed", "of_condition", "over_seeds", "seed_count"]
+__all__ = [
+    "check_layer", "divergence_remark", "layer_words", "measure_key", "require_columns",
+    "seed_count", "select_condition", "summarize_seeds",
+]  # fmt: skip
 
 RUN_COLUMNS = (
     "study", "condition", "regularizer", "weight", "seed", "train_error", "test_error",
@@ -29,7 +34,7 @@ def measure_key(column: str) -> str:
     return first if first in MEASURES else "characteristics"
 
 
-def needed(runs: pandas.DataFrame, columns: list[str], figure: str) -> None:
+def require_columns(runs: pandas.DataFrame, columns: list[str], figure: str) -> None:
     """Raise a ValueError that says how to get the first of the columns that is missing."""
     for column in columns:
         if column in runs.columns:
@@ -42,9 +47,42 @@ def needed(runs: pandas.DataFrame, columns: list[str], figure: str) -> None:
         )
 
 
-def of_condition(runs: pandas.DataFrame, condition: str | None, figure: str) -> pandas.DataFrame:
+def check_layer(names: Iterable[str], layer: str | None, figure: str) -> None:
+    """Raise a ValueError if no column has this layer; None is the study's first, which all have.
+
+    Parameters
+    ----------
+    names
+        Of the columns.
+    layer
+        The layer that is asked for.
+    figure
+        Who asks, for the message.
+    """
+    layers = [name for name in dict.fromkeys(parse(name).layer for name in names) if name]
+    if layer is not None and layer not in layers:
+        raise ValueError(
+            f"{figure}: layer {layer!r} has no columns{nearest(layer, layers)}"
+            f" known: {', '.join(layers) or 'none'}; the study's first layer is drawn without one"
+        )
+
+
+def layer_words(layer: str | None) -> str:
+    """Say of which layer a figure is; empty for the study's first.
+
+    Examples
+    --------
+    >>> layer_words("hidden2"), layer_words(None)
+    (' of hidden2', '')
+    """
+    return "" if layer is None else f" of {layer}"
+
+
+def select_condition(
+    runs: pandas.DataFrame, condition: str | None, figure: str
+) -> pandas.DataFrame:
     """Rows of one condition; None means the first one."""
-    needed(runs, ["regularizer"], figure)
+    require_columns(runs, ["regularizer"], figure)
     if not len(runs):
         raise ValueError(f"{figure}: runs has no rows")
     if "condition" not in runs.columns:
@@ -60,13 +98,13 @@ def of_condition(runs: pandas.DataFrame, condition: str | None, figure: str) -> 
     return runs[names == chosen]
 
 
-def over_seeds(runs: pandas.DataFrame, column: str) -> pandas.DataFrame:
+def summarize_seeds(runs: pandas.DataFrame, column: str) -> pandas.DataFrame:
     """Mean, lowest and highest finite value per regularizer, in the order of the rows.
 
     Examples
     --------
     >>> runs = pandas.DataFrame({"regularizer": ["b", "b", "a"], "gap": [1.0, 3.0, np.nan]})
-    >>> over_seeds(runs, "gap").loc["b"].tolist()
+    >>> summarize_seeds(runs, "gap").loc["b"].tolist()
     [2.0, 1.0, 3.0]
     """
     values = runs[column].astype(float).replace([np.inf, -np.inf], np.nan)
@@ -89,16 +127,20 @@ def seed_count(runs: pandas.DataFrame) -> str:
     return "one seed" if low == 1 else f"{low} seeds"
 
 
-def diverged(runs: pandas.DataFrame, column: str) -> str:
+def divergence_remark(runs: pandas.DataFrame, column: str) -> str:
     """Say which runs have no finite value and are left out; empty if none.
 
     Examples
     --------
-    >>> diverged(pandas.DataFrame({"regularizer": ["a", "a"], "gap": [1.0, np.nan]}), "gap")
+    >>> runs = pandas.DataFrame({"regularizer": ["a", "a"], "gap": [1.0, np.nan]})
+    >>> divergence_remark(runs, "gap")
     'Left out, because diverged: 1 of 2 a.'
     """
     finite = np.isfinite(runs[column].astype(float))
     counts = finite.groupby(runs["regularizer"], sort=False).agg(["size", "sum"])
-    lost = [f"{size - kept} of {size} {name}" for name, size, kept in counts.itertuples()
-            if kept < size]  # fmt: skip
+    lost = [
+        f"{size - count} of {size} {name}"
+        for name, size, count in counts.itertuples()
+        if count < size
+    ]
     return f"Left out, because diverged: {', '.join(lost)}." if lost else ""

@@ -1,4 +1,4 @@
-"""Where the sample is too small for the question: the lower bound against its ceiling ln N."""
+"""The lower bound of I(Z;X) against its ceiling ln N: where the sample is too small."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import numpy as np
 import pandas
 from matplotlib.figure import Figure
 
-from infotheo.study.columns import sweep
+from infotheo.study.columns import Column, sweep
 from infotheo.study.figures import style
 from infotheo.study.figures.run_selection import (
-    diverged,
-    needed,
-    of_condition,
-    over_seeds,
+    check_layer,
+    divergence_remark,
+    layer_words,
+    require_columns,
     seed_count,
+    select_condition,
+    summarize_seeds,
 )
 
 __all__ = ["saturation"]
 
 MEASURE = "pairwise_input_lower"
-CEILING = "pairwise_input_ceiling"
 SETTINGS = {
     "noise_variance": "noise variance σ²",
     "relative_noise_variance": "σ² / mean variance of the layer's units",
@@ -28,7 +29,11 @@ SETTINGS = {
 
 @style.styled
 def saturation(
-    runs: pandas.DataFrame, *, threshold: float = 0.95, condition: str | None = None
+    runs: pandas.DataFrame,
+    *,
+    threshold: float = 0.95,
+    condition: str | None = None,
+    layer: str | None = None,
 ) -> Figure:
     """Lower bound of I(Z;X) as a fraction of ln N against σ², absolute beside relative.
 
@@ -42,30 +47,34 @@ def saturation(
         Fraction of ln N above which values are shaded and counted as saturated.
     condition
         Condition to draw; None takes the first.
+    layer
+        Layer to draw, of those that the study measured besides its first; None takes the first.
 
     Raises
     ------
     ValueError
-        If a column is missing or the threshold is no fraction.
+        If a column is missing, the layer was not measured or the threshold is no fraction.
     """
     name = "saturation"
     if not 0 < threshold <= 1:
         raise ValueError(f"{name}: threshold: expected a fraction of ln N, found {threshold!r}")
-    needed(runs, [CEILING], name)
-    sweeps = {setting: sweep(runs.columns, MEASURE, setting) for setting in SETTINGS}
+    check_layer(runs.columns, layer, name)
+    ceiling_name = str(Column("pairwise_input_ceiling", layer))
+    require_columns(runs, [ceiling_name], name)
+    sweeps = {setting: sweep(runs.columns, MEASURE, setting, layer) for setting in SETTINGS}
     sweeps = {setting: columns for setting, columns in sweeps.items() if columns}
     if not sweeps:
-        needed(runs, [f"{MEASURE}@noise_variance=…"], name)
-    runs = of_condition(runs, condition, name)
+        require_columns(runs, [str(Column(MEASURE, layer, "noise_variance", "…"))], name)
+    runs = select_condition(runs, condition, name)
     names = list(dict.fromkeys(runs["regularizer"]))
 
     figure = Figure(figsize=(style.WIDTH, 4.4), layout="constrained")
     panels = figure.subplots(1, len(sweeps), squeeze=False, sharey=True)[0]
     for axes, (setting, columns) in zip(panels, sweeps.items(), strict=True):
         axes.set_xscale("log")
-        fractions = runs[list(columns.values())].div(runs[CEILING], axis=0)
+        fractions = runs[list(columns.values())].div(runs[ceiling_name], axis=0)
         means = pandas.concat(
-            [over_seeds(fractions.assign(regularizer=runs["regularizer"]), column)["mean"]
+            [summarize_seeds(fractions.assign(regularizer=runs["regularizer"]), column)["mean"]
              for column in columns.values()],
             axis=1,
         )  # fmt: skip
@@ -86,10 +95,11 @@ def saturation(
         axes.grid(axis="y")
     panels[0].set_ylabel("lower bound of I(Z;X) / ln N")
     panels[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    ceiling = runs[CEILING].max()
+    ceiling = runs[ceiling_name].max()
     figure.suptitle(
-        f"Saturation of I(Z;X) at ln N = {ceiling:.2f} nats (mean of {seed_count(runs)})",
+        f"Saturation of I(Z;X){layer_words(layer)} at ln N = {ceiling:.2f} nats"
+        f" (mean of {seed_count(runs)})",
         x=0.01, ha="left",
     )  # fmt: skip
-    style.note(figure, diverged(runs, next(iter(next(iter(sweeps.values())).values()))))
+    style.note(figure, divergence_remark(runs, next(iter(next(iter(sweeps.values())).values()))))
     return figure

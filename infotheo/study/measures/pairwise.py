@@ -10,6 +10,7 @@ import xarray as xr
 
 from infotheo.estimators.noise.variance import relative_noise_variance as variance_at_fraction
 from infotheo.estimators.pairwise.bounds import SaturationWarning, input_and_label_information
+from infotheo.study.columns import swept_variable
 
 __all__ = ["pairwise"]
 
@@ -61,5 +62,7 @@ def pairwise(
                     )
                     if all_collapsed and not absolute:
                         plain = plain.where(False)
-                    variables[f"{name}@{sweep}"] = plain.reindex(seed=activations["seed"].values)
+                    variables[swept_variable(name, sweep)] = plain.reindex(
+                        seed=activations["seed"].values
+                    )
     return xr.Dataset(variables)

@@ -1,4 +1,4 @@
-"""What ratios claim, bounds license and inversion does to residual blocks after training."""
+"""Residual blocks after training: what ratios claim, bounds license and inversion does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NUMBERS = {
 }
 VERDICTS = {"claimed": "ratio < 1", "licensed": "bound < 1", "inverted": "inverted"}
 LARGEST = ("ratio", "lower", "upper", "rate", "reconstruction_error")  # of a network: the worst
-WHOLE = "(network)"
+NETWORK = "(network)"
 
 
 def invertibility_table(trajectories: dict[str, xarray.Dataset]) -> pandas.DataFrame:
@@ -70,50 +70,56 @@ def invertibility_table(trajectories: dict[str, xarray.Dataset]) -> pandas.DataF
     ratio < 1: 1 of 1; bound < 1: 0 of 1; inverted: 0 of 1
     ratio < 1: 1 of 1; bound < 1: 0 of 1; inverted: 0 of 1
     """
-    over_time.needed(
+    over_time.require_variables(
         trajectories, [*NUMBERS.values(), "licensed", "inverted"], "invertibility_table"
     )
-    rows = [row for label, dataset in trajectories.items() for row in _rows(label, dataset)]
+    rows = [row for label, dataset in trajectories.items() for row in _label_rows(label, dataset)]
     columns = ["label", "block", "seeds", *NUMBERS, *VERDICTS, "verdict"]
     return pandas.DataFrame(rows, columns=columns)
 
 
-def _rows(label: str, dataset: xarray.Dataset) -> Iterator[dict[str, Any]]:
+def _label_rows(label: str, dataset: xarray.Dataset) -> Iterator[dict[str, Any]]:
     last = dataset.isel({over_time.time_dimension(dataset): -1})
     names = [*NUMBERS.values(), "licensed", "inverted"]
     values = {
         name: last[name].transpose("seed", "block").to_numpy().astype(np.float64) for name in names
     }
     trained = ~np.isnan(values["residual_norm_pooled"]).all(axis=1)  # did not diverge
-    values = {name: of[trained] for name, of in values.items()}
+    values = {name: array[trained] for name, array in values.items()}
     ratio = values["residual_norm_pooled"]
-    held = {
+    verdicts = {
         "claimed": np.where(np.isnan(ratio), np.nan, ratio < 1),
         "licensed": values["licensed"],
         "inverted": values["inverted"],
     }
     for place, block in enumerate(last["block"].values):
         numbers = {key: values[name][:, place] for key, name in NUMBERS.items()}
-        verdicts = {key: of[:, place] for key, of in held.items()}
-        yield _row(label, str(block), numbers, verdicts)
+        block_verdicts = {key: array[:, place] for key, array in verdicts.items()}
+        yield _table_row(label, str(block), numbers, block_verdicts)
     worst = {
-        key: _extreme(values[name], np.fmax if key in LARGEST else np.fmin)
+        key: _over_blocks(values[name], np.fmax if key in LARGEST else np.fmin)
         for key, name in NUMBERS.items()
     }
     worst["upper"] = values["lipschitz_upper"].max(axis=1, initial=-np.inf)  # NaN if one is unknown
     # a bound that is not known licenses nothing, unless there was nothing to license
     possible = ~np.isnan(values["inverted"])
-    licensed = np.where(possible, held["licensed"] == 1, np.nan)
-    of_network = {**held, "licensed": licensed}
-    yield _row(label, WHOLE, worst, {key: _extreme(of, np.fmin) for key, of in of_network.items()})
+    licensed = np.where(possible, verdicts["licensed"] == 1, np.nan)
+    network_verdicts = {**verdicts, "licensed": licensed}
+    yield _table_row(
+        label,
+        NETWORK,
+        worst,
+        {key: _over_blocks(array, np.fmin) for key, array in network_verdicts.items()},
+    )
 
 
-def _extreme(values: NDArray[np.float64], of: np.ufunc) -> NDArray[np.float64]:
-    """Over the blocks of (seed, block), leaving out NaN; NaN where nothing else is."""
-    return of.reduce(values, axis=1, initial=np.nan)
+def _over_blocks(values: NDArray[np.float64], extreme: np.ufunc) -> NDArray[np.float64]:
+    """Extreme over the blocks of (seed, block), leaving out NaN; NaN where nothing else is."""
+    reduced: NDArray[np.float64] = extreme.reduce(values, axis=1, initial=np.nan)
+    return reduced
 
 
-def _row(
+def _table_row(
     label: str,
     block: str,
     numbers: Mapping[str, NDArray[np.float64]],
@@ -121,13 +127,13 @@ def _row(
 ) -> dict[str, Any]:
     words = []
     for key, name in VERDICTS.items():
-        said = verdicts[key][~np.isnan(verdicts[key])]
-        words.append(f"{name}: {f'{int(said.sum())} of {len(said)}' if len(said) else '-'}")
+        flags = verdicts[key][~np.isnan(verdicts[key])]
+        words.append(f"{name}: {f'{int(flags.sum())} of {len(flags)}' if len(flags) else '-'}")
     return {
         "label": label,
         "block": block,
         "seeds": len(next(iter(numbers.values()))),
-        **{key: _mean(of) for key, of in {**numbers, **verdicts}.items()},
+        **{key: _mean(array) for key, array in {**numbers, **verdicts}.items()},
         "verdict": "; ".join(words),
     }
 

@@ -1,4 +1,4 @@
-"""Paper 5's claims about margins, information and time, in numbers."""
+"""Margins, information of the predictions and time in numbers, as paper 5 relates them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from infotheo.arrays.labels import check_open_unit
 from infotheo.arrays.numbers import check_count
-from infotheo.study.correlation.association import coefficients, settled
+from infotheo.study.correlation.association import coefficients, round_to_bits
 from infotheo.study.figures import over_time
 from infotheo.study.figures.compression import rise_times
 from infotheo.study.tables.seed_interval import seed_interval
@@ -27,12 +27,16 @@ COLUMNS = ["label", "quantity", "margin", "information", "window", "mean", "low"
 
 
 class _Label(NamedTuple):
-    """The curves of one label, (seed, time), and when each seed's I(Y;prediction) has risen."""
+    """The curves of one label, (seed, time), and when each seed's I(Y;prediction) has risen.
+
+    ``rise_times`` are those at which it first reaches, ``stable_times`` those from which on it
+    keeps a fraction of its final value.
+    """
 
     values: dict[str, NDArray[np.float64]]
-    at: NDArray[np.float64]
-    first: NDArray[np.float64]
-    kept: NDArray[np.float64]
+    times: NDArray[np.float64]
+    rise_times: NDArray[np.float64]
+    stable_times: NDArray[np.float64]
 
 
 def margin_and_information(
@@ -98,20 +102,18 @@ def margin_and_information(
     0  spearman  margin_relative_mean  prediction_input  training   1.0
     """
     check_open_unit(fraction, "fraction")
-    options = {
-        "resamples": check_count(resamples, "resamples"),
-        "confidence": check_open_unit(confidence, "confidence"),
-        "seed": check_count(seed, "seed", least=0),
-    }
-    over_time.needed(trajectories, (*INFORMATION, *MARGINS), "margin_and_information")
+    resamples = check_count(resamples, "resamples")
+    confidence = check_open_unit(confidence, "confidence")
+    seed = check_count(seed, "seed", least=0)
+    over_time.require_variables(trajectories, (*INFORMATION, *MARGINS), "margin_and_information")
     rows = []
     for name, dataset in trajectories.items():
         label = _read(dataset, fraction)
-        for keys, values, moments in (*_correlations(label), *_phases(label)):
-            kept = np.isfinite(values)
-            fewest = int(moments[kept].min()) if kept.any() else 0
-            interval = seed_interval(values, **options)  # type: ignore[arg-type]
-            rows.append((name, *keys, *interval, int(kept.sum()), fewest))
+        for keys, values, moments in (*_correlations(label), *_rise_and_gain(label)):
+            finite = np.isfinite(values)
+            fewest = int(moments[finite].min()) if finite.any() else 0
+            interval = seed_interval(values, resamples=resamples, confidence=confidence, seed=seed)
+            rows.append((name, *keys, *interval, int(finite.sum()), fewest))
     return pandas.DataFrame(rows, columns=COLUMNS)
 
 
@@ -119,56 +121,56 @@ Row = tuple[tuple[str, str, str, str], NDArray[np.float64], NDArray[np.intp]]
 
 
 def _read(dataset: xarray.Dataset, fraction: float) -> _Label:
-    told = over_time.series(dataset, "prediction_label")
-    at = over_time.times(told)
+    times = over_time.times(over_time.series(dataset, "prediction_label"))
     values = {name: over_time.series(dataset, name).to_numpy() for name in (*INFORMATION, *MARGINS)}
-    whole = np.isfinite(values["prediction_label"]).all(axis=1)  # seeds that did not diverge
+    finite = np.isfinite(values["prediction_label"]).all(axis=1)  # seeds that did not diverge
     for name in values:
-        values[name] = np.where(whole[:, None], values[name], np.nan)
-    told_of = np.where(whole[:, None], values["prediction_label"], 0.0)  # which never rises
-    return _Label(values, at, *rise_times(told_of, at, fraction=fraction))
+        values[name] = np.where(finite[:, None], values[name], np.nan)
+    information = np.where(finite[:, None], values["prediction_label"], 0.0)  # which never rises
+    return _Label(values, times, *rise_times(information, times, fraction=fraction))
 
 
 def _correlations(label: _Label) -> Iterator[Row]:
-    shape = (len(label.kept), len(label.at))
+    shape = (len(label.stable_times), len(label.times))
     windows = {
         "training": np.ones(shape, dtype=bool),
-        "slow phase": label.at >= label.kept[:, None],  # none where it never rises
+        "slow phase": label.times >= label.stable_times[:, None],  # none where it never rises
     }
     for margin in MARGINS:
         for information in INFORMATION:
             for window, within in windows.items():
                 x, y = label.values[margin], label.values[information]
-                found = [_spearman(*one) for one in zip(x, y, within, strict=True)]
+                pairs = [_spearman(*curves) for curves in zip(x, y, within, strict=True)]
                 keys = ("spearman", margin, information, window)
-                values, moments = (np.array(column) for column in zip(*found, strict=True))
+                values, moments = (np.array(column) for column in zip(*pairs, strict=True))
                 yield keys, values, moments
 
 
 def _spearman(
     x: NDArray[np.float64], y: NDArray[np.float64], within: NDArray[np.bool_]
 ) -> tuple[float, int]:
-    both = settled(np.stack([x, y], axis=1)[within])
+    both = round_to_bits(np.stack([x, y], axis=1)[within])
     both = both[np.isfinite(both).all(axis=1)]
     if len(both) < LEAST:
         return np.nan, len(both)
     return float(coefficients(both[:, :1], both[:, 1], "spearman")[0]), len(both)
 
 
-def _phases(label: _Label) -> Iterator[Row]:
-    at, kept = label.at, label.kept
-    moments = np.full(len(kept), len(at))
-    whole = at[-1] - at[0] or np.nan  # of one moment there is no share
+def _rise_and_gain(label: _Label) -> Iterator[Row]:
+    times, stable_times = label.times, label.stable_times
+    moments = np.full(len(stable_times), len(times))
+    duration = times[-1] - times[0] or np.nan  # of one moment there is no share
     for quantity, values in (
-        ("rise_time", label.first),
-        ("kept_time", kept),
-        ("rise_share", (label.first - at[0]) / whole),
+        ("rise_time", label.rise_times),
+        ("kept_time", stable_times),
+        ("rise_share", (label.rise_times - times[0]) / duration),
     ):
         yield (quantity, "", "prediction_label", "training"), values, moments
-    rises = kept < at[-1]
-    place = np.searchsorted(at, np.where(rises, kept, at[-1]))
+    rises = stable_times < times[-1]
+    place = np.searchsorted(times, np.where(rises, stable_times, times[-1]))
     for name in ("prediction_label", "prediction_input", *MARGINS):
         values = label.values[name]
-        gain = np.where(rises, values[:, -1] - values[np.arange(len(kept)), place], np.nan)
-        of = (name, "") if name in MARGINS else ("", name)
-        yield ("slow_gain", *of, "slow phase"), gain, moments
+        before = values[np.arange(len(stable_times)), place]
+        gain = np.where(rises, values[:, -1] - before, np.nan)
+        margin, information = (name, "") if name in MARGINS else ("", name)
+        yield ("slow_gain", margin, information, "slow phase"), gain, moments

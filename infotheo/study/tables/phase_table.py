@@ -129,12 +129,14 @@ def phase_table(
     0   fc1        8.0           3.0   2.0            0.5         yes
     """
     settings = _Settings(
-        _between(threshold, "threshold", 0, 1, ends=True), _between(fraction, "fraction", 0, 1),
-        check_count(resamples, "resamples"), _between(confidence, "confidence", 0, 1),
+        _check_between(threshold, "threshold", 0, 1, ends=True),
+        _check_between(fraction, "fraction", 0, 1),
+        check_count(resamples, "resamples"),
+        _check_between(confidence, "confidence", 0, 1),
         check_count(seed, "seed", least=0),
-    )  # fmt: skip
-    rows = [_row(curves, settings) for curves in _all_curves(trajectories)]
-    numbers = [name for one in QUANTITIES for name in (one, f"{one}_low", f"{one}_high")]
+    )
+    rows = [_table_row(curves, settings) for curves in _all_curves(trajectories)]
+    numbers = [f"{quantity}{end}" for quantity in QUANTITIES for end in ("", "_low", "_high")]
     rest = ["never_rises", "allowance", "seeds_above", "compression"]
     table = pandas.DataFrame(rows, columns=[*KEYS, *numbers, *rest])
     order = {label: place for place, label in enumerate(trajectories)}
@@ -154,7 +156,7 @@ def _all_curves(trajectories: dict[str, xarray.Dataset]) -> Iterator[_Curves]:
         for subject in ("binned", "pairwise")
     }
     if measured["binned"] or not measured["pairwise"]:
-        for label, paths in information_paths.read(trajectories, "binned", name).items():
+        for label, paths in information_paths.read_paths(trajectories, "binned", name).items():
             for place, layer in enumerate(paths.layers):
                 x, y = paths.input[0, place], paths.label[0, place]
                 keys = [label, layer, "binned", "", np.nan, 0, paths.time_name]
@@ -165,8 +167,10 @@ def _all_curves(trajectories: dict[str, xarray.Dataset]) -> Iterator[_Curves]:
 
 
 def _pairwise(trajectories: dict[str, xarray.Dataset], noise: Noise) -> Iterator[_Curves]:
-    every = information_paths.read(trajectories, "pairwise", "phase_table", noise=noise)
-    for label, paths in every.items():
+    paths_by_label = information_paths.read_paths(
+        trajectories, "pairwise", "phase_table", noise=noise
+    )
+    for label, paths in paths_by_label.items():
         for place, layer in enumerate(paths.layers):
             lower, upper = paths.input[:, place]
             for side, estimator in enumerate(SIDES):
@@ -177,37 +181,37 @@ def _pairwise(trajectories: dict[str, xarray.Dataset], noise: Noise) -> Iterator
             yield _Curves(keys, paths.time, None, lower, upper, (upper, lower))
 
 
-def _row(curves: _Curves, settings: _Settings) -> list[Any]:
+def _table_row(curves: _Curves, settings: _Settings) -> list[Any]:
     parts = [curves.maximum, curves.final] + ([] if curves.label is None else [curves.label])
-    whole = np.isfinite(np.stack(parts)).all(axis=(0, 2))  # seeds that did not diverge
-    highest, low_end = curves.maximum[whole], curves.final[whole]
+    finite = np.isfinite(np.stack(parts)).all(axis=(0, 2))  # seeds that did not diverge
+    highest, low_end = curves.maximum[finite], curves.final[finite]
     time = curves.time
-    nothing = np.full(int(whole.sum()), np.nan)
-    rise, kept, never = nothing, nothing, 0
+    unknown = np.full(int(finite.sum()), np.nan)
+    rise, stable, never = unknown, unknown, 0
     if curves.label is not None:
-        rise, kept = rise_times(curves.label[whole], time, fraction=settings.fraction)
+        rise, stable = rise_times(curves.label[finite], time, fraction=settings.fraction)
         never = int(np.isnan(rise).sum())
-    maximum, _, at = fall_after_maximum(highest, time)
+    maximum, _, maximum_time = fall_after_maximum(highest, time)
     fall = maximum - low_end[:, -1]
-    possible = curves.possible[0][whole].max(axis=-1) - curves.possible[1][whole][:, -1]
+    possible = curves.possible[0][finite].max(axis=-1) - curves.possible[1][finite][:, -1]
     share = np.divide(fall, maximum, out=np.zeros_like(fall), where=maximum > 0)
     noise = np.maximum(jitter(highest), jitter(low_end)) * expected_fall(len(time))
     allowance = np.maximum(noise, settings.threshold * maximum)
     keys = [*curves.keys]
-    keys[KEYS.index("seeds")] = int(whole.sum())
-    values = (rise, kept, at, maximum, fall, share, low_end[:, -1])
+    keys[KEYS.index("seeds")] = int(finite.sum())
+    values = (rise, stable, maximum_time, maximum, fall, share, low_end[:, -1])
     return [
         *keys,
-        *(number for one in values for number in _over_seeds(one, settings)),
+        *(number for quantity in values for number in _seed_interval(quantity, settings)),
         never,
-        _over_seeds(allowance, settings)[0],
+        _seed_interval(allowance, settings)[0],
         int((fall > allowance).sum()),
-        _verdict(_over_seeds(fall - allowance, settings)[1],
-                 _over_seeds(possible - allowance, settings)[2]),
+        _verdict(_seed_interval(fall - allowance, settings)[1],
+                 _seed_interval(possible - allowance, settings)[2]),
     ]  # fmt: skip
 
 
-def _over_seeds(values: NDArray[np.float64], settings: _Settings) -> tuple[float, float, float]:
+def _seed_interval(values: NDArray[np.float64], settings: _Settings) -> tuple[float, float, float]:
     """Mean of the finite values and its percentile bootstrap interval."""
     return seed_interval(
         values,
@@ -224,7 +228,9 @@ def _verdict(least: float, greatest: float) -> str:
     return "no" if greatest <= 0 else "undecided"
 
 
-def _between(value: float, name: str, low: float, high: float, *, ends: bool = False) -> float:
+def _check_between(
+    value: float, name: str, low: float, high: float, *, ends: bool = False
+) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not (low < value < high or (ends and low <= value < high)):
         raise ValueError(

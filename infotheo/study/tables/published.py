@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas
 
-from infotheo.study.columns import sweep
-from infotheo.study.figures.run_selection import of_condition
+from infotheo.study.columns import Column, sweep
+from infotheo.study.figures.run_selection import check_layer, select_condition
 from infotheo.study.tables.regularizer_table import regularizer_table
 
 __all__ = ["published_correlations", "published_table"]
@@ -18,7 +18,11 @@ PUBLISHED_BOUNDS = {"lower": "pairwise_lower_bound_I(z;x)", "upper": "pairwise_u
 
 
 def published_table(
-    runs: pandas.DataFrame, reference: str, *, condition: str | None = None
+    runs: pandas.DataFrame,
+    reference: str,
+    *,
+    condition: str | None = None,
+    layer: str | None = None,
 ) -> pandas.DataFrame:
     """Our test errors and characteristics beside those that papers 1 and 2 print for MNIST.
 
@@ -30,6 +34,9 @@ def published_table(
         Folder with the published numbers; what it lacks is NaN in the table.
     condition
         Condition to compare; None takes the first.
+    layer
+        Layer whose characteristics to compare, of those that the study measured besides its first;
+        None takes the first.
 
     Returns
     -------
@@ -40,33 +47,37 @@ def published_table(
     Raises
     ------
     ValueError
-        If a column that every study writes is missing or the condition is unknown.
+        If a column that every study writes is missing, or the condition or layer is unknown.
 
     Notes
     -----
     Paper 1, tables 6 and 8; paper 2, table 5, where paper 1 has no number.
     """
-    ours = regularizer_table(of_condition(runs, condition, "published_table"))
-    published = _published(Path(reference)).reindex(
-        [PUBLISHED_NAMES.get(name, name) for name in ours["regularizer"]]
+    check_layer(runs.columns, layer, "published_table")
+    measured = regularizer_table(select_condition(runs, condition, "published_table"))
+    published = _read_published(Path(reference)).reindex(
+        [PUBLISHED_NAMES.get(name, name) for name in measured["regularizer"]]
     )
-    error = 100 * ours["test_error"]
+    error = 100 * measured["test_error"]
     columns = {
-        "regularizer": ours["regularizer"],
+        "regularizer": measured["regularizer"],
         "error_percent": error,
-        "error_percent_std": 100 * ours["test_error_std"],
+        "error_percent_std": 100 * measured["test_error_std"],
         "published_error_percent": published["error_percent"].to_numpy(),
         "published_error_spread": published["error_spread"].to_numpy(),
         "difference": error - published["error_percent"].to_numpy(),
     }
     for name in published.columns:
-        if name not in ("error_percent", "error_spread") and name in ours.columns:
-            columns[name] = ours[name]
+        column = str(Column(name, layer))
+        if name not in ("error_percent", "error_spread") and column in measured.columns:
+            columns[name] = measured[column]
             columns[f"published_{name}"] = published[name].to_numpy()
     return pandas.DataFrame(columns)
 
 
-def published_correlations(correlations: pandas.DataFrame, reference: str) -> pandas.DataFrame:
+def published_correlations(
+    correlations: pandas.DataFrame, reference: str, *, layer: str | None = None
+) -> pandas.DataFrame:
     """Correlation of the bounds of I(Z;X) at each noise variance beside the published ones.
 
     Parameters
@@ -75,6 +86,8 @@ def published_correlations(correlations: pandas.DataFrame, reference: str) -> pa
         The study's ``correlations.csv``.
     reference
         Folder with the published numbers; NaN where it lacks them.
+    layer
+        Which layer, of those that the study measured besides its first; None takes the first.
 
     Returns
     -------
@@ -82,10 +95,16 @@ def published_correlations(correlations: pandas.DataFrame, reference: str) -> pa
     target, coefficient, ci_low, ci_high, p_value, n, published: Pearson's r over regularizers. The
     published numbers state neither their noise variance nor which of the two targets is meant.
 
+    Raises
+    ------
+    ValueError
+        If the layer was not measured.
+
     Notes
     -----
     Paper 1, figure 4.
     """
+    check_layer(correlations["measure"], layer, "published_correlations")
     path = Path(reference) / "paper1_figure4_correlation.csv"
     published: dict[str, float] = {}
     if path.is_file():
@@ -97,15 +116,15 @@ def published_correlations(correlations: pandas.DataFrame, reference: str) -> pa
     rows = []
     for setting in ("noise_variance", "relative_noise_variance"):
         for bound, name in PUBLISHED_BOUNDS.items():
-            columns = sweep(chosen["measure"], f"pairwise_input_{bound}", setting)
+            columns = sweep(chosen["measure"], f"pairwise_input_{bound}", setting, layer)
             for value, column in columns.items():
-                found = chosen.loc[chosen["measure"] == column, numbers]
-                for row in found.itertuples(index=False, name=None):
+                matches = chosen.loc[chosen["measure"] == column, numbers]
+                for row in matches.itertuples(index=False, name=None):
                     rows.append((bound, setting, value, *row, published.get(name, np.nan)))
     return pandas.DataFrame(rows, columns=["bound", "setting", "value", *numbers, "published"])
 
 
-def _published(folder: Path) -> pandas.DataFrame:
+def _read_published(folder: Path) -> pandas.DataFrame:
     """Merge published errors and characteristics by name; the first paper that prints one."""
     merged = pandas.DataFrame(columns=["error_percent", "error_spread"], dtype=float)
     for name in ("paper1_table6_mnist_characteristics", "paper2_table5_mnist_characteristics",
@@ -113,10 +132,10 @@ def _published(folder: Path) -> pandas.DataFrame:
         path = folder / f"{name}.csv"
         if not path.is_file():
             continue
-        found = pandas.read_csv(path).rename(columns={"spread_percent": "error_spread"})
-        if "condition" in found.columns:
-            found = found[found["condition"] == "default"].drop(columns="condition")
-        found = found.set_index("regularizer").astype(float)
-        order = [*merged.columns, *(name for name in found.columns if name not in merged.columns)]
-        merged = merged.combine_first(found)[order]
+        table = pandas.read_csv(path).rename(columns={"spread_percent": "error_spread"})
+        if "condition" in table.columns:
+            table = table[table["condition"] == "default"].drop(columns="condition")
+        table = table.set_index("regularizer").astype(float)
+        order = [*merged.columns, *(name for name in table.columns if name not in merged.columns)]
+        merged = merged.combine_first(table)[order]
     return merged

@@ -6,7 +6,7 @@ import numpy as np
 import pandas
 
 from infotheo.study.columns import parse
-from infotheo.study.figures.run_selection import RUN_COLUMNS, needed
+from infotheo.study.figures.run_selection import RUN_COLUMNS, require_columns
 
 __all__ = ["regularizer_table"]
 
@@ -39,7 +39,7 @@ def regularizer_table(runs: pandas.DataFrame) -> pandas.DataFrame:
       regularizer weight  runs  test_error
     0          CR    0.1     2        0.03
     """
-    needed(runs, [name for name in RUN_COLUMNS if name != "study"], "regularizer_table")
+    require_columns(runs, [name for name in RUN_COLUMNS if name != "study"], "regularizer_table")
     measures = [
         name
         for name in runs.columns

@@ -1,4 +1,4 @@
-"""What a correlation of the bounds with generalization owes to the scale of the activations."""
+"""Correlations of the bounds with generalization, before and after the scale is held."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import numpy as np
 import pandas
 from numpy.typing import NDArray
 
-from infotheo.study.columns import sweep
-from infotheo.study.correlation.association import settled
-from infotheo.study.figures.run_selection import needed, of_condition
+from infotheo.study.columns import Column, sweep
+from infotheo.study.correlation.association import round_to_bits
+from infotheo.study.figures.run_selection import check_layer, require_columns, select_condition
 
 __all__ = ["scale_table"]
 
 TARGETS = ("test_error", "generalization_gap")
+COLUMNS = [
+    "bound", "setting", "value", "target", "coefficient", "scale_with_target", "bound_with_scale",
+    "partial", "n",
+]  # fmt: skip
 
 
-def scale_table(runs: pandas.DataFrame, *, condition: str | None = None) -> pandas.DataFrame:
+def scale_table(
+    runs: pandas.DataFrame, *, condition: str | None = None, layer: str | None = None
+) -> pandas.DataFrame:
     """Correlation of the bounds of I(Z;X) with errors before and after the layer's scale is held.
 
     Parameters
@@ -24,6 +30,8 @@ def scale_table(runs: pandas.DataFrame, *, condition: str | None = None) -> pand
         One row per trained network.
     condition
         Which condition; the first by default.
+    layer
+        Which layer, of those that the study measured besides its first; None takes the first.
 
     Returns
     -------
@@ -36,7 +44,8 @@ def scale_table(runs: pandas.DataFrame, *, condition: str | None = None) -> pand
     Raises
     ------
     ValueError
-        If the measures ``characteristics`` or ``pairwise`` are missing.
+        If the measures ``characteristics`` or ``pairwise`` are missing, or the layer was not
+        measured.
 
     Notes
     -----
@@ -51,32 +60,32 @@ def scale_table(runs: pandas.DataFrame, *, condition: str | None = None) -> pand
     >>> float(scale_table(runs)["scale_with_target"][0])
     1.0
     """
-    needed(runs, ["log_variance", "pairwise_input_lower"], "scale_table")
-    chosen = of_condition(runs, condition, "scale_table")
+    check_layer(runs.columns, layer, "scale_table")
+    scale = str(Column("log_variance", layer))
+    require_columns(runs, [scale, str(Column("pairwise_input_lower", layer))], "scale_table")
+    chosen = select_condition(runs, condition, "scale_table")
     rows = []
     for setting in ("noise_variance", "relative_noise_variance"):
         for bound in ("lower", "upper"):
-            columns = sweep(chosen.columns, f"pairwise_input_{bound}", setting)
+            columns = sweep(chosen.columns, f"pairwise_input_{bound}", setting, layer)
             for value, column in columns.items():
                 for target in TARGETS:
-                    numbers = chosen[[column, target, "log_variance"]].astype(float)
-                    finite = numbers[np.isfinite(numbers).all(axis=1)]  # a run is in or out whole
+                    table = chosen[[column, target, scale]].astype(float)
+                    finite = table[np.isfinite(table).all(axis=1)]  # a run is in or out whole
                     names = chosen.loc[finite.index, "regularizer"]
-                    found = finite.groupby(names, sort=False).mean()
-                    rows.append(
-                        (bound, setting, value, target, *_held(found.to_numpy()), len(found))
-                    )
-    numbers_of = ["coefficient", "scale_with_target", "bound_with_scale", "partial", "n"]
-    return pandas.DataFrame(rows, columns=["bound", "setting", "value", "target", *numbers_of])
+                    means = finite.groupby(names, sort=False).mean()
+                    numbers = _partial_correlation(means.to_numpy())
+                    rows.append((bound, setting, value, target, *numbers, len(means)))
+    return pandas.DataFrame(rows, columns=COLUMNS)
 
 
-def _held(columns: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def _partial_correlation(columns: NDArray[np.float64]) -> tuple[float, float, float, float]:
     """Return r of bound and target, target and scale, bound and scale, and the partial one."""
-    columns = settled(columns)
+    columns = round_to_bits(columns)
     if len(columns) < 4 or (np.ptp(columns, axis=0) == 0).any():
         return (np.nan,) * 4
     r = np.asarray(np.corrcoef(columns, rowvar=False))
-    direct, with_scale, of_scale = float(r[0, 1]), float(r[0, 2]), float(r[1, 2])
-    rest = (1 - with_scale**2) * (1 - of_scale**2)
-    partial = (direct - with_scale * of_scale) / np.sqrt(rest) if rest > 0 else np.nan
-    return direct, of_scale, with_scale, float(partial)
+    bound_target, bound_scale, target_scale = float(r[0, 1]), float(r[0, 2]), float(r[1, 2])
+    rest = (1 - bound_scale**2) * (1 - target_scale**2)
+    partial = (bound_target - bound_scale * target_scale) / np.sqrt(rest) if rest > 0 else np.nan
+    return bound_target, target_scale, bound_scale, float(partial)

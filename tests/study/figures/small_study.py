@@ -1,10 +1,14 @@
 """A small study made up for the figures: regularizers that shrink activations shrink the gap."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas
 import xarray
 
+from infotheo.study.columns import parse
 from infotheo.study.correlation.table import correlation_table
+from infotheo.study.runs_table import measure_columns
 
 ABSOLUTE = (0.01, 0.1, 1.0)
 RELATIVE = (0.01, 0.1)
@@ -12,6 +16,9 @@ REGULARIZERS = (
     "baseline", "L1W", "L2W", "dropout", "batch_norm", "CR", "cw-CR", "VR", "cw-VR", "L1R", "RR",
     "cw-RR",
 )  # fmt: skip
+
+
+SECOND = "block1.linear"  # a layer's name may have dots
 
 
 def make_study(regularizers=REGULARIZERS, seeds=3, absolute=ABSOLUTE, relative=RELATIVE):
@@ -54,6 +61,23 @@ def make_study(regularizers=REGULARIZERS, seeds=3, absolute=ABSOLUTE, relative=R
                 "normalized_class_wise_variance": draw.uniform(0.7, 1.5),
             }  # fmt: skip
     return pandas.DataFrame(rows)
+
+
+def with_second_layer(runs):
+    """Return the same study with a second layer measured at the same noise variances."""
+    draw = np.random.default_rng(4)
+    columns = {name: runs[name] for name in measure_columns(runs)}
+    columns |= {name: runs[name] for name in runs.columns if name.endswith("_ceiling")}
+    second = {
+        str(replace(parse(name), layer=SECOND)): (
+            values if name.endswith("_ceiling") else 0.6 * values * draw.uniform(0.9, 1, len(runs))
+        )
+        for name, values in columns.items()
+    }
+    # as in the file, where one layer's sweeps stand between the others
+    both = pandas.concat([runs, pandas.DataFrame(second)], axis=1)
+    swept = [name for name in both.columns if parse(name).setting]
+    return both[[*(name for name in both.columns if name not in swept), *sorted(swept)]]
 
 
 def make_correlations(runs):

@@ -14,17 +14,17 @@ def test_series_finds_its_place_whatever_the_order_of_the_dimensions():
     name = "pairwise_input_upper@noise_variance"
     expected = dataset[name].sel(layer="layer2", noise_variance=0.1).transpose("seed", "epoch")
     mixed = dataset.transpose("noise_variance", "epoch", "layer", "seed", ...)
-    found = over_time.series(mixed, name, layer="layer2", noise_variance=0.1 * (1 + 1e-9))
-    assert found.dims == ("seed", "epoch")
-    np.testing.assert_array_equal(found, expected)
-    np.testing.assert_array_equal(over_time.times(found), dataset["epoch"])
+    curve = over_time.series(mixed, name, layer="layer2", noise_variance=0.1 * (1 + 1e-9))
+    assert curve.dims == ("seed", "epoch")
+    np.testing.assert_array_equal(curve, expected)
+    np.testing.assert_array_equal(over_time.times(curve), dataset["epoch"])
 
 
 def test_series_over_steps_and_without_a_coordinate():
     dataset = xarray.Dataset({"error": (("step", "seed"), np.arange(6.0).reshape(3, 2))})
-    found = over_time.series(dataset, "error")
-    assert found.dims == ("seed", "step")
-    np.testing.assert_array_equal(over_time.times(found), [0, 1, 2])
+    curve = over_time.series(dataset, "error")
+    assert curve.dims == ("seed", "step")
+    np.testing.assert_array_equal(over_time.times(curve), [0, 1, 2])
 
 
 @pytest.mark.parametrize(
@@ -48,17 +48,17 @@ def test_needed_names_label_variable_and_config_key():
     with pytest.raises(
         ValueError, match="plane: .*'ReLU' have no 'binned_label'.*measures: binned"
     ):
-        over_time.needed(trajectories, ["binned_input", "binned_label"], "plane")
+        over_time.require_variables(trajectories, ["binned_input", "binned_label"], "plane")
     with pytest.raises(ValueError, match="plane: trajectories is empty"):
-        over_time.needed({}, ["binned_input"], "plane")
+        over_time.require_variables({}, ["binned_input"], "plane")
     final = {"tanh": trajectories["tanh"].isel(epoch=-1)}
     with pytest.raises(ValueError, match="'binned_input' of 'tanh' has .*'epoch' or 'step'"):
-        over_time.needed(final, ["binned_input"], "plane")
+        over_time.require_variables(final, ["binned_input"], "plane")
 
 
 def test_mean_and_range_are_over_the_finite_seeds_of_each_time():
     values = np.array([[1.0, np.nan, np.nan], [2.0, 5.0, np.inf], [6.0, 7.0, np.nan]])
-    spread = over_time.over_seeds(values)
+    spread = over_time.summarize_seeds(values)
     np.testing.assert_array_equal(spread.mean, [3, 6, np.nan])
     np.testing.assert_array_equal(spread.low, [1, 5, np.nan])
     np.testing.assert_array_equal(spread.high, [6, 7, np.nan])
