@@ -17,6 +17,7 @@ if not workflow.configfiles:
 sys.path.insert(0, workflow.basedir)
 
 from workflows.console import tell_less
+from workflows.forcing import force
 from workflows.plan.errors import ConfigError
 from workflows.plan.extends import extended
 from workflows.plan.study import Study
@@ -45,6 +46,11 @@ try:
     study.check_writable()
 except ConfigError as error:
     sys.exit(str(error))
+
+if workflow.is_main_process:
+    # What was made elsewhere, or before, with other settings or code is made again, also where
+    # Snakemake has no notes of its own.
+    force(workflow, map(str, study.stale_files()))
 
 # for the report and for messages; and what jobs need that is no part of a result
 config |= {"captions": study.captions(), "file": file, "jobs": study.jobs()}

@@ -65,7 +65,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from infotheo.penalties.class_deviations import activations_of
+from infotheo.penalties.class_deviations import check_activations
 
 __all__ = ["largest_penalty"]
 
@@ -91,7 +91,7 @@ def largest_penalty(z: Tensor, labels: object = None, *, classes: int | None = N
     >>> largest_penalty(torch.tensor([[0.0, 1.0], [-3.0, 0.0]]))
     tensor(2.)
     """
-    return activations_of(z).abs().amax(-2).mean(-1)
+    return check_activations(z).abs().amax(-2).mean(-1)
 ''',
     "infotheo/networks/linear.py": '''
 """One linear layer."""

@@ -1,4 +1,4 @@
-"""What every job's script has around its work: its threads, and one clear line when it fails."""
+"""Around every job's work: its threads, a record of it, and one clear line when it fails."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from workflows.records import forget, record
 
 
 @contextmanager
@@ -24,7 +26,9 @@ def job(snakemake: Any) -> Iterator[None]:
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         logging.basicConfig(filename=log, filemode="w", level=logging.INFO, format="%(message)s")
+        forget(snakemake.output)
         yield
+        record(snakemake.output, snakemake.params.spec)
         logging.info("done")
     except Exception as error:
         with suppress(OSError):  # a full disk takes no log either

@@ -1,4 +1,4 @@
-"""What a study asks of trained networks, and how its answers are joined and drawn."""
+"""Measures of trained networks that a study asks for, and its tables and figures of them."""
 
 # What figures, tables and animations may take of a study, by the names of their parameters.
 STUDY_DATA = ("runs", "correlations", "histories", "activations", "trajectories", "reference")

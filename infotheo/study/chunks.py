@@ -28,7 +28,7 @@ def join_chunks(chunks: Iterable[tuple[Sequence[int], Sequence[xr.Dataset]]]) ->
     return xr.concat(
         [
             xr.merge(
-                _with_same_layers([_of_seeds(part, seeds) for part in parts]),
+                _with_same_layers([_select_seeds(part, seeds) for part in parts]),
                 join="outer",
                 compat="equals",
                 combine_attrs="drop_conflicts",
@@ -43,7 +43,7 @@ def join_chunks(chunks: Iterable[tuple[Sequence[int], Sequence[xr.Dataset]]]) ->
     )
 
 
-def _of_seeds(part: xr.Dataset, seeds: Sequence[int]) -> xr.Dataset:
+def _select_seeds(part: xr.Dataset, seeds: Sequence[int]) -> xr.Dataset:
     return part.sel(seed=seeds) if "seed" in part.dims else part
 
 

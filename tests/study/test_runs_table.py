@@ -48,14 +48,14 @@ def estimate():
 
 def test_row_of_each_seed_in_the_order_asked_for(history):
     rows = run_rows(history, [], [0, 2])
-    assert [own["seed"] for own in rows] == [0, 2]
-    assert [own["test_error"] for own in rows] == [0.04, 0.05]
-    assert [own["validation_error"] for own in rows] == [0.07, 0.06]  # of the last epoch
-    assert [own["generalization_gap"] for own in rows] == pytest.approx([0.02, 0.04])
-    assert all(np.isnan(own["weight"]) for own in rows)
-    assert all(own["diverged"] is False for own in rows)
+    assert [seed_row["seed"] for seed_row in rows] == [0, 2]
+    assert [seed_row["test_error"] for seed_row in rows] == [0.04, 0.05]
+    assert [seed_row["validation_error"] for seed_row in rows] == [0.07, 0.06]  # of the last epoch
+    assert [seed_row["generalization_gap"] for seed_row in rows] == pytest.approx([0.02, 0.04])
+    assert all(np.isnan(seed_row["weight"]) for seed_row in rows)
+    assert all(seed_row["diverged"] is False for seed_row in rows)
     weighted = run_rows(history.assign_coords(loss_weight=0.25), [], [2])
-    assert [own["weight"] for own in weighted] == [0.25]
+    assert [seed_row["weight"] for seed_row in weighted] == [0.25]
 
 
 def test_sweeps_become_columns(history, estimate):
@@ -71,12 +71,12 @@ def test_sweeps_become_columns(history, estimate):
 
 
 def test_other_layers_are_named(history, estimate):
-    (own,) = run_rows(history, [(None, estimate), ("hidden1", estimate + 100)], [2])
-    assert own["rank"] == 10
-    assert own["rank@hidden1"] == 110
-    assert own["pairwise_input_lower@hidden1"] == 101
-    assert own["pairwise_input_lower@hidden1@noise_variance=0.001"] == 102
-    assert own["pairwise_input_ceiling@hidden1"] == pytest.approx(106.2)
+    (seed_row,) = run_rows(history, [(None, estimate), ("hidden1", estimate + 100)], [2])
+    assert seed_row["rank"] == 10
+    assert seed_row["rank@hidden1"] == 110
+    assert seed_row["pairwise_input_lower@hidden1"] == 101
+    assert seed_row["pairwise_input_lower@hidden1@noise_variance=0.001"] == 102
+    assert seed_row["pairwise_input_ceiling@hidden1"] == pytest.approx(106.2)
 
 
 def test_diverged_network_keeps_its_row_without_values(history, estimate):
@@ -174,9 +174,9 @@ def test_close_values_of_a_sweep_keep_their_own_columns(history):
         {"bound@noise_variance": (("seed", "noise_variance"), [[1.0, 2.0]])},
         {"seed": [0], "noise_variance": values},
     )
-    (found,) = run_rows(history, [(None, estimate)], [0])
-    assert found["bound@noise_variance=1234567"] == 1.0
-    assert found["bound@noise_variance=1234568"] == 2.0
+    (cells,) = run_rows(history, [(None, estimate)], [0])
+    assert cells["bound@noise_variance=1234567"] == 1.0
+    assert cells["bound@noise_variance=1234568"] == 2.0
 
 
 def test_only_the_measures_own_name_makes_it_a_diagnostic():

@@ -148,6 +148,32 @@ def test_a_moved_copy_without_snakemakes_own_notes(copied):
     assert would_run(copied, CONFIG) == NOTHING
 
 
+@pytest.mark.gate
+def test_changed_configurations_in_a_moved_copy(copied):
+    shutil.rmtree(copied / ".snakemake")
+    configs = {row: changed(changes) for row, (changes, _) in ROWS.items()}
+    expected = {row: sorted(jobs) for row, (_, jobs) in ROWS.items()}
+    assert would_run_each(copied, configs) == expected
+
+
+def test_code_edited_in_a_moved_copy(copied, checkout):
+    shutil.rmtree(copied / ".snakemake")
+    edit_function(checkout, "binned_information")
+    expected = [*estimates("binned"), *FOLLOWING]
+    assert would_run(copied, CONFIG, checkout) == sorted(expected)
+
+
+def test_a_deleted_picture_is_drawn_again(copied):
+    (copied / "results" / "tiny" / "figures" / "saturation.png").unlink()
+    assert would_run(copied, CONFIG) == ["figure saturation"]
+
+
+def test_files_of_which_nobody_knows_how_they_were_made(copied):
+    shutil.rmtree(copied / ".snakemake")
+    shutil.rmtree(copied / "results" / "tiny" / "figures" / ".made-with")
+    assert would_run(copied, CONFIG) == ["figure error_and_gap", "figure saturation"]
+
+
 @pytest.fixture
 def checkout(finished, tmp_path):
     """Return a copy of the project to edit."""
@@ -159,6 +185,18 @@ def edit(checkout, file, old, new):
     text = path.read_text()
     assert old in text, f"{file} no longer holds {old!r}"
     path.write_text(text.replace(old, new, 1))
+
+
+def edit_function(checkout, name):
+    """Change what a function of the library is, in code that no reader of its text can skip."""
+    (file,) = [
+        path
+        for path in (checkout / "infotheo").rglob("*.py")
+        if f"\ndef {name}(" in path.read_text()
+    ]
+    # the last: overloads before it are for readers of types
+    before, start, after = file.read_text().rpartition(f"\ndef {name}(")
+    file.write_text(f"{before}\n@(lambda same: same){start}{after}")
 
 
 def test_wording_of_the_code(finished, checkout):
@@ -181,22 +219,11 @@ EDITS = {
 }
 
 
-def decorate(checkout, function):
-    """Edit a function of the library, which changes none of its results."""
-    (file,) = [
-        path
-        for path in (checkout / "infotheo").rglob("*.py")
-        if f"\ndef {function}(" in path.read_text()
-    ]
-    before, definition, after = file.read_text().rpartition(f"\ndef {function}(")  # no overload
-    file.write_text(f"{before}\n@(lambda same: same){definition}{after}")
-
-
 def test_code_of_one_stage(finished, tmp_path):
     checkouts = {}
     for function in EDITS:
         checkouts[function] = shutil.copytree(finished / "project", tmp_path / function)
-        decorate(checkouts[function], function)
+        edit_function(checkouts[function], function)
     expected = {function: sorted(jobs) for function, jobs in EDITS.items()}
     assert would_run_each(finished, dict.fromkeys(EDITS, CONFIG), checkouts) == expected
 

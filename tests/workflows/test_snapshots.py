@@ -181,7 +181,7 @@ def test_measures_along_training_are_those_of_the_study_unless_said(tmp_path):
 
 def test_code_that_measures_trains_nothing(tmp_path):
     roots = fingerprint_module.definition(
-        "infotheo.study.trajectories.in_place", "measuring_in_place"
+        "infotheo.study.trajectories.in_place", "in_place_measure"
     )
     trained = Study(FOLLOWED, "tiny.yaml", tmp_path).runs[0]
     assert roots not in trained.code
@@ -189,7 +189,7 @@ def test_code_that_measures_trains_nothing(tmp_path):
     in_place = Study(changed(settings, FOLLOWED), "tiny.yaml", tmp_path).runs[0]
     assert roots in in_place.code
     script = Path("workflows/scripts/train.py").read_text(encoding="utf-8")
-    assert "import measuring_in_place" not in script
+    assert "import in_place_measure" not in script
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,9 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, overload
+from typing import Any
 
 
-@overload
-def canonical(value: Mapping[str, Any]) -> dict[str, Any]: ...
-@overload
-def canonical(value: Any) -> Any: ...
 def canonical(value: Any) -> Any:
     """Return the value with sorted keys, whole floats as integers and tuples as lists.
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from workflows.plan.chunks import TRAINED, Chunk
 from workflows.plan.entries import OUTPUT, Drawing, Measure
 from workflows.plan.runs import Run
-from workflows.plan.snapshots import Snapshots
+from workflows.plan.snapshots import Snapshots, Trajectory
 
 SNAPSHOTS, TRAJECTORIES = "snapshots", "trajectories"  # files of a training with snapshots
+_SUFFIXES = {"figure": ("svg", "png"), "table": ("csv",), "animation": ("gif",)}
 NETWORK_ESTIMATES = "network_estimates"  # folder of the measures of whole networks
 
 
@@ -69,19 +70,21 @@ class Layout:
         folder = self.results / "runs" / run / chunk
         return folder / ("predictions.nc" if layer == OUTPUT else f"activations/{layer}.nc")
 
-    def estimate_files(self) -> list[Path]:
-        """Return the estimates of all runs, layers and measures."""
+    def estimates(self) -> Iterator[tuple[Path, Run, Measure]]:
+        """Yield the estimates of all runs, layers and measures."""
         folders = {
             "activations": [f"estimates/{layer}" for layer in self.layers],
             "logits": [f"estimates/{OUTPUT}"],
             "network": [NETWORK_ESTIMATES],
         }
-        return [
-            self.folder(run, chunk) / folder / f"{measure.name}.nc"
-            for run, chunk in self.chunks()
-            for measure in self.measures
-            for folder in folders[measure.subject]
-        ]
+        for run, chunk in self.chunks():
+            for measure in self.measures:
+                for folder in folders[measure.subject]:
+                    yield self.folder(run, chunk) / folder / f"{measure.name}.nc", run, measure
+
+    def estimate_files(self) -> list[Path]:
+        """Return the estimates of all runs, layers and measures."""
+        return [file for file, *_ in self.estimates()]
 
     def trained_parts(self) -> dict[str, str]:
         """Return the files of a trained chunk by what they hold."""
@@ -90,47 +93,52 @@ class Layout:
             parts.append(TRAJECTORIES if self.snapshots.keep == "measures" else SNAPSHOTS)
         return {part: f"{part}.nc" for part in parts}
 
-    def trajectory_files(self) -> list[Path]:
-        """Return what is measured along training."""
-        if self.snapshots is None:
-            return []
-        if self.snapshots.keep == "measures":
-            files = [f"{TRAJECTORIES}.nc"]
-        else:
-            names = [trajectory.name for trajectory in self.snapshots.trajectories]
-            files = [f"{TRAJECTORIES}/{name}.nc" for name in names]
-        return [self.folder(run, chunk) / file for run, chunk in self.chunks() for file in files]
+    def trajectories(self) -> Iterator[tuple[Path, Run, Trajectory]]:
+        """Yield what is measured along training from the weights that were kept."""
+        if self.snapshots is None or self.snapshots.keep == "measures":
+            return
+        for run, chunk in self.chunks():
+            for trajectory in self.snapshots.trajectories:
+                folder = self.folder(run, chunk) / TRAJECTORIES
+                yield folder / f"{trajectory.name}.nc", run, trajectory
 
-    def snapshot_activation_files(self) -> list[Path]:
-        """Return the activations along training, where they are to be kept."""
+    def trajectory_files(self) -> list[Path]:
+        """Return what is measured along training, in place or afterwards."""
+        if self.snapshots is not None and self.snapshots.keep == "measures":
+            return [self.folder(run, chunk) / f"{TRAJECTORIES}.nc" for run, chunk in self.chunks()]
+        return [file for file, *_ in self.trajectories()]
+
+    def activations(self) -> Iterator[tuple[Path, Run, str]]:
+        """Yield the activations of all runs and layers."""
+        for run, chunk in self.chunks():
+            for layer in self.layers:
+                yield self.folder(run, chunk) / "activations" / f"{layer}.nc", run, layer
+
+    def snapshot_activations(self) -> Iterator[tuple[Path, Run, str]]:
+        """Yield the activations along training, where they are to be kept."""
         if self.snapshots is None or self.snapshots.keep != "activations":
-            return []
-        return [
-            self.folder(run, chunk) / SNAPSHOTS / f"{layer}.nc"
-            for run, chunk in self.chunks()
-            for layer in self.snapshots.layers
-        ]
+            return
+        for run, chunk in self.chunks():
+            for layer in self.snapshots.layers:
+                yield self.folder(run, chunk) / SNAPSHOTS / f"{layer}.nc", run, layer
+
+    def trained(self) -> Iterator[tuple[Path, Run, Chunk]]:
+        """Yield weights, histories and predictions of all runs, selections included."""
+        for run in self.runs:
+            for chunk in self._with_selection(run):
+                for file in self.trained_parts().values():
+                    yield self.folder(run, chunk) / file, run, chunk
 
     def history_files(self) -> list[Path]:
         """Return the histories of all runs."""
         return [self.folder(run, chunk) / "history.nc" for run, chunk in self.chunks()]
 
-    def trained_files(self) -> list[Path]:
-        """Return weights, histories and predictions of all runs, selections included."""
-        return [
-            self.folder(run, chunk) / file
-            for run in self.runs
-            for chunk in self._with_selection(run)
-            for file in self.trained_parts().values()
-        ]
-
-    def activation_files(self) -> list[Path]:
-        """Return the activations of all runs and layers."""
-        return [
-            self.folder(run, chunk) / "activations" / f"{layer}.nc"
-            for run, chunk in self.chunks()
-            for layer in self.layers
-        ]
+    def drawn(self) -> Iterator[tuple[Path, str, str]]:
+        """Yield the files of figures, tables and animations, their kinds and names."""
+        for kind, drawings in self.drawings.items():
+            for name in drawings:
+                for suffix in _SUFFIXES[kind]:
+                    yield self.results / self.study / f"{kind}s" / f"{name}.{suffix}", kind, name
 
     def drawing_inputs(self, kind: str, name: str) -> dict[str, list[Path]]:
         """Return the files a figure or table needs, by the kind of data."""
@@ -154,19 +162,12 @@ class Layout:
     def targets(self) -> list[Path]:
         """Return what the study is to make and to keep: what is deleted of it is made again."""
         study = self.results / self.study
-        suffixes = {"figure": "svg", "table": "csv", "animation": "gif"}
         return [
-            study / "config.yaml",
-            study / "runs.csv",
-            study / "correlations.csv",
-            *(
-                study / f"{kind}s" / f"{name}.{suffixes[kind]}"
-                for kind, drawings in self.drawings.items()
-                for name in drawings
-            ),
-            *self.trained_files(),
-            *self.activation_files(),
+            *(study / name for name in ("config.yaml", "runs.csv", "correlations.csv")),
+            *(file for file, *_ in self.drawn()),
+            *(file for file, *_ in self.trained()),
+            *(file for file, *_ in self.activations()),
             *self.estimate_files(),
-            *self.snapshot_activation_files(),
+            *(file for file, *_ in self.snapshot_activations()),
             *self.trajectory_files(),
         ]

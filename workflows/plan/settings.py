@@ -85,12 +85,12 @@ def minimal(
         For a setting that the function does not take, or of the wrong type, or one it lacks.
     """
     known = parameters(function)
+    plain: dict[str, Any] = canonical(settings)
     if known is None:
-        return canonical(dict(settings))
+        return plain
     after = list(known.items())[len(passed.positional) :]
     keywords = {name: parameter for name, parameter in after if name not in passed.context}
-    stated = {}
-    for name, value in settings.items():
+    for name, value in plain.items():
         if name not in keywords:
             raise ConfigError(
                 f"{key}.{name}: unknown setting{nearest(name, keywords)}; "
@@ -98,12 +98,14 @@ def minimal(
             )
         parameter = keywords[name]
         _check_type(value, parameter.annotation, f"{key}.{name}")
-        if parameter.default is REQUIRED or canonical(parameter.default) != value:
-            stated[name] = value
     for name, parameter in keywords.items():
         if parameter.default is REQUIRED and name not in settings:
             raise ConfigError(f"{key}.{name}: missing; {function.name} needs it")
-    return canonical(stated)
+    return {
+        name: value
+        for name, value in plain.items()
+        if keywords[name].default is REQUIRED or canonical(keywords[name].default) != value
+    }
 
 
 def _check_type(value: Any, annotation: str, key: str) -> None:

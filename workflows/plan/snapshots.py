@@ -14,7 +14,7 @@ from workflows.plan.sources import Definition, definition
 
 # What measures networks while they are trained. It is named here alone: as text, for only a
 # training that keeps nothing but measures depends on its code.
-IN_PLACE = "infotheo.study.trajectories.in_place:measuring_in_place"
+IN_PLACE = "infotheo.study.trajectories.in_place:in_place_measure"
 _SCHEDULE = {"every": "epoch", "count": None, "points": None}
 
 

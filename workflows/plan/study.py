@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from workflows.plan.sources import (
     passed_by_position,
     summary,
 )
+from workflows.records import is_stale
 
 _SCRIPTS = "workflows.scripts"
 _DRAWING_SCRIPTS = {"figure": "draw_figure", "table": "make_table", "animation": "draw_animation"}
@@ -187,6 +188,35 @@ class Study:
             "record": {"device": device, **limit},
         }
 
+    def stale_files(self) -> list[Path]:
+        """Return the files that exist, but were made with other parameters or other code."""
+        return [file for file, params in self._params() if is_stale(file, params)]
+
+    def _params(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Yield every file of the study and the parameters of the job that makes it."""
+        layout = self.layout
+        study = layout.results / self.name
+        for data in sorted({run.data_name for run in self.runs}):
+            yield layout.results / "data" / f"{data}.nc", self.data_params(data)
+        for file, run, chunk in layout.trained():
+            yield file, self.train_params(run.name, chunk.name)
+        for file, run, layer in layout.activations():
+            yield file, self.activation_params(run.name, layer)
+        for file, run, layer in layout.snapshot_activations():
+            yield file, self.snapshot_activation_params(run.name, layer)
+        for file, run, measure in layout.estimates():
+            if measure.subject == "network":
+                yield file, self.network_estimate_params(run.name, measure.name)
+            else:
+                yield file, self.estimate_params(measure.name)
+        for file, run, trajectory in layout.trajectories():
+            yield file, self.trajectory_params(run.name, trajectory.name)
+        yield study / "config.yaml", self.resolved()
+        yield study / "runs.csv", self.collect_params()
+        yield study / "correlations.csv", self.correlate_params()
+        for file, kind, name in layout.drawn():
+            yield file, self.drawing_params(kind, name)
+
     # What each rule is called with: one plain dictionary, so that nothing else reruns it.
 
     def data_params(self, data: str) -> dict[str, Any]:
@@ -255,6 +285,7 @@ class Study:
         return {
             "code": fingerprint([f"{_SCRIPTS}.collect"]),
             "layers": self.layers,
+            "measures": [measure.name for measure in self.measures],
             "rows": [
                 [run.condition, run.regularizer, run.name, chunk.name, list(chunk.wanted)]
                 for run, chunk in self.layout.chunks()
@@ -285,7 +316,8 @@ class Study:
             "reference": published() if "reference" in drawing.needs else "",
             "settings": drawing.settings,
         }
-        if "trajectories" in drawing.needs:
+        if "trajectories" in drawing.needs and self.snapshots is not None:
+            params["trajectories"] = [planned.name for planned in self.snapshots.trajectories]
             params["followed"] = {
                 f"{run.name}/{chunk.name}": [self.label(run), list(chunk.wanted)]
                 for run, chunk in self.layout.chunks()

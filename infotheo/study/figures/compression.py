@@ -1,4 +1,4 @@
-"""Phases of one curve over training: when it has risen, how far it falls, what noise explains."""
+"""Rise and fall of curves over training, and how much of a fall noise explains."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def fall_after_maximum(
 
     Examples
     --------
-    >>> found = fall_after_maximum(np.array([1.0, 3.0, 2.5]), np.array([0.0, 1.0, 2.0]))
-    >>> [float(number) for number in found]
+    >>> numbers = fall_after_maximum(np.array([1.0, 3.0, 2.5]), np.array([0.0, 1.0, 2.0]))
+    >>> [float(number) for number in numbers]
     [3.0, 0.5, 1.0]
     """
     largest = values.max(axis=-1)

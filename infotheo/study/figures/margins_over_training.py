@@ -152,15 +152,16 @@ def _mark_points(line: Line2D) -> None:
 
 
 def _draw_information(axes: Axes, dataset: xarray.Dataset) -> None:
-    for variable, colour, linestyle in (
+    curves: tuple[tuple[str, str, over_time.LineStyle], ...] = (
         ("prediction_input", INPUT, "-"),
         ("prediction_label", LABEL, "-"),
         ("prediction_irrelevant", IRRELEVANT, "-"),
         ("prediction_variance_diagnostic", VARIANCE, DOTTED),
-    ):
+    )
+    for variable, colour, linestyle in curves:
         over_time.draw(
             axes, over_time.series(dataset, variable), colour=colour, label=variable,
-            linestyle=linestyle,  # type: ignore[arg-type]
+            linestyle=linestyle,
         )  # fmt: skip
     axes.set_ylim(bottom=0)
     axes.set_ylabel("information of\nprediction (nats)")

@@ -16,7 +16,7 @@ from infotheo.registry import nearest
 from infotheo.study.figures.run_selection import MEASURES
 
 __all__ = [
-    "TIMES", "Spread", "divergence_remark", "divergence_words", "draw", "labels_grid",
+    "TIMES", "LineStyle", "Spread", "divergence_remark", "divergence_words", "draw", "labels_grid",
     "ordered_colours", "require_variables", "seed_words", "series", "summarize_seeds",
     "time_dimension", "times",
 ]  # fmt: skip
@@ -24,6 +24,7 @@ __all__ = [
 TIMES = ("epoch", "step")
 
 Trajectories = Mapping[str, xarray.Dataset]
+LineStyle = str | tuple[float, tuple[float, ...]]  # a name, or an offset and lengths of dashes
 
 
 class Spread(NamedTuple):
@@ -161,7 +162,7 @@ def draw(
     *,
     colour: str,
     label: str | None = None,
-    linestyle: str = "-",
+    linestyle: LineStyle = "-",
     scale: float = 1.0,
 ) -> None:
     """Draw the mean over seeds as a line and least to greatest as a band.

@@ -1,4 +1,4 @@
-"""What measures of residual blocks share: the samples they look at, and the labelled result."""
+"""Samples that residual blocks are measured on, and the labelled result of their measures."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from infotheo.arrays.numbers import check_count
 from infotheo.invertibility.blocks import is_residual_block
 from infotheo.invertibility.inputs import evenly_spaced, read_tensor, require_module
 from infotheo.modules.evaluation_mode import require_finite_weights
 
-__all__ = ["Columns", "by_block", "chosen_samples", "largest", "share"]
+__all__ = ["Quantities", "choose_samples", "label_quantities", "largest", "share"]
 
-Columns = dict[str, tuple[Any, str]]  # name: values and long name
+Quantities = dict[str, tuple[Any, str]]  # name: values and long name
 
 
-def chosen_samples(network: Any, inputs: Any, samples: int, minimum: int) -> Tensor:
+def choose_samples(network: nn.Module, inputs: Tensor, samples: int, minimum: int) -> Tensor:
     """Check what every measure of blocks gets, and return the samples to look at.
 
     Raises
@@ -40,23 +41,26 @@ def chosen_samples(network: Any, inputs: Any, samples: int, minimum: int) -> Ten
     return evenly_spaced(x, samples)
 
 
-def largest(values: np.ndarray) -> float:
+def largest(values: NDArray[np.float64]) -> float:
     """Return the largest value that is defined, or NaN."""
     return math.nan if np.isnan(values).all() else float(np.nanmax(values))
 
 
-def share(hits: np.ndarray, of: np.ndarray) -> float:
-    """Share of those that are defined; NaN if none is."""
-    count = np.sum(~np.isnan(of))
+def share(hits: NDArray[np.bool_], values: NDArray[np.generic]) -> float:
+    """Share of those whose value is defined; NaN if none is."""
+    count = np.sum(~np.isnan(values))
     return float(np.sum(hits) / count) if count else math.nan
 
 
-def by_block(
-    of_blocks: Columns, of_network: Columns, names: list[str], origin: dict[str, str]
+def label_quantities(
+    block_values: Quantities,
+    network_values: Quantities,
+    names: list[str],
+    origin: dict[str, str],
 ) -> xr.Dataset:
     """Label the variables over ``block`` and those of the whole network."""
     variables: dict[str, Any] = {}
-    for dims, columns in ((("block",), of_blocks), ((), of_network)):
-        for name, (values, long) in columns.items():
+    for dims, quantities in ((("block",), block_values), ((), network_values)):
+        for name, (values, long) in quantities.items():
             variables[name] = (dims, values, {"units": "1", "long_name": long, **origin})
     return xr.Dataset(variables, {"block": names}, origin)

@@ -64,14 +64,16 @@ def components(
     Examples
     --------
     >>> x = torch.tensor([[-2.0, 0.1], [-2.1, -0.1], [2.0, 0.1], [2.1, -0.1]])
-    >>> found = components(nn.Linear(2, 2), x, torch.tensor([0, 0, 1, 1]))
-    >>> found["component_svm_accuracy"].values
+    >>> accuracies = components(nn.Linear(2, 2), x, torch.tensor([0, 0, 1, 1]))
+    >>> accuracies["component_svm_accuracy"].values
     array([1.])
     """
     check_count(samples, "samples", least=4)
     if len(inputs) < 4:
         raise ValueError(f"inputs has {len(inputs)} samples; expected at least 4")
-    whole: list[Any] = [int(each) if float(each).is_integer() else each for each in components]
+    numbers: list[Any] = [
+        int(number) if float(number).is_integer() else number for number in components
+    ]
     chosen = np.arange(len(inputs))
     if len(inputs) > samples:
         chosen = np.linspace(0, len(inputs) - 1, samples).round().astype(np.int64)
@@ -81,8 +83,8 @@ def components(
     values = np.zeros_like(values) if diverged else values  # settings are checked all the same
     x = xr.DataArray(values, dims=("sample", "unit"))
     classes = labels.cpu().numpy()[chosen]
-    found = component_accuracies(
-        x[::2], classes[::2], x[1::2], classes[1::2], components=whole or None, penalty=penalty
+    accuracies: xr.Dataset = component_accuracies(
+        x[::2], classes[::2], x[1::2], classes[1::2], components=numbers or None, penalty=penalty
     )
-    found = found.rename(_NAMES)
-    return found.where(False) if diverged else found
+    accuracies = accuracies.rename(_NAMES)
+    return accuracies.where(False) if diverged else accuracies

@@ -1,4 +1,4 @@
-"""What paper 5 says of predictions beside their information: a variance, and Fano's bound."""
+"""Diagnostics of predictions after paper 5: the variance of probabilities, and Fano's bounds."""
 
 from __future__ import annotations
 
@@ -57,33 +57,35 @@ def diagnostics(logits: xr.DataArray) -> xr.Dataset:
     classes = values.shape[-1]
     hard = np.eye(classes)[values.argmax(axis=-1)]
     shares = np.unique(labels, return_counts=True)[1] / len(labels)
-    of_labels = float(-np.sum(shares * np.log(shares)))
-    told = prediction_information(values, labels, logits=True).value
+    label_entropy = float(-np.sum(shares * np.log(shares)))
     bounds = {
         "fano_bound": prediction_information(hard, labels).value,
-        "fano_bound_sampled": told,
+        "fano_bound_sampled": prediction_information(values, labels, logits=True).value,
     }
     highest = values.max(axis=-1, keepdims=True)
     p = np.exp(values - highest)
     p /= p.sum(axis=-1, keepdims=True)
-    own = np.take_along_axis(p, labels[None, :, None], axis=-1)[..., 0]
-    spread = prediction_variance(values, logits=True).value
-    found = {
+    p_label = np.take_along_axis(p, labels[None, :, None], axis=-1)[..., 0]
+    variables = {
         "prediction_variance_diagnostic": (
-            spread,
+            prediction_variance(values, logits=True).value,
             "variance of predicted probabilities, no bound",
         ),
-        "prediction_sampled_error": (1 - own.mean(axis=-1), "error of predictions drawn from p"),
+        "prediction_sampled_error": (
+            1 - p_label.mean(axis=-1),
+            "error of predictions drawn from p",
+        ),
     }
     for name, information in bounds.items():
-        unknown = np.clip(of_labels - information, 0.0, of_labels)  # below 0 is rounding
+        unknown = np.clip(label_entropy - information, 0.0, label_entropy)  # below 0 is rounding
         drawn = " of predictions drawn from p" if name == "fano_bound_sampled" else ""
-        found[name] = (_least_error(unknown, classes), f"Fano's lower bound of the error{drawn}")
+        bound = _least_error(unknown, classes)
+        variables[name] = (bound, f"Fano's lower bound of the error{drawn}")
     origin = provenance("diagnostics", {})
     return xr.Dataset(
         {
-            name: ("seed", of, {"units": "1", "long_name": long, **origin})
-            for name, (of, long) in found.items()
+            name: ("seed", array, {"units": "1", "long_name": long, **origin})
+            for name, (array, long) in variables.items()
         },
         {"seed": logits["seed"]} if "seed" in logits.coords else {},
         origin,

@@ -13,10 +13,10 @@ def error(logits: xr.DataArray) -> xr.Dataset:
     values = logits.transpose("seed", "sample", "unit").values.astype("float64")
     labels = logits["class"].values
     wrong = (values.argmax(-1) != labels).mean(-1)
-    of_truth = np.take_along_axis(values, labels[None, :, None], axis=-1)[..., 0]
+    label_logits = np.take_along_axis(values, labels[None, :, None], axis=-1)[..., 0]
     largest = values.max(-1)
     total = np.log(np.exp(values - largest[..., None]).sum(-1)) + largest
-    loss = (total - of_truth).mean(-1)
+    loss = (total - label_logits).mean(-1)
     return xr.Dataset(
         {
             "error": ("seed", wrong, {"long_name": "fraction wrong", "units": "1"}),

@@ -1,4 +1,4 @@
-"""Call a measure with the networks that are finite, however many dimensions they stand along."""
+"""Calls of a measure with the networks that are finite, whatever dimensions they stand along."""
 
 from __future__ import annotations
 
@@ -31,11 +31,13 @@ def measure_finite(
     if leading != ["seed"]:
         rows = rows.stack(network=leading, create_index=False).transpose("network", *_ROWS)
         along = {
-            str(name): ("seed", of.values)
-            for name, of in rows.coords.items()
-            if of.dims == ("network",) and name not in leading
+            str(name): ("seed", array.values)
+            for name, array in rows.coords.items()
+            if array.dims == ("network",) and name not in leading
         }
-        rows = rows.drop_vars([name for name, of in rows.coords.items() if "network" in of.dims])
+        rows = rows.drop_vars(
+            [name for name, array in rows.coords.items() if "network" in array.dims]
+        )
         rows = rows.rename(network="seed").assign_coords(
             {"seed": np.arange(rows.sizes["network"]), **along}
         )
@@ -43,18 +45,18 @@ def measure_finite(
     if not bool(finite.any()):
         return xr.Dataset(coords={dim: values[dim] for dim in leading})
     # all of them at once where none diverged: no copy
-    of_finite = rows if bool(finite.all()) else rows.sel(seed=rows["seed"][finite.values])
-    found = measure(of_finite, **settings)
-    if "seed" in found.dims:
-        found = found.reindex(seed=rows["seed"].values)
-    return found if leading == ["seed"] else _unstacked(found, values, leading)
+    finite_rows = rows if bool(finite.all()) else rows.sel(seed=rows["seed"][finite.values])
+    measured = measure(finite_rows, **settings)
+    if "seed" in measured.dims:
+        measured = measured.reindex(seed=rows["seed"].values)
+    return measured if leading == ["seed"] else _unstack(measured, values, leading)
 
 
-def _unstacked(found: xr.Dataset, values: xr.DataArray, leading: list[str]) -> xr.Dataset:
+def _unstack(measured: xr.Dataset, values: xr.DataArray, leading: list[str]) -> xr.Dataset:
     """Put the dimensions that ``values`` has in place of the one given to the measure."""
     shape = [values.sizes[dim] for dim in leading]
     variables = {}
-    for name, variable in found.data_vars.items():
+    for name, variable in measured.data_vars.items():
         rest = [dim for dim in variable.dims if dim != "seed"]
         if "seed" in variable.dims:
             numbers = variable.transpose("seed", *rest).values
@@ -62,6 +64,8 @@ def _unstacked(found: xr.Dataset, values: xr.DataArray, leading: list[str]) -> x
             variables[name] = ([*leading, *rest], numbers, variable.attrs)
         else:
             variables[name] = (rest, variable.values, variable.attrs)
-    kept = {name: of for name, of in found.coords.items() if "seed" not in of.dims}
-    own = {name: of for name, of in values.coords.items() if set(of.dims) <= set(leading)}
-    return xr.Dataset(variables, kept | own)
+    added = {name: array for name, array in measured.coords.items() if "seed" not in array.dims}
+    places = {
+        name: array for name, array in values.coords.items() if set(array.dims) <= set(leading)
+    }
+    return xr.Dataset(variables, added | places)

@@ -1,4 +1,4 @@
-"""Whether the residual blocks y = x + L(x) of one network can be inverted: bounds, and the trial.
+"""Bounds of the residual branches L of one network, and the inversion of its blocks y = x + L(x).
 
 A bound of L's Lipschitz constant below 1 proves it ("licensed"); a fixed-point iteration tries it
 on samples whose x is known ("inverted").
@@ -28,7 +28,13 @@ from infotheo.invertibility.block_measures import (
 from infotheo.invertibility.inputs import NotFiniteError, evenly_spaced
 from infotheo.invertibility.inversion import InversionWarning
 from infotheo.modules.evaluation_mode import evaluation_mode
-from infotheo.study.measures.blocks import Columns, by_block, chosen_samples, largest, share
+from infotheo.study.measures.blocks import (
+    Quantities,
+    choose_samples,
+    label_quantities,
+    largest,
+    share,
+)
 
 __all__ = ["invertibility"]
 
@@ -118,11 +124,11 @@ def invertibility(
     ...     def forward(self, x):
     ...         return x + self.branch(x)
     >>> network = nn.Sequential(Block(0.5), Block(2.0))
-    >>> found = invertibility(network, torch.eye(2), torch.zeros(2))
-    >>> found["licensed"].values.tolist(), found["inverted"].values.tolist()
+    >>> measured = invertibility(network, torch.eye(2), torch.zeros(2))
+    >>> measured["licensed"].values.tolist(), measured["inverted"].values.tolist()
     ([1.0, 0.0], [1.0, 0.0])
     """
-    x = chosen_samples(network, inputs, samples, 2)
+    x = choose_samples(network, inputs, samples, 2)
     check_count(iterations, "iterations")
     check_count(jacobian_iterations, "jacobian_iterations")
     check_count(inverted_samples, "inverted_samples")
@@ -137,22 +143,22 @@ def invertibility(
         "seed": seed,
     }
 
-    def measured(name: str, block: nn.Module, x: Tensor) -> BlockMeasures:
+    def measure(name: str, block: nn.Module, x: Tensor) -> BlockMeasures:
         try:
             return measure_block(block, x, name=name, **settings)
         except NotFiniteError as reason:  # a network that diverges: the result says so
             return undefined_measures(str(reason))
 
-    found = visit_blocks(network, x, measured)
-    names, of_blocks = list(found), _columns(found.values(), reconstruction_tolerance)
+    blocks = visit_blocks(network, x, measure)
+    block_values = _block_quantities(blocks.values(), reconstruction_tolerance)
     upper, licensed, inverted = (
-        of_blocks[name][0] for name in ("lipschitz_upper", "licensed", "inverted")
+        block_values[name][0] for name in ("lipschitz_upper", "licensed", "inverted")
     )
-    possible = np.array([not block.left_out for block in found.values()])
-    overflown = any(block.not_finite for block in found.values())
-    of_network: Columns = {
+    possible = np.array([not block.left_out for block in blocks.values()])
+    overflown = any(block.not_finite for block in blocks.values())
+    network_values: Quantities = {
         "lipschitz_lower_largest": (
-            math.nan if overflown else largest(of_blocks["lipschitz_lower"][0]),
+            math.nan if overflown else largest(block_values["lipschitz_lower"][0]),
             "largest lower bound of the Lipschitz constant of a block's L",
         ),
         "lipschitz_upper_largest": (
@@ -173,10 +179,11 @@ def invertibility(
         ),
     }
     settings |= {"samples": len(x), "reconstruction_tolerance": reconstruction_tolerance}
-    result = by_block(of_blocks, of_network, names, provenance("invertibility", settings))
-    said = {"lipschitz_upper": "unknown", "inverted": "left_out", "lipschitz_lower": "not_finite"}
-    for variable, field in said.items():
-        reasons = {name: getattr(block, field) for name, block in found.items()}
+    origin = provenance("invertibility", settings)
+    result = label_quantities(block_values, network_values, list(blocks), origin)
+    fields = {"lipschitz_upper": "unknown", "inverted": "left_out", "lipschitz_lower": "not_finite"}
+    for variable, field in fields.items():
+        reasons = {name: getattr(block, field) for name, block in blocks.items()}
         result[variable].attrs[field] = "; ".join(
             f"{name}: {reason}" for name, reason in reasons.items() if reason
         )
@@ -196,30 +203,32 @@ def _inverse_error(network: nn.Module, x: Tensor) -> float:
             return math.nan
 
 
-def _columns(blocks: Iterable[BlockMeasures], tolerance: float) -> Columns:
+def _block_quantities(blocks: Iterable[BlockMeasures], tolerance: float) -> Quantities:
     """One value for each block of every variable."""
-    rows = [_row(block, tolerance) for block in blocks]
+    rows = [_quantities(block, tolerance) for block in blocks]
     return {
         name: (np.array([row[name][0] for row in rows], dtype=np.float64), long)
         for name, (_, long) in rows[0].items()
     }
 
 
-def _row(block: BlockMeasures, tolerance: float) -> Columns:
+def _quantities(block: BlockMeasures, tolerance: float) -> Quantities:
     jacobian = block.jacobian
-    tried = block.inversion
+    inversion = block.inversion
     converged = residual = rate = steps = succeeded = math.nan
-    if tried is not None:
-        converged = float(tried.converged.double().mean())
-        residual = float(tried.residual.max())
-        rate, steps = float(tried.rate.nanmedian()), float(tried.iterations.double().median())
-        succeeded = float((tried.converged & (block.error <= tolerance)).double().mean())
+    if inversion is not None:
+        converged = float(inversion.converged.double().mean())
+        residual = float(inversion.residual.max())
+        rate, steps = (
+            float(inversion.rate.nanmedian()),
+            float(inversion.iterations.double().median()),
+        )
+        succeeded = float((inversion.converged & (block.error <= tolerance)).double().mean())
     known = not (block.left_out or block.unknown or block.not_finite)
     errors = block.error if len(block.error) else jacobian.new_full((1,), math.nan)
-    of = "the Lipschitz constant of L"
     return {
-        "lipschitz_lower": (block.lower, f"lower bound of {of}"),
-        "lipschitz_upper": (block.upper, f"upper bound of {of}"),
+        "lipschitz_lower": (block.lower, "lower bound of the Lipschitz constant of L"),
+        "lipschitz_upper": (block.upper, "upper bound of the Lipschitz constant of L"),
         "lipschitz_upper_estimate": (block.upper_estimate, "product of norms by power iteration"),
         "lipschitz_pairs": (block.pairs, "largest |L(x)-L(x')| / |x-x'| over pairs"),
         "lipschitz_jacobian": (float(jacobian.max()), "largest norm found of a Jacobian"),
@@ -236,7 +245,7 @@ def _row(block: BlockMeasures, tolerance: float) -> Columns:
         "reconstruction_error_median": (float(errors.median()), "median relative error of x"),
         "licensed": (float(block.upper < 1) if known else math.nan, "whether upper bound < 1"),
         "inverted": (
-            math.nan if tried is None else float(succeeded == 1),
+            math.nan if inversion is None else float(succeeded == 1),
             "whether the inversion of all samples succeeded",
         ),
     }

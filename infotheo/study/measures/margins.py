@@ -123,8 +123,8 @@ def margins(
     >>> network = nn.Linear(2, 2, bias=False)
     >>> _ = network.weight.data.copy_(torch.tensor([[-1.0, 0.0], [1.0, 0.0]]))
     >>> x = torch.tensor([[-1.0, -1.0], [2.0, 2.0]])
-    >>> found = margins(network, x, torch.tensor([0, 1]))
-    >>> float(found["margin_min"]), round(float(found["margin_angle"]) / math.pi, 6)
+    >>> measured = margins(network, x, torch.tensor([0, 1]))
+    >>> float(measured["margin_min"]), round(float(measured["margin_angle"]) / math.pi, 6)
     (1.0, 0.25)
     """
     require_finite_weights(require_module(network, "network"), "network")
@@ -132,43 +132,43 @@ def margins(
     generator = torch.Generator().manual_seed(check_count(seed, "seed", least=0))
     x = read_tensor(inputs, "inputs", minimum=2)
     if not isinstance(labels, Tensor) or labels.shape != (len(x),):
-        found = tuple(labels.shape) if isinstance(labels, Tensor) else type(labels).__name__
-        raise ValueError(f"labels: found {found}; expected a tensor of shape ({len(x)},)")
+        given = tuple(labels.shape) if isinstance(labels, Tensor) else type(labels).__name__
+        raise ValueError(f"labels: found {given}; expected a tensor of shape ({len(x)},)")
     chosen = torch.randperm(len(x), generator=generator)[:count].sort().values.to(x.device)
     x, truth = x[chosen], labels[chosen].cpu().numpy()
 
     features, layer = last_layer_features(network, x)
     z = features.double().cpu().numpy()
-    weights, biases = _columns(layer)
+    weights, biases = _weights_and_biases(layer)
     single = dict.fromkeys(SINGLE, math.nan)
     kinds = {kind: np.full(len(z), math.nan) for kind in KINDS}
     angle, unknown = math.nan, ""
     if np.isfinite(z).all():
-        of_layer = sample_margins(z, weights, truth, biases=biases)
-        scale = float(of_layer.feature_norm)
-        kinds["margin"] = of_layer.geometric
-        kinds["margin_relative"] = _over(of_layer.geometric, scale)
-        kinds["margin_normalized"] = of_layer.normalized
-        single["margin_negative"] = float(np.mean(of_layer.margin < 0))
-        single["margin_layer_norm"] = float(of_layer.layer_norm)
+        layer_margins = sample_margins(z, weights, truth, biases=biases)
+        scale = float(layer_margins.feature_norm)
+        kinds["margin"] = layer_margins.geometric
+        kinds["margin_relative"] = _divide(layer_margins.geometric, scale)
+        kinds["margin_normalized"] = layer_margins.normalized
+        single["margin_negative"] = float(np.mean(layer_margins.margin < 0))
+        single["margin_layer_norm"] = float(layer_margins.layer_norm)
         single["margin_feature_norm"] = scale
         if network_norm:
             norm, unknown = _network_norm(network, x[:1])
-            of_inputs = float(x.double().flatten(1).square().sum(1).mean().sqrt())
+            input_norm = float(x.double().flatten(1).square().sum(1).mean().sqrt())
             single["margin_network_norm"] = norm
-            kinds["margin_network"] = _over(of_layer.margin, norm * of_inputs)
+            kinds["margin_network"] = _divide(layer_margins.margin, norm * input_norm)
         if svm:
-            widest, angle = _widest(z, truth, weights, bias, most_constraints)
+            widest, angle = _widest_margin(z, truth, weights, bias, most_constraints)
             single |= widest
             single["hard_margin_relative"] = single["hard_margin"] / scale if scale else math.nan
     settings = {
         "samples": len(x), "svm": svm, "bias": bias, "most_constraints": most_constraints,
         "network_norm": network_norm, "seed": seed,
     }  # fmt: skip
-    return _labelled(single, kinds, angle, unknown, provenance("margins", settings))
+    return _label(single, kinds, angle, unknown, provenance("margins", settings))
 
 
-def _columns(layer: nn.Linear) -> tuple[np.ndarray, np.ndarray]:
+def _weights_and_biases(layer: nn.Linear) -> tuple[np.ndarray, np.ndarray]:
     """Weights (unit, class) and biases (class,) of a layer, two columns for a single logit."""
     weights = layer.weight.detach().double().cpu().numpy().T
     biases = (
@@ -180,7 +180,7 @@ def _columns(layer: nn.Linear) -> tuple[np.ndarray, np.ndarray]:
     return weights, biases
 
 
-def _over(values: np.ndarray, scale: float) -> np.ndarray:
+def _divide(values: np.ndarray, scale: float) -> np.ndarray:
     """Divide; NaN where the scale is 0 or unknown."""
     return values / scale if scale > 0 else np.full_like(values, math.nan)
 
@@ -195,7 +195,7 @@ def _network_norm(network: nn.Module, x: Tensor) -> tuple[float, str]:
         return math.nan, str(unknown)
 
 
-def _widest(
+def _widest_margin(
     z: np.ndarray, truth: np.ndarray, weights: np.ndarray, bias: bool, most_constraints: int
 ) -> tuple[dict[str, float], float]:
     """Whether the features can be separated, how widely, and how far the layer points from that."""
@@ -205,21 +205,21 @@ def _widest(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", HardMarginWarning)  # the gap is in the result
-            found = hard_margin(z, truth, bias=bias, most_constraints=most_constraints)
+            hard = hard_margin(z, truth, bias=bias, most_constraints=most_constraints)
     except NotSeparableError:
         return {"margin_separable": 0.0}, math.nan
     except UndecidedSeparationError:
         return {}, math.nan
     widest = {
         "margin_separable": 1.0,
-        "hard_margin": float(found.margin),
-        "hard_margin_gap": float(found.gap),
-        "hard_margin_support": float(found.support) / len(z),
+        "hard_margin": float(hard.margin),
+        "hard_margin_gap": float(hard.gap),
+        "hard_margin_support": float(hard.support) / len(z),
     }
-    return widest, float(direction_angle(weights[:, present], found.weights).value)
+    return widest, float(direction_angle(weights[:, present], hard.weights).value)
 
 
-def _labelled(
+def _label(
     single: dict[str, float],
     kinds: dict[str, np.ndarray],
     angle: float,

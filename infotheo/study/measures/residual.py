@@ -16,7 +16,13 @@ from torch import Tensor, nn
 
 from infotheo.arrays.results import provenance
 from infotheo.invertibility.residual_norms import ZeroNormWarning, norms_at_overflow
-from infotheo.study.measures.blocks import Columns, by_block, chosen_samples, largest, share
+from infotheo.study.measures.blocks import (
+    Quantities,
+    choose_samples,
+    label_quantities,
+    largest,
+    share,
+)
 
 __all__ = ["residual"]
 
@@ -71,33 +77,36 @@ def residual(
     ...         _ = nn.init.eye_(self.branch.weight).data.mul_(0.25)
     ...     def forward(self, x):
     ...         return torch.relu(x + self.branch(x))
-    >>> found = residual(nn.Sequential(Block()), torch.ones(4, 2), torch.zeros(4))
-    >>> found["residual_norm_mean"].values.tolist(), float(found["blocks_claimed"])
+    >>> measured = residual(nn.Sequential(Block()), torch.ones(4, 2), torch.zeros(4))
+    >>> measured["residual_norm_mean"].values.tolist(), float(measured["blocks_claimed"])
     ([0.25], 1.0)
     """
-    x = chosen_samples(network, inputs, samples, 1)
+    x = choose_samples(network, inputs, samples, 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ZeroNormWarning)  # counted in the result
-        found, overflown = norms_at_overflow(
+        norms, overflown = norms_at_overflow(
             network, x, reference=reference, quantiles=(0.05, 0.5, 0.95)
         )
-    of = f"|L(x)| / |x|, x: {'input of the block' if reference == 'input' else 'its shortcut'}"
-    pooled, mean = found["pooled"].values, found["mean"].values
-    infinite = np.where(overflown, math.nan, found["infinite"].values / len(x))
+    point = "input of the block" if reference == "input" else "its shortcut"
+    ratio_name = f"|L(x)| / |x|, x: {point}"
+    pooled, mean = norms["pooled"].values, norms["mean"].values
+    infinite = np.where(overflown, math.nan, norms["infinite"].values / len(x))
     largest_mean, claimed = largest(mean), share(pooled < 1, pooled)
     if overflown.any():
         largest_mean = claimed = math.nan
-    of_blocks: Columns = {
-        "residual_norm_mean": (mean, f"mean of {of}"),
-        "residual_norm_pooled": (pooled, f"{of}, of all samples as one tensor"),
+    block_values: Quantities = {
+        "residual_norm_mean": (mean, f"mean of {ratio_name}"),
+        "residual_norm_pooled": (pooled, f"{ratio_name}, of all samples as one tensor"),
         "residual_norm_infinite": (infinite, "share of samples, x = 0"),
     }
-    for name, values in zip(("q05", "median", "q95"), found["quantiles"].values.T, strict=True):
-        of_blocks[f"residual_norm_{name}"] = (values, f"{name} of {of}")
-    of_network: Columns = {
-        "residual_norm_largest": (largest_mean, f"largest mean of a block of {of}"),
+    for name, values in zip(("q05", "median", "q95"), norms["quantiles"].values.T, strict=True):
+        block_values[f"residual_norm_{name}"] = (values, f"{name} of {ratio_name}")
+    network_values: Quantities = {
+        "residual_norm_largest": (largest_mean, f"largest mean of a block of {ratio_name}"),
         "blocks_claimed": (claimed, "share of blocks with pooled ratio < 1"),
     }
     settings = {"samples": len(x), "reference": reference}
-    names = found["block"].values.tolist()
-    return by_block(of_blocks, of_network, names, provenance("residual_norms", settings))
+    names = norms["block"].values.tolist()
+    return label_quantities(
+        block_values, network_values, names, provenance("residual_norms", settings)
+    )

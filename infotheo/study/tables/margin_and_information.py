@@ -109,7 +109,7 @@ def margin_and_information(
     rows = []
     for name, dataset in trajectories.items():
         label = _read(dataset, fraction)
-        for keys, values, moments in (*_correlations(label), *_phases(label)):
+        for keys, values, moments in (*_correlations(label), *_rise_and_gain(label)):
             finite = np.isfinite(values)
             fewest = int(moments[finite].min()) if finite.any() else 0
             interval = seed_interval(values, resamples=resamples, confidence=confidence, seed=seed)
@@ -156,7 +156,7 @@ def _spearman(
     return float(coefficients(both[:, :1], both[:, 1], "spearman")[0]), len(both)
 
 
-def _phases(label: _Label) -> Iterator[Row]:
+def _rise_and_gain(label: _Label) -> Iterator[Row]:
     times, stable_times = label.times, label.stable_times
     moments = np.full(len(stable_times), len(times))
     duration = times[-1] - times[0] or np.nan  # of one moment there is no share

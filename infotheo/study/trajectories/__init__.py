@@ -1,1 +1,1 @@
-"""Trained networks looked at again, as they are and along their training."""
+"""Trained networks rebuilt and measured, as they are and along their training."""

@@ -1,4 +1,4 @@
-"""Measure and record networks at each snapshot of their training, or as they are at its end."""
+"""Measures and records of networks at each snapshot of their training, or at its end."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from infotheo.registry import lookup
 from infotheo.study.measures import measures, prediction_measures
 from infotheo.study.measures.networks import network_measures
 from infotheo.study.trajectories.measuring import Subject, measure_moments
-from infotheo.study.trajectories.rebuild import moments_of, replicas_over_time, time_dimension
-from infotheo.study.trajectories.samples import looked_at
+from infotheo.study.trajectories.rebuild import count_moments, replicas_over_time, time_dimension
+from infotheo.study.trajectories.samples import select_samples
 from infotheo.training.device import chosen_device
 from infotheo.training.fit import build_network
 from infotheo.training.replicas import Replicas
@@ -84,21 +84,21 @@ def follow(
             regularizer=regularizer,
             device=chosen_device(device),
         )
-        steps = progress(0, moments_of(snapshots), label, "moment")
+        steps = progress(0, count_moments(snapshots), label, "moment")
         for (number, replicas), _ in zip(networks, steps, strict=True):
             yield number, replicas
 
-    found = measure_moments(
+    measured = measure_moments(
         lookup(measure, *REGISTRIES),
         subject,
         settings,
         moments,
-        looked_at(samples, part, count),
+        select_samples(samples, part, count),
         seeds=snapshots["seed"].values.tolist(),
         layers=layers,
         build=build,
     )
-    return _timed(found, snapshots)
+    return _label_times(measured, snapshots)
 
 
 def record(
@@ -125,7 +125,7 @@ def record(
         If there are no such samples or there is no such layer, or the activations take more.
     """
     require_layers(build_network(samples, network, regularizer), [layer])
-    of = looked_at(samples, part, count)
+    selected = select_samples(samples, part, count)
     networks = replicas_over_time(
         samples,
         snapshots,
@@ -135,33 +135,33 @@ def record(
     )
     values: list[torch.Tensor] = []
     for _, replicas in networks:
-        values.append(replicas.layer_outputs([layer], of.inputs)[layer])
-        needed = values[0].nbytes * moments_of(snapshots) / 1e9
+        values.append(replicas.layer_outputs([layer], selected.inputs)[layer])
+        needed = values[0].nbytes * count_moments(snapshots) / 1e9
         if needed > gigabytes:
             raise ValueError(
                 f"activations of {layer} along training take {needed:.3g} GB, at most "
                 f"{gigabytes:g} are allowed (snapshots.gigabytes): keep weights, or fewer samples"
             )
-    rows = of.rows(torch.stack(values, 1))
+    rows = selected.rows(torch.stack(values, 1))
     rows = rows.assign_coords(
         seed=snapshots["seed"].values,
         moment=np.arange(len(values)),
         unit=np.arange(rows.sizes["unit"]),
     )
     rows = rows.assign_attrs(long_name=f"activation of {layer}", units="1", layer=layer)
-    return _timed(rows.to_dataset(name="activation"), snapshots)
+    return _label_times(rows.to_dataset(name="activation"), snapshots)
 
 
-def _timed(found: xr.Dataset, snapshots: xr.Dataset) -> xr.Dataset:
+def _label_times(dataset: xr.Dataset, snapshots: xr.Dataset) -> xr.Dataset:
     """Put epochs and steps in the place of the snapshots' numbers."""
     dimension = time_dimension(snapshots)
     if dimension is None:
-        return found.squeeze("moment", drop=True)
+        return dataset.squeeze("moment", drop=True)
     times = {
         name: ("moment", snapshots[name].values, snapshots[name].attrs)
         for name in ("epoch", "step")
         if name in snapshots.coords
     }
     # by number: a chunk in which every network diverged left nothing
-    found = found.reindex(moment=np.arange(moments_of(snapshots))).assign_coords(times)
-    return found.swap_dims(moment=dimension).drop_vars("moment")
+    dataset = dataset.reindex(moment=np.arange(count_moments(snapshots))).assign_coords(times)
+    return dataset.swap_dims(moment=dimension).drop_vars("moment")

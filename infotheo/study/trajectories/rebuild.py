@@ -1,4 +1,4 @@
-"""Back from weights on disk to networks that compute, at any moment of their training."""
+"""Networks rebuilt from stored weights, at any moment of their training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from infotheo.training.fit import build_network
 from infotheo.training.replicas import Replicas
 
 __all__ = [
-    "moments_of",
+    "count_moments",
     "networks_over_time",
     "replicas_at",
     "replicas_over_time",
@@ -50,11 +50,13 @@ def replicas_over_time(
     ValueError
         If the weights are not those of this network.
     """
-    replicas = _replicas(samples, snapshots, network, regularizer, device)
+    replicas = _build_replicas(samples, snapshots, network, regularizer, device)
     state = {**replicas.parameters, **replicas.buffers}
-    values = _values(snapshots, {name: tuple(value.shape[1:]) for name, value in state.items()})
-    for moment in range(moments_of(snapshots)):
-        _set(state, {name: value[:, moment] for name, value in values.items()})
+    values = _check_values(
+        snapshots, {name: tuple(value.shape[1:]) for name, value in state.items()}
+    )
+    for moment in range(count_moments(snapshots)):
+        _set_state(state, {name: value[:, moment] for name, value in values.items()})
         yield moment, replicas
 
 
@@ -76,11 +78,11 @@ def replicas_at(
     IndexError, ValueError
         If there is no such moment, or the weights are not those of this network.
     """
-    own = snapshots
+    moment_weights = snapshots
     if (dim := time_dimension(snapshots)) is not None:
-        own = snapshots.isel({dim: moment}, drop=True)
+        moment_weights = snapshots.isel({dim: moment}, drop=True)
     [(_, replicas)] = replicas_over_time(
-        samples, own, network=network, regularizer=regularizer, device=device
+        samples, moment_weights, network=network, regularizer=regularizer, device=device
     )
     return replicas
 
@@ -106,14 +108,14 @@ def networks_over_time(
     with torch.random.fork_rng(devices=[]):
         model = build_network(samples, network, regularizer).to(device).eval()
     state = model.state_dict()
-    values = _values(snapshots, {name: tuple(value.shape) for name, value in state.items()})
+    values = _check_values(snapshots, {name: tuple(value.shape) for name, value in state.items()})
     for index, seed in enumerate(snapshots["seed"].values):
-        for moment in range(moments_of(snapshots)):
-            _set(state, {name: value[index, moment] for name, value in values.items()})
+        for moment in range(count_moments(snapshots)):
+            _set_state(state, {name: value[index, moment] for name, value in values.items()})
             yield int(seed), moment, model
 
 
-def _replicas(
+def _build_replicas(
     samples: xr.Dataset,
     snapshots: xr.Dataset,
     network: Mapping[str, Any],
@@ -135,26 +137,28 @@ def time_dimension(snapshots: xr.Dataset) -> str | None:
     return next((dim for dim in ("step", "epoch") if dim in snapshots.dims), None)
 
 
-def moments_of(snapshots: xr.Dataset) -> int:
+def count_moments(snapshots: xr.Dataset) -> int:
     """Return how many moments there are; one for the weights of trained networks."""
     dim = time_dimension(snapshots)
     return 1 if dim is None else snapshots.sizes[dim]
 
 
-def _values(snapshots: xr.Dataset, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def _check_values(
+    snapshots: xr.Dataset, shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, np.ndarray]:
     """Return (seed, moment, ...) of every parameter and buffer of the network."""
-    found = {str(name): of for name, of in snapshots.data_vars.items()}
-    if found.keys() != shapes.keys():
-        different = sorted(found.keys() ^ shapes.keys())
-        place = "them" if different[0] in found else "the network"
+    weights = {str(name): array for name, array in snapshots.data_vars.items()}
+    if weights.keys() != shapes.keys():
+        different = sorted(weights.keys() ^ shapes.keys())
+        place = "them" if different[0] in weights else "the network"
         raise ValueError(
             f"snapshots: {different[0]!r} is in {place} alone; expected the weights of this network"
         )
     dim = time_dimension(snapshots)
     values = {}
     for name, shape in shapes.items():
-        own = found[name] if dim else found[name].expand_dims("moment")
-        values[name] = own.transpose("seed", dim or "moment", ...).values
+        array = weights[name] if dim else weights[name].expand_dims("moment")
+        values[name] = array.transpose("seed", dim or "moment", ...).values
         if values[name].shape[2:] != shape:
             raise ValueError(
                 f"snapshots: {name!r} has shape {values[name].shape[2:]}, expected {shape}, that "
@@ -164,6 +168,6 @@ def _values(snapshots: xr.Dataset, shapes: Mapping[str, tuple[int, ...]]) -> dic
 
 
 @torch.no_grad()
-def _set(state: Mapping[str, Tensor], values: Mapping[str, np.ndarray]) -> None:
+def _set_state(state: Mapping[str, Tensor], values: Mapping[str, np.ndarray]) -> None:
     for name, target in state.items():
         target.copy_(torch.from_numpy(np.array(values[name])))

@@ -1,30 +1,31 @@
-"""The samples on which networks are looked at, and what the networks put out for them."""
+"""The samples on which networks are measured, and the networks' outputs for them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 import xarray as xr
+from numpy.typing import NDArray
 from torch import Tensor
 
 from infotheo.data.samples import PARTS, require_part, split_of
 from infotheo.training.errors import logits
 from infotheo.training.replicas import Replicas
 
-__all__ = ["LOGITS", "LookedAt", "looked_at", "outputs"]
+__all__ = ["LOGITS", "SelectedSamples", "outputs", "select_samples"]
 
 LOGITS = ""  # the place of what the networks predict; no layer bears this name
 
 
-class LookedAt(NamedTuple):
+class SelectedSamples(NamedTuple):
     """Samples: inputs (sample, ...), labels (sample,) and their positions in the source."""
 
     inputs: Tensor
     labels: Tensor
-    source: np.ndarray
+    source: NDArray[np.integer[Any]]
 
     def rows(self, values: Tensor) -> xr.DataArray:
         """Name the dimensions of (seed, moment, sample, unit)."""
@@ -35,7 +36,9 @@ class LookedAt(NamedTuple):
         )
 
 
-def looked_at(samples: xr.Dataset, part: str = "test", count: int | None = None) -> LookedAt:
+def select_samples(
+    samples: xr.Dataset, part: str = "test", count: int | None = None
+) -> SelectedSamples:
     """Return the first so many samples of a part.
 
     Parameters
@@ -60,13 +63,17 @@ def looked_at(samples: xr.Dataset, part: str = "test", count: int | None = None)
         )
     source = samples["sample"].values[np.isin(samples["split"].values, PARTS[part])]
     rows = slice(None, count)
-    return LookedAt(torch.from_numpy(inputs[rows]), torch.from_numpy(labels[rows]), source[rows])
+    return SelectedSamples(
+        torch.from_numpy(inputs[rows]), torch.from_numpy(labels[rows]), source[rows]
+    )
 
 
-def outputs(replicas: Replicas, of: LookedAt, places: Sequence[str]) -> dict[str, Tensor]:
+def outputs(
+    replicas: Replicas, samples: SelectedSamples, places: Sequence[str]
+) -> dict[str, Tensor]:
     """Return (seed, sample, unit) of each layer, or of the logits, on the host."""
     layers = [place for place in places if place != LOGITS]
-    found = dict(replicas.layer_outputs(layers, of.inputs)) if layers else {}
+    values = dict(replicas.layer_outputs(layers, samples.inputs)) if layers else {}
     if LOGITS in places:
-        found[LOGITS] = logits(replicas, of.inputs).cpu()
-    return found
+        values[LOGITS] = logits(replicas, samples.inputs).cpu()
+    return values

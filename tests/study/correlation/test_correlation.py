@@ -52,12 +52,12 @@ def test_coefficients_equal_scipy(method):
     for level, points in {"runs": runs, "regularizers": means}.items():
         for measure in ("information", "sparsity"):
             for target in ("test_error", "generalization_gap"):
-                found = row(result, measure=measure, target=target, level=level, method=method)
+                table_row = row(result, measure=measure, target=target, level=level, method=method)
                 expected = SCIPY[method](points[measure], points[target]).statistic
-                assert found.coefficient == pytest.approx(expected, abs=1e-9)
-                assert found.n == len(points)
-                assert found.ci_low <= found.ci_high
-                assert 1 / 200 <= found.p_value <= 1
+                assert table_row.coefficient == pytest.approx(expected, abs=1e-9)
+                assert table_row.n == len(points)
+                assert table_row.ci_low <= table_row.ci_high
+                assert 1 / 200 <= table_row.p_value <= 1
 
 
 @pytest.mark.parametrize("method", list(SCIPY))
@@ -66,11 +66,11 @@ def test_resampled_coefficients_equal_scipy_on_the_repeated_points(method):
     x, y = draw.normal(size=(9, 2)).round(1), draw.normal(size=9).round(1)
     chosen = draw.integers(9, size=(20, 9))
     counts = np.stack([np.bincount(rows, minlength=9) for rows in chosen]).astype(float)
-    found = bootstrap_coefficients(x, y, counts, method)
+    table_row = bootstrap_coefficients(x, y, counts, method)
     for index, rows in enumerate(chosen):
         for column in range(2):
             expected = SCIPY[method](x[rows, column], y[rows]).statistic
-            assert found[index, column] == pytest.approx(expected, abs=1e-9)
+            assert table_row[index, column] == pytest.approx(expected, abs=1e-9)
 
 
 def test_columns_and_order_of_the_rows():
@@ -85,9 +85,11 @@ def test_perfect_agreement(method):
     runs = make_runs(groups=8, seeds=1)
     runs["information"] = 2 * runs["test_error"] + 1
     result = table(runs, methods=[method], targets=["test_error"], permutations=999)
-    for _, found in result.iterrows():
-        assert [found.coefficient, found.ci_low, found.ci_high] == pytest.approx([1, 1, 1])
-        assert found.p_value <= 2 / 1000  # 2 of 8! = 40,320 rearrangements are as extreme
+    for _, table_row in result.iterrows():
+        assert [table_row.coefficient, table_row.ci_low, table_row.ci_high] == pytest.approx(
+            [1, 1, 1]
+        )
+        assert table_row.p_value <= 2 / 1000  # 2 of 8! = 40,320 rearrangements are as extreme
 
 
 @pytest.mark.parametrize("method", list(SCIPY))
@@ -112,8 +114,8 @@ def test_p_values_are_uniform_without_association():
     noise = pandas.DataFrame(between + 0.1 * draw.normal(size=(36, 300)), columns=names)
     runs = pandas.concat([runs, noise], axis=1)
     result = table(runs, names, methods=["pearson"], targets=["test_error"], permutations=499)
-    for _, found in result.groupby("level"):
-        assert stats.kstest(found.p_value, "uniform").statistic < 1.63 / np.sqrt(300)
+    for _, table_row in result.groupby("level"):
+        assert stats.kstest(table_row.p_value, "uniform").statistic < 1.63 / np.sqrt(300)
 
 
 def test_exchange_of_single_runs_would_reject_far_too_often():
@@ -129,16 +131,16 @@ def test_cluster_bootstrap_is_wider_than_a_bootstrap_of_single_runs():
     runs = make_runs(groups=10, seeds=5, within=0.05)
     cluster = row(table(runs, methods=["pearson"], targets=["test_error"]), level="runs")
     single = runs.assign(regularizer=[str(index) for index in range(len(runs))])
-    alone = row(table(single, methods=["pearson"], targets=["test_error"]), level="runs")
-    assert cluster.coefficient == pytest.approx(alone.coefficient)
+    single_runs = row(table(single, methods=["pearson"], targets=["test_error"]), level="runs")
+    assert cluster.coefficient == pytest.approx(single_runs.coefficient)
     # Five near copies of each point: about sqrt(5) times as wide; half of that is safe.
-    assert cluster.ci_high - cluster.ci_low > 1.1 * (alone.ci_high - alone.ci_low)
+    assert cluster.ci_high - cluster.ci_low > 1.1 * (single_runs.ci_high - single_runs.ci_low)
 
 
 def test_one_seed_makes_both_levels_equal():
     result = table(make_runs(groups=9, seeds=1))
-    by_level = [found.drop(columns="level").reset_index(drop=True)
-                for _, found in result.groupby("level")]  # fmt: skip
+    by_level = [table_row.drop(columns="level").reset_index(drop=True)
+                for _, table_row in result.groupby("level")]  # fmt: skip
     pandas.testing.assert_frame_equal(*by_level)
 
 
@@ -149,8 +151,8 @@ def test_order_of_rows_and_other_measures_change_nothing():
     assert table(shuffled).to_csv() == expected
     assert table(runs).to_csv() == expected
     both = table(runs, ["sparsity", "information"])
-    alone = both[both.measure == "information"].reset_index(drop=True)
-    assert alone.to_csv() == expected
+    single_runs = both[both.measure == "information"].reset_index(drop=True)
+    assert single_runs.to_csv() == expected
     assert table(runs, seed=1).to_csv() != expected
 
 
@@ -164,8 +166,8 @@ def test_diverged_runs_are_left_out_of_their_measure_only():
     assert list(n["sparsity", "runs"]) == [22]
     assert list(n["sparsity", "regularizers"]) == [6]
     expected = table(runs.drop(index=[3, 7]), ["sparsity"])
-    found = result[result.measure == "sparsity"].reset_index(drop=True)
-    pandas.testing.assert_frame_equal(found, expected)
+    table_row = result[result.measure == "sparsity"].reset_index(drop=True)
+    pandas.testing.assert_frame_equal(table_row, expected)
 
 
 def test_a_group_that_diverged_altogether_is_no_point():
@@ -194,8 +196,8 @@ def test_too_few_points(groups, n):
 
 
 def test_runs_of_two_groups_give_a_coefficient_without_interval():
-    found = table(make_runs(groups=2, seeds=4), targets=["test_error"])
-    runs = found[found.level == "runs"]
+    table_row = table(make_runs(groups=2, seeds=4), targets=["test_error"])
+    runs = table_row[table_row.level == "runs"]
     assert runs.coefficient.notna().all()
     assert runs[["ci_low", "ci_high", "p_value"]].isna().all(axis=None)
 
@@ -203,10 +205,10 @@ def test_runs_of_two_groups_give_a_coefficient_without_interval():
 def test_groups_of_unequal_size_cannot_be_exchanged():
     runs = make_runs(groups=4, seeds=4)
     runs = runs.drop(index=[0, 1, 2, 4, 5, 8])  # 1, 2, 3 and 4 seeds
-    found = table(runs, targets=["test_error"])
-    assert found[found.level == "runs"].p_value.isna().all()
-    assert found[found.level == "runs"].ci_low.notna().all()
-    assert found[found.level == "regularizers"].p_value.notna().all()
+    table_row = table(runs, targets=["test_error"])
+    assert table_row[table_row.level == "runs"].p_value.isna().all()
+    assert table_row[table_row.level == "runs"].ci_low.notna().all()
+    assert table_row[table_row.level == "regularizers"].p_value.notna().all()
 
 
 def test_constant_resamples_are_left_out_of_the_interval():
@@ -222,8 +224,8 @@ def test_a_far_outlier_costs_the_other_resamples_no_digits():
     y = draw.normal(size=7)
     counts = np.array([[1.0, 1, 1, 1, 1, 2, 0]])
     chosen = [0, 1, 2, 3, 4, 5, 5]
-    found = bootstrap_coefficients(x[:, None], y, counts, "pearson")[0, 0]
-    assert found == pytest.approx(stats.pearsonr(x[chosen], y[chosen]).statistic, abs=1e-5)
+    table_row = bootstrap_coefficients(x[:, None], y, counts, "pearson")[0, 0]
+    assert table_row == pytest.approx(stats.pearsonr(x[chosen], y[chosen]).statistic, abs=1e-5)
 
 
 def test_settled_values_keep_their_order():

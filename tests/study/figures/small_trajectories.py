@@ -113,17 +113,17 @@ def make_trajectories(labels=LABELS, layers=6, seeds=3, epochs=1000, noises=NOIS
 def diverged(trajectories):
     """The same without the first label's first seed from the fifth time, and its last label."""
     first, *_, last = trajectories
-    found = dict(trajectories)
-    time = "epoch" if "epoch" in found[first].dims else "step"
-    seeds, times = found[first]["seed"], found[first][time]
+    changed = dict(trajectories)
+    time = "epoch" if "epoch" in changed[first].dims else "step"
+    seeds, times = changed[first]["seed"], changed[first][time]
     fine = (seeds > 0) | (times < times[4])
-    for label, kept in ((first, fine), (last, fine & (times < 0))):
-        lost = found[label].copy(deep=True)
+    for label, finite in ((first, fine), (last, fine & (times < 0))):
+        lost = changed[label].copy(deep=True)
         for name, values in lost.data_vars.items():
             if "seed" in values.dims:
-                lost[name] = values.where(kept).transpose(*values.dims)
-        found[label] = lost
-    return found
+                lost[name] = values.where(finite).transpose(*values.dims)
+        changed[label] = lost
+    return changed
 
 
 def _dataset(label, layers, seeds, epochs, noises, time, draw):
@@ -134,8 +134,8 @@ def _dataset(label, layers, seeds, epochs, noises, time, draw):
     rise = 1 - np.exp(-at / (3 + 4 * draw.uniform(size=(1, seeds, 1))))
     lost = (0.7 * depth if "tanh" in label else 0.0) * np.log1p(at) / np.log1p(epochs)
     known = np.clip(1 - 0.6 * depth * jitter + 0.3 * depth * rise - lost + noise, 0, 1)
-    told = np.clip((1 - depth + depth * rise) * (1 - 0.01 * jitter) + noise, 0, 1)
-    x, y = INPUT_CEILING * known, LABEL_CEILING * told
+    label_share = np.clip((1 - depth + depth * rise) * (1 - 0.01 * jitter) + noise, 0, 1)
+    x, y = INPUT_CEILING * known, LABEL_CEILING * label_share
     dims = ("layer", "seed", time)
     variables = {"binned_input": (dims, x), "binned_label": (dims, y)}
     power = 1 / (1 + 3 * np.asarray(noises) / max(noises))  # more noise, less information
@@ -148,13 +148,13 @@ def _dataset(label, layers, seeds, epochs, noises, time, draw):
     for subject in ("binned", "pairwise"):
         variables[f"{subject}_input_ceiling"] = ((), INPUT_CEILING)
         variables[f"{subject}_label_ceiling"] = ((), LABEL_CEILING)
-    of_output = (("seed", time), y[-1])
+    output = (("seed", time), y[-1])
     variables |= {
         "prediction_input": (("seed", time), np.maximum(x[-1], y[-1])),
-        "prediction_label": of_output,
+        "prediction_label": output,
         "prediction_irrelevant": (("seed", time), np.maximum(x[-1] - y[-1], 0)),
-        "error": (("seed", time), 0.5 * (1 - told[-1])),
-        "cross_entropy": (("seed", time), np.log(2) * (1 - told[-1])),
+        "error": (("seed", time), 0.5 * (1 - label_share[-1])),
+        "cross_entropy": (("seed", time), np.log(2) * (1 - label_share[-1])),
     }  # fmt: skip
     other = "step" if time == "epoch" else "epoch"
     dataset = xarray.Dataset(

@@ -9,8 +9,8 @@ from infotheo.study.figures.compression import expected_fall, fall_after_maximum
 
 def test_a_rise_that_falls_back_has_two_times():
     epoch = np.array([0.0, 1, 2, 5, 10, 20])
-    first, kept = rise_times(np.array([0.1, 0.96, 0.5, 0.97, 0.94, 1.0]), epoch)
-    assert (first, kept) == (1, 20)
+    first, stable = rise_times(np.array([0.1, 0.96, 0.5, 0.97, 0.94, 1.0]), epoch)
+    assert (first, stable) == (1, 20)
 
 
 def test_jitter_is_the_deviation_of_the_noise_beside_any_straight_trend():

@@ -49,8 +49,8 @@ def texts(figure):
 
 
 def line(axes, label):
-    (found,) = [one for one in axes.lines if one.get_label() == label]
-    return np.asarray(found.get_ydata(), dtype=float)
+    (match,) = [one for one in axes.lines if one.get_label() == label]
+    return np.asarray(match.get_ydata(), dtype=float)
 
 
 @pytest.mark.parametrize("function", [*figures.values(), *tables.values()])
@@ -122,12 +122,12 @@ def test_correlation_by_noise_draws_the_table():
     assert len(figure.axes) == 4
     chosen = table[(table.level == "regularizers") & (table.method == "pearson")]
     for row, target in enumerate(("generalization_gap", "test_error")):
-        of_target = chosen[chosen.target == target].set_index("measure").coefficient
+        target_rows = chosen[chosen.target == target].set_index("measure").coefficient
         for column, (setting, values) in enumerate(
             {"noise_variance": ABSOLUTE, "relative_noise_variance": RELATIVE}.items()
         ):
             axes = figure.axes[2 * row + column]
-            expected = [of_target[f"pairwise_input_upper@{setting}={v:g}"] for v in values]
+            expected = [target_rows[f"pairwise_input_upper@{setting}={v:g}"] for v in values]
             np.testing.assert_allclose(line(axes, "upper bound with bootstrap interval"), expected)
             assert axes.get_xscale() == "log"
     assert line(figure.axes[0], "published, lower: 0.84 (σ² not stated)")[0] == PUBLISHED["lower"]

@@ -25,11 +25,11 @@ def panels(figure):
 
 def points(axes, layer):
     """The coloured dots of one layer."""
-    (found,) = [
+    (match,) = [
         one for one in axes.collections
         if isinstance(one, PathCollection) and one.get_label() == layer
     ]  # fmt: skip
-    return found
+    return match
 
 
 def means(dataset, name, **at):
@@ -37,8 +37,8 @@ def means(dataset, name, **at):
 
 
 def drawn_line(axes, label):
-    (found,) = [one for one in axes.lines if one.get_label() == label]
-    return np.asarray(found.get_ydata(), dtype=float)
+    (match,) = [one for one in axes.lines if one.get_label() == label]
+    return np.asarray(match.get_ydata(), dtype=float)
 
 
 def test_plane_draws_the_mean_of_each_layer_coloured_by_epoch():
@@ -106,13 +106,13 @@ def test_over_training_draws_means_ranges_and_bounds():
                 },
             ]
         ):  # fmt: skip
-            of_panel = axes[2 * row + column]
+            panel_layers = axes[2 * row + column]
             for label, name in names.items():
                 full = name if name.startswith("binned") else f"{name}@noise_variance"
                 expected = at[full].sel(layer="layer1").mean("seed")
-                np.testing.assert_allclose(drawn_line(of_panel, label), expected)
+                np.testing.assert_allclose(drawn_line(panel_layers, label), expected)
             ceiling = INPUT_CEILING if row < 2 else LABEL_CEILING
-            np.testing.assert_allclose(drawn_line(of_panel, "ceiling"), ceiling)
+            np.testing.assert_allclose(drawn_line(panel_layers, "ceiling"), ceiling)
     first = trajectories["tanh"]["binned_input"].sel(layer="layer2")
     band = [one for one in axes[0].collections if isinstance(one, PolyCollection)][1]
     heights = band.get_paths()[0].vertices[:, 1]
@@ -151,16 +151,16 @@ def test_one_network_at_one_epoch(name):
 
 
 def test_seeds_that_diverged_are_left_out_and_counted():
-    whole = make_trajectories(["tanh", "ReLU"], layers=2)
-    figure = figures["information_plane"](diverged(whole), estimator="binned")
+    complete = make_trajectories(["tanh", "ReLU"], layers=2)
+    figure = figures["information_plane"](diverged(complete), estimator="binned")
     axes, empty = panels(figure)
-    expected = whole["tanh"]["binned_input"].sel(layer="layer1")
+    expected = complete["tanh"]["binned_input"].sel(layer="layer1")
     later = expected.isel(seed=[1, 2]).mean("seed")
     at = np.where(np.arange(expected.sizes["epoch"]) < 4, expected.mean("seed"), later)
     np.testing.assert_allclose(points(axes, "layer1").get_offsets()[:, 0], at / BITS)
     assert np.ma.getdata(points(empty, "layer1").get_offsets()).shape[1] == 2
-    said = figure.legends[0].get_title().get_text()
-    assert "1 of 3 seeds of tanh, 3 of 3 seeds of ReLU" in said
+    remark = figure.legends[0].get_title().get_text()
+    assert "1 of 3 seeds of tanh, 3 of 3 seeds of ReLU" in remark
 
 
 def test_labels_may_name_their_layers_differently():
@@ -261,9 +261,9 @@ def test_the_file_holds_the_frames_and_is_the_same_twice(tmp_path):
         assert file.n_frames == 3
         for frame, expected in enumerate(images(make())):
             file.seek(frame)
-            found = np.asarray(file.convert("RGB")).astype(int)
+            match = np.asarray(file.convert("RGB")).astype(int)
             # exact but for edges of letters, whose shades are the nearest of 255
-            apart = np.abs(found - np.asarray(expected)).max(axis=-1)
+            apart = np.abs(match - np.asarray(expected)).max(axis=-1)
             assert (apart == 0).mean() > 0.98
             assert apart.max() < 100
 
@@ -299,9 +299,9 @@ def followed_apart():
     for label, dataset in trajectories.items():
         turned = dataset.isel(layer=[1, 0])
         lost = {
-            name: of.where(of.layer == "layer1").transpose(*of.dims)
-            for name, of in turned.data_vars.items()
-            if str(name).startswith("pairwise") and "layer" in of.dims
+            name: array.where(array.layer == "layer1").transpose(*array.dims)
+            for name, array in turned.data_vars.items()
+            if str(name).startswith("pairwise") and "layer" in array.dims
         }
         trajectories[label] = turned.assign(lost)
     return trajectories
@@ -345,5 +345,5 @@ def test_layers_of_networks_that_diverged_from_the_start_are_kept():
     trajectories = diverged(make_trajectories(["tanh", "ReLU"], layers=2))
     figure = figures["information_plane"](trajectories)
     (legend,) = figure.legends
-    said = legend.get_title().get_text().replace("\n", " ")
-    assert "1 of 3 seeds of tanh, 3 of 3 seeds of ReLU" in said
+    remark = legend.get_title().get_text().replace("\n", " ")
+    assert "1 of 3 seeds of tanh, 3 of 3 seeds of ReLU" in remark

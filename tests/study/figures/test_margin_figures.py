@@ -14,8 +14,8 @@ LABELS = ("tanh SGD", "full batch, then SGD")
 
 
 def drawn(axes, label):
-    (found,) = [one for one in axes.lines if one.get_label() == label]
-    return np.asarray(found.get_ydata(), dtype=float)
+    (match,) = [one for one in axes.lines if one.get_label() == label]
+    return np.asarray(match.get_ydata(), dtype=float)
 
 
 def test_registered():
@@ -59,8 +59,8 @@ def figure_scales(figure):
 def test_one_label_is_a_square_and_many_stand_in_blocks():
     (rows, columns), panels = shape_of(margins_over_training(make_trajectories(LABELS[:1])))
     assert (rows, columns, panels) == (2, 2, 4)
-    many = make_trajectories([f"label {number}" for number in range(5)], layers=2)
-    (rows, columns), panels = shape_of(margins_over_training(many))
+    five = make_trajectories([f"label {number}" for number in range(5)], layers=2)
+    (rows, columns), panels = shape_of(margins_over_training(five))
     assert (rows, columns, panels) == (8, 3, 20)
 
 

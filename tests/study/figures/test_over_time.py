@@ -14,17 +14,17 @@ def test_series_finds_its_place_whatever_the_order_of_the_dimensions():
     name = "pairwise_input_upper@noise_variance"
     expected = dataset[name].sel(layer="layer2", noise_variance=0.1).transpose("seed", "epoch")
     mixed = dataset.transpose("noise_variance", "epoch", "layer", "seed", ...)
-    found = over_time.series(mixed, name, layer="layer2", noise_variance=0.1 * (1 + 1e-9))
-    assert found.dims == ("seed", "epoch")
-    np.testing.assert_array_equal(found, expected)
-    np.testing.assert_array_equal(over_time.times(found), dataset["epoch"])
+    curve = over_time.series(mixed, name, layer="layer2", noise_variance=0.1 * (1 + 1e-9))
+    assert curve.dims == ("seed", "epoch")
+    np.testing.assert_array_equal(curve, expected)
+    np.testing.assert_array_equal(over_time.times(curve), dataset["epoch"])
 
 
 def test_series_over_steps_and_without_a_coordinate():
     dataset = xarray.Dataset({"error": (("step", "seed"), np.arange(6.0).reshape(3, 2))})
-    found = over_time.series(dataset, "error")
-    assert found.dims == ("seed", "step")
-    np.testing.assert_array_equal(over_time.times(found), [0, 1, 2])
+    curve = over_time.series(dataset, "error")
+    assert curve.dims == ("seed", "step")
+    np.testing.assert_array_equal(over_time.times(curve), [0, 1, 2])
 
 
 @pytest.mark.parametrize(

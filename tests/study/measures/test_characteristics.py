@@ -14,20 +14,20 @@ def activations():
 
 
 def test_characteristics_are_those_of_each_network(activations):
-    found = characteristics(activations)
-    scale = found["log_variance"]
+    measured = characteristics(activations)
+    scale = measured["log_variance"]
     np.testing.assert_allclose(np.exp(scale), activations.values.var(1).mean(1), rtol=1e-12)
-    found = found.drop_vars("log_variance")
-    assert found["seed"].values.tolist() == SEEDS
+    measured = measured.drop_vars("log_variance")
+    assert measured["seed"].values.tolist() == SEEDS
     for index in range(3):
         alone = of_representation(activations.values[index], LABELS)
-        for name in found.data_vars:
+        for name in measured.data_vars:
             np.testing.assert_allclose(
-                found[name][index], getattr(alone, str(name)), rtol=1e-9, err_msg=str(name)
+                measured[name][index], getattr(alone, str(name)), rtol=1e-9, err_msg=str(name)
             )
     signed = activations - 0.5
     for positive_only in (True, False):
-        own = characteristics(signed, positive_only=positive_only)["activation_amplitude"]
+        amplitude = characteristics(signed, positive_only=positive_only)["activation_amplitude"]
         alone = of_representation(signed.values, LABELS, positive_only=positive_only)
-        np.testing.assert_allclose(own, alone.activation_amplitude)
-    assert (own != characteristics(signed)["activation_amplitude"]).all()  # none is NaN
+        np.testing.assert_allclose(amplitude, alone.activation_amplitude)
+    assert (amplitude != characteristics(signed)["activation_amplitude"]).all()  # none is NaN

@@ -23,29 +23,29 @@ def network():
 
 def test_fits_on_even_and_tests_on_odd_samples_before_the_last_layer():
     model = network()
-    found = components(model, INPUTS, LABELS, components=[1, 8.0])
+    measured = components(model, INPUTS, LABELS, components=[1, 8.0])
     with torch.no_grad():
         features = model.eval()[:-1](INPUTS).numpy()
     expected = it.component_accuracies(
         features[::2], LABELS[::2], features[1::2], LABELS[1::2], components=[1, 8]
     )
-    np.testing.assert_array_equal(found["component_svm_accuracy"], expected.svm)
-    np.testing.assert_array_equal(found["component_neighbor_accuracy"], expected.neighbor)
+    np.testing.assert_array_equal(measured["component_svm_accuracy"], expected.svm)
+    np.testing.assert_array_equal(measured["component_neighbor_accuracy"], expected.neighbor)
     np.testing.assert_allclose(
-        found["component_explained_variance"], expected.explained_variance, rtol=1e-12
+        measured["component_explained_variance"], expected.explained_variance, rtol=1e-12
     )
-    assert found["components"].values.tolist() == [1, 8]
-    assert all(dims == ("components",) for dims in (found[name].dims for name in found))
-    assert all({"units", "long_name"} <= set(found[name].attrs) for name in found)
+    assert measured["components"].values.tolist() == [1, 8]
+    assert all(dims == ("components",) for dims in (measured[name].dims for name in measured))
+    assert all({"units", "long_name"} <= set(measured[name].attrs) for name in measured)
 
 
 def test_takes_evenly_spaced_samples():
     model = network()
-    found = components(model, INPUTS, LABELS, samples=20)
+    measured = components(model, INPUTS, LABELS, samples=20)
     chosen = np.linspace(0, 59, 20).round().astype(int)
     expected = components(model, INPUTS[chosen], LABELS[chosen])
-    assert found.identical(expected)
-    assert found["components"].values.tolist() == [1, 2, 3, 5, 8]
+    assert measured.identical(expected)
+    assert measured["components"].values.tolist() == [1, 2, 3, 5, 8]
 
 
 def test_a_diverged_network_gives_nan_over_the_same_components():
@@ -53,10 +53,10 @@ def test_a_diverged_network_gives_nan_over_the_same_components():
     before = components(model, INPUTS, LABELS)
     with torch.no_grad():
         model[0].weight[0, 0] = torch.nan
-    found = components(model, INPUTS, LABELS)
-    assert list(found) == list(before)
-    assert all(bool(found[name].isnull().all()) for name in found)
-    assert found["components"].identical(before["components"])
+    measured = components(model, INPUTS, LABELS)
+    assert list(measured) == list(before)
+    assert all(bool(measured[name].isnull().all()) for name in measured)
+    assert measured["components"].identical(before["components"])
 
 
 @pytest.mark.parametrize(

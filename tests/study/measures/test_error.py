@@ -14,10 +14,10 @@ def logits():
 
 def test_error_is_what_torch_says(logits):
     torch = pytest.importorskip("torch")
-    found = error(logits)
+    measured = error(logits)
     for index in range(3):
-        own = torch.tensor(logits.values[index])
-        loss = torch.nn.functional.cross_entropy(own, torch.tensor(LABELS))
-        np.testing.assert_allclose(found["cross_entropy"][index], float(loss), rtol=1e-12)
-        wrong = (own.argmax(-1) != torch.tensor(LABELS)).double().mean()
-        np.testing.assert_allclose(found["error"][index], float(wrong))
+        network_logits = torch.tensor(logits.values[index])
+        loss = torch.nn.functional.cross_entropy(network_logits, torch.tensor(LABELS))
+        np.testing.assert_allclose(measured["cross_entropy"][index], float(loss), rtol=1e-12)
+        wrong = (network_logits.argmax(-1) != torch.tensor(LABELS)).double().mean()
+        np.testing.assert_allclose(measured["error"][index], float(wrong))

@@ -42,38 +42,44 @@ def test_registered():
 def test_every_number_is_the_estimators_own():
     x, y = labelled_clusters()
     network = perceptron(activation="tanh")
-    found = margins(network, x, y)
+    measured = margins(network, x, y)
     with torch.no_grad():
         z = network[:-1](x).double().numpy()
     weights = network.output.weight.detach().double().numpy().T
     biases = network.output.bias.detach().double().numpy()
-    own = it.margins(z, weights, y.numpy(), biases=biases)
-    assert float(found.margin_mean) == pytest.approx(own.geometric.mean(), rel=1e-6)
-    assert float(found.margin_min) == pytest.approx(own.geometric.min(), rel=1e-6)
-    assert float(found.margin_q50) in own.geometric  # a quantile is one of the samples
-    relative = own.geometric / own.feature_norm
-    assert float(found.margin_relative_mean) == pytest.approx(relative.mean(), rel=1e-6)
-    assert float(found.margin_normalized_mean) == pytest.approx(own.normalized.mean(), rel=1e-6)
-    assert float(found.margin_negative) == (own.margin < 0).mean() > 0  # an untrained network
-    assert float(found.margin_layer_norm) == pytest.approx(own.layer_norm)
-    assert float(found.margin_feature_norm) == pytest.approx(own.feature_norm)
-    spread = found.margin_distribution
+    expected = it.margins(z, weights, y.numpy(), biases=biases)
+    assert float(measured.margin_mean) == pytest.approx(expected.geometric.mean(), rel=1e-6)
+    assert float(measured.margin_min) == pytest.approx(expected.geometric.min(), rel=1e-6)
+    assert float(measured.margin_q50) in expected.geometric  # a quantile is one of the samples
+    relative = expected.geometric / expected.feature_norm
+    assert float(measured.margin_relative_mean) == pytest.approx(relative.mean(), rel=1e-6)
+    assert float(measured.margin_normalized_mean) == pytest.approx(
+        expected.normalized.mean(), rel=1e-6
+    )
+    assert (
+        float(measured.margin_negative) == (expected.margin < 0).mean() > 0
+    )  # an untrained network
+    assert float(measured.margin_layer_norm) == pytest.approx(expected.layer_norm)
+    assert float(measured.margin_feature_norm) == pytest.approx(expected.feature_norm)
+    spread = measured.margin_distribution
     assert spread.dims == ("quantile",)
     assert spread.sizes["quantile"] == 25
     np.testing.assert_allclose(spread[[0, -1]], [relative.min(), relative.max()])
     assert (np.diff(spread) >= 0).all()
     for name, at in NAMED.items():
-        assert float(found[f"margin_relative_{name}"]) == float(spread.sel(quantile=at))
+        assert float(measured[f"margin_relative_{name}"]) == float(spread.sel(quantile=at))
     widest = it.hard_margin(z, y.numpy())
-    assert float(found.margin_separable) == 1
-    assert float(found.hard_margin) == pytest.approx(widest.margin)
-    assert float(found.hard_margin_relative) == pytest.approx(widest.margin / own.feature_norm)
-    assert float(found.hard_margin_support) == widest.support / 60
+    assert float(measured.margin_separable) == 1
+    assert float(measured.hard_margin) == pytest.approx(widest.margin)
+    assert float(measured.hard_margin_relative) == pytest.approx(
+        widest.margin / expected.feature_norm
+    )
+    assert float(measured.hard_margin_support) == widest.support / 60
     angle = it.direction_angle(weights, widest.weights).value
-    assert float(found.margin_angle) == pytest.approx(angle)
-    assert found.margin_angle.attrs["units"] == "rad"
-    for name in found.data_vars:
-        assert {"units", "long_name", "settings", "infotheo_version"} <= set(found[name].attrs)
+    assert float(measured.margin_angle) == pytest.approx(angle)
+    assert measured.margin_angle.attrs["units"] == "rad"
+    for name in measured.data_vars:
+        assert {"units", "long_name", "settings", "infotheo_version"} <= set(measured[name].attrs)
 
 
 def test_norm_of_the_network():
@@ -85,20 +91,20 @@ def test_norm_of_the_network():
         for part in network.modules()
         if isinstance(part, nn.Linear)
     )
-    found = margins(network, x, y, svm=False)
-    assert float(found.margin_network_norm) == pytest.approx(product, rel=1e-9)
-    assert np.isnan(found.hard_margin)
-    assert np.isnan(found.margin_separable)
+    measured = margins(network, x, y, svm=False)
+    assert float(measured.margin_network_norm) == pytest.approx(product, rel=1e-9)
+    assert np.isnan(measured.hard_margin)
+    assert np.isnan(measured.margin_separable)
     scale = float(x.double().square().sum(1).mean().sqrt())
     logits = network(x).detach().double()
-    own = logits.gather(1, y[:, None])[:, 0]
+    expected = logits.gather(1, y[:, None])[:, 0]
     others = logits.scatter(1, y[:, None], -torch.inf).amax(1)
-    least = float((own - others).min())
-    assert float(found.margin_network_min) == pytest.approx(least / product / scale, rel=1e-5)
+    least = float((expected - others).min())
+    assert float(measured.margin_network_min) == pytest.approx(least / product / scale, rel=1e-5)
     without = margins(network, x, y, network_norm=False)
     assert np.isnan(without.margin_network_norm)
     assert np.isnan(without.margin_network_mean)
-    assert float(without.margin_mean) == float(found.margin_mean)
+    assert float(without.margin_mean) == float(measured.margin_mean)
 
     class Own(nn.Module):
         def __init__(self):
@@ -111,34 +117,34 @@ def test_norm_of_the_network():
     unknown = margins(Own(), x, y, svm=False)
     assert np.isnan(unknown.margin_network_norm)
     assert "Own" in unknown.margin_network_norm.attrs["unknown"]
-    assert float(unknown.margin_mean) == float(found.margin_mean)
+    assert float(unknown.margin_mean) == float(measured.margin_mean)
 
 
 def test_scale_free_margins_do_not_scale():
     x, y = labelled_clusters()
     network = nn.Linear(6, 3, bias=False)
-    found = margins(network, x, y, bias=False)
+    measured = margins(network, x, y, bias=False)
     network.weight.data.mul_(8)
     scaled = margins(network, 4 * x, y, bias=False)
-    assert float(scaled.margin_mean) == pytest.approx(4 * float(found.margin_mean))
-    assert float(scaled.hard_margin) == pytest.approx(4 * float(found.hard_margin))
+    assert float(scaled.margin_mean) == pytest.approx(4 * float(measured.margin_mean))
+    assert float(scaled.hard_margin) == pytest.approx(4 * float(measured.hard_margin))
     for name in (
         *(f"{kind}_mean" for kind in KINDS if kind != "margin"),
         "hard_margin_relative",
         "margin_angle",
     ):
-        assert float(scaled[name]) == pytest.approx(float(found[name]), rel=1e-6)
+        assert float(scaled[name]) == pytest.approx(float(measured[name]), rel=1e-6)
     # the widest margin is no less than this layer's smallest, here that of two classes
-    assert float(found.hard_margin) > 0
+    assert float(measured.hard_margin) > 0
 
 
 def test_findings_are_values():
     x, y = labelled_clusters()
     mixed = y[torch.randperm(60, generator=torch.Generator().manual_seed(0))]
-    found = margins(perceptron(), x, mixed)
-    assert float(found.margin_separable) == 0
-    assert np.isnan([found.hard_margin, found.margin_angle, found.hard_margin_gap]).all()
-    assert np.isfinite(found.margin_mean)
+    measured = margins(perceptron(), x, mixed)
+    assert float(measured.margin_separable) == 0
+    assert np.isnan([measured.hard_margin, measured.margin_angle, measured.hard_margin_gap]).all()
+    assert np.isfinite(measured.margin_mean)
     many, classes = labelled_clusters(300, 60, 6, 3)
     few = margins(nn.Linear(60, 6), many, classes, most_constraints=130)
     assert np.isnan([few.margin_separable, few.hard_margin]).all()
@@ -173,10 +179,10 @@ def test_one_logit_is_class_one_against_zero():
 def test_samples_are_chosen_at_random_and_again_the_same():
     x, y = labelled_clusters()
     network = perceptron()
-    found = margins(network, x, y, samples=20)
-    xr.testing.assert_identical(found, margins(network, x, y, samples=20))
+    measured = margins(network, x, y, samples=20)
+    xr.testing.assert_identical(measured, margins(network, x, y, samples=20))
     other = margins(network, x, y, samples=20, seed=1)
-    assert float(found.margin_mean) != float(other.margin_mean)
+    assert float(measured.margin_mean) != float(other.margin_mean)
     xr.testing.assert_equal(margins(network, x, y), margins(network, x, y, seed=1))
     state = torch.random.get_rng_state()
     margins(network, x, y, samples=20)
@@ -236,22 +242,22 @@ def predicted(samples=400, classes=4, scale=2.0, networks=3, seed=0):
 def test_fano_bounds_the_error(classes, scale):
     """In the sample itself, not only on average: the bound is of its empirical distribution."""
     logits = predicted(classes=classes, scale=scale)
-    found = diagnostics(logits)
+    measured = diagnostics(logits)
     wrong = prediction_measures["error"](logits)["error"]
-    assert (found.fano_bound <= wrong + 1e-12).all()
-    assert (found.fano_bound_sampled <= found.prediction_sampled_error + 1e-12).all()
-    assert (found.fano_bound >= 0).all()
-    assert found.seed.values.tolist() == [5, 6, 7]
+    assert (measured.fano_bound <= wrong + 1e-12).all()
+    assert (measured.fano_bound_sampled <= measured.prediction_sampled_error + 1e-12).all()
+    assert (measured.fano_bound >= 0).all()
+    assert measured.seed.values.tolist() == [5, 6, 7]
     spread = it.prediction_variance(logits.values, logits=True).value
-    np.testing.assert_allclose(found.prediction_variance_diagnostic, spread)
+    np.testing.assert_allclose(measured.prediction_variance_diagnostic, spread)
 
 
 def test_fano_is_met_by_a_symmetric_channel():
     """Two classes as often, each wrong as often: the bound is the error."""
     labels = np.repeat([0, 1], 50)
-    told = np.where(np.arange(100) % 10 < 3, 1 - labels, labels)
+    information = np.where(np.arange(100) % 10 < 3, 1 - labels, labels)
     logits = xr.DataArray(
-        20.0 * np.eye(2)[told][None],
+        20.0 * np.eye(2)[information][None],
         dims=("seed", "sample", "unit"),
         coords={"class": ("sample", labels)},
     )
@@ -266,8 +272,8 @@ def test_a_drawn_prediction_errs_more_than_the_most_probable_one():
         dims=("seed", "sample", "unit"),
         coords={"class": ("sample", labels)},
     )
-    found = diagnostics(logits)
+    measured = diagnostics(logits)
     assert float(prediction_measures["error"](logits)["error"][0]) == 0
-    assert float(found.fano_bound[0]) == pytest.approx(0, abs=1e-9)
-    assert float(found.fano_bound_sampled[0]) == pytest.approx(0.4, abs=1e-9)
-    assert float(found.prediction_sampled_error[0]) == pytest.approx(0.4, abs=1e-9)
+    assert float(measured.fano_bound[0]) == pytest.approx(0, abs=1e-9)
+    assert float(measured.fano_bound_sampled[0]) == pytest.approx(0.4, abs=1e-9)
+    assert float(measured.prediction_sampled_error[0]) == pytest.approx(0.4, abs=1e-9)

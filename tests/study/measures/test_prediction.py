@@ -14,20 +14,23 @@ def logits():
 
 
 def test_prediction_names_and_values(logits):
-    found = prediction(logits)
-    assert set(found.data_vars) == {
+    measured = prediction(logits)
+    assert set(measured.data_vars) == {
         "prediction_input",
         "prediction_label",
         "prediction_irrelevant",
     }
     for index in range(3):
-        own = logits.values[index]
+        network_logits = logits.values[index]
         for name, value in {
-            "prediction_input": prediction_information(own, logits=True).value,
-            "prediction_label": prediction_information(own, LABELS, logits=True).value,
-            "prediction_irrelevant": irrelevant_information(own, LABELS, logits=True).value,
+            "prediction_input": prediction_information(network_logits, logits=True).value,
+            "prediction_label": prediction_information(network_logits, LABELS, logits=True).value,
+            "prediction_irrelevant": irrelevant_information(
+                network_logits, LABELS, logits=True
+            ).value,
         }.items():
-            np.testing.assert_allclose(found[name][index], value, rtol=1e-10)
+            np.testing.assert_allclose(measured[name][index], value, rtol=1e-10)
     np.testing.assert_allclose(
-        found["prediction_irrelevant"], found["prediction_input"] - found["prediction_label"]
+        measured["prediction_irrelevant"],
+        measured["prediction_input"] - measured["prediction_label"],
     )

@@ -46,8 +46,8 @@ def blocks(*branches):
     return nn.Sequential(*map(ResidualBlock, branches))
 
 
-def values(found, *names):
-    return {name: found[name].values.tolist() for name in names}
+def values(measured, *names):
+    return {name: measured[name].values.tolist() for name in names}
 
 
 def labels(x):
@@ -64,13 +64,13 @@ def test_linear_branch_every_number_is_the_spectral_norm_and_the_inverse_exact()
     bounds = invertibility(
         network, top, labels(top), jacobian_iterations=6, residual_tolerance=1e-12
     )
-    for found, names in (
+    for measured, names in (
         (ratio, ("mean", "pooled", "q05", "median", "q95")),
         (bounds, ("lipschitz_upper", "lipschitz_pairs", "lipschitz_jacobian")),
     ):
         for name in names:
-            variable = f"residual_norm_{name}" if found is ratio else name
-            np.testing.assert_allclose(found[variable], 0.6, rtol=1e-12, err_msg=name)
+            variable = f"residual_norm_{name}" if measured is ratio else name
+            np.testing.assert_allclose(measured[variable], 0.6, rtol=1e-12, err_msg=name)
     np.testing.assert_allclose(bounds["lipschitz_lower"], 0.6, rtol=1e-7)  # a difference quotient
     assert float(bounds["reconstruction_error"][0]) < 1e-12 / (1 - 0.6) * 1.6
     assert values(bounds, "licensed", "inverted", "inversion_converged") == {
@@ -84,12 +84,12 @@ def test_contraction_converges_at_the_predicted_rate():
     """L = c I: every step multiplies the residual by c, until it is below the tolerance."""
     x = normal(20, 4, dtype=torch.float64)
     for constant in (0.1, 0.5, 0.8):
-        found = invertibility(blocks(linear(constant * torch.eye(4).double())), x, labels(x))
-        assert float(found["inversion_rate"][0]) == pytest.approx(constant, rel=1e-6)
+        measured = invertibility(blocks(linear(constant * torch.eye(4).double())), x, labels(x))
+        assert float(measured["inversion_rate"][0]) == pytest.approx(constant, rel=1e-6)
         # the first residual is c |y| relative to |y|: c^(k + 1) <= 1e-5
         steps = math.ceil(math.log(1e-5) / math.log(constant)) - 1
-        assert abs(float(found["inversion_iterations"][0]) - steps) <= 1
-        assert values(found, "licensed", "inverted") == {"licensed": [1], "inverted": [1]}
+        assert abs(float(measured["inversion_iterations"][0]) - steps) <= 1
+        assert values(measured, "licensed", "inverted") == {"licensed": [1], "inverted": [1]}
 
 
 def shear(first, second):
@@ -107,20 +107,20 @@ def test_verdicts_where_the_answer_is_known():
         linear(torch.tensor([[0.0, 5.0], [0.0, 0.0]])),  # nilpotent: two steps invert it
     )
     ratio = residual(network, x, labels(x))
-    found = invertibility(network, x, labels(x))
-    assert found["licensed"].values.tolist() == [1, 0, 0, 0, 0]
-    assert found["inverted"].values.tolist() == [1, 0, 1, 0, 1]
-    np.testing.assert_allclose(found["lipschitz_upper"], [0.5, 2, 4, 3, 5], rtol=1e-6)
+    measured = invertibility(network, x, labels(x))
+    assert measured["licensed"].values.tolist() == [1, 0, 0, 0, 0]
+    assert measured["inverted"].values.tolist() == [1, 0, 1, 0, 1]
+    np.testing.assert_allclose(measured["lipschitz_upper"], [0.5, 2, 4, 3, 5], rtol=1e-6)
     # difference quotients in float32 over a step of 3e-4 |x|
-    np.testing.assert_allclose(found["lipschitz_lower"], [0.5, 2, 0.2, 3, 5], rtol=2e-3)
+    np.testing.assert_allclose(measured["lipschitz_lower"], [0.5, 2, 0.2, 3, 5], rtol=2e-3)
     claimed = ratio["residual_norm_pooled"].values < 1
     assert claimed.tolist() == [True, False, True, True, True]
     assert float(ratio["blocks_claimed"]) == 0.8
-    assert float(found["blocks_licensed"]) == 0.2
-    assert float(found["blocks_inverted"]) == 0.6
-    assert float(found["lipschitz_upper_largest"]) == pytest.approx(5)
-    assert float(found["lipschitz_lower_largest"]) == pytest.approx(5, rel=2e-3)
-    assert math.isnan(float(found["inverse_error"]))
+    assert float(measured["blocks_licensed"]) == 0.2
+    assert float(measured["blocks_inverted"]) == 0.6
+    assert float(measured["lipschitz_upper_largest"]) == pytest.approx(5)
+    assert float(measured["lipschitz_lower_largest"]) == pytest.approx(5, rel=2e-3)
+    assert math.isnan(float(measured["inverse_error"]))
 
 
 def test_convergence_to_another_solution_is_no_inversion():
@@ -131,14 +131,14 @@ def test_convergence_to_another_solution_is_no_inversion():
             return x.abs() - x
 
     x = normal(10, 1).abs()
-    found = invertibility(blocks(Fold()), x, labels(x))
-    assert values(found, "inversion_converged", "inverted") == {
+    measured = invertibility(blocks(Fold()), x, labels(x))
+    assert values(measured, "inversion_converged", "inverted") == {
         "inversion_converged": [1],
         "inverted": [1],
     }
-    found = invertibility(blocks(Fold()), -x, labels(x))
+    measured = invertibility(blocks(Fold()), -x, labels(x))
     names = ("inversion_converged", "inversion_succeeded", "inverted", "reconstruction_error")
-    assert values(found, *names) == {
+    assert values(measured, *names) == {
         "inversion_converged": [1],
         "inversion_succeeded": [0],
         "inverted": [0],
@@ -154,12 +154,12 @@ def small():
 def test_one_pass_over_the_network_agrees_with_each_block_by_itself(small):
     """The public functions on inputs recorded beforehand: a twin without hooks and sharing."""
     images = normal(12, 3, 8, 8)
-    found = invertibility(
+    measured = invertibility(
         small, images, labels(images), inverted_samples=12, iterations=9, residual_tolerance=1e-4
     )
     ratio = residual(small, images, labels(images))
     by_public = residual_norms(small, images, quantiles=[0.5])
-    names = found["block"].values.tolist()
+    names = measured["block"].values.tolist()
     assert names == ratio["block"].values.tolist() == by_public["block"].values.tolist()
     assert names == [f"stage{stage}.{n}" for stage in (1, 2, 3) for n in (0, 1)]
     np.testing.assert_allclose(ratio["residual_norm_mean"], by_public["mean"])
@@ -170,12 +170,16 @@ def test_one_pass_over_the_network_agrees_with_each_block_by_itself(small):
             block = small.get_submodule(name)
             output = block.branch(x.clone())
             bounds = lipschitz_bounds(block.branch, x)
-            here = found.sel(block=name)
+            block_measures = measured.sel(block=name)
             for field in ("lower", "upper", "upper_estimate", "pairs"):
                 expected = float(getattr(bounds, field))
-                assert float(here[f"lipschitz_{field}"]) == pytest.approx(expected, rel=1e-9)
-            assert float(here["lipschitz_jacobian"]) == pytest.approx(float(bounds.jacobian.max()))
-            lengths = [of.flatten(1).double().norm(dim=1) for of in (output, x)]
+                assert float(block_measures[f"lipschitz_{field}"]) == pytest.approx(
+                    expected, rel=1e-9
+                )
+            assert float(block_measures["lipschitz_jacobian"]) == pytest.approx(
+                float(bounds.jacobian.max())
+            )
+            lengths = [array.flatten(1).double().norm(dim=1) for array in (output, x)]
             pooled = float(lengths[0].norm() / lengths[1].norm())
             assert float(ratio["residual_norm_pooled"].sel(block=name)) == pytest.approx(pooled)
             if block.shortcut is None:
@@ -189,25 +193,29 @@ def test_one_pass_over_the_network_agrees_with_each_block_by_itself(small):
                     "reconstruction_error": error.max(),
                 }
                 for field, value in expected.items():
-                    assert float(here[field]) == pytest.approx(float(value), rel=1e-5), field
+                    assert float(block_measures[field]) == pytest.approx(float(value), rel=1e-5), (
+                        field
+                    )
             x = block(x)
 
 
 def test_blocks_that_change_the_shape_are_bounded_and_not_inverted(small):
     images = normal(6, 3, 8, 8)
-    found = invertibility(small, images, labels(images))
-    changing = [name in ("stage2.0", "stage3.0") for name in found["block"].values]
-    assert bool(found["lipschitz_lower"].notnull().all() & found["lipschitz_upper"].notnull().all())
+    measured = invertibility(small, images, labels(images))
+    changing = [name in ("stage2.0", "stage3.0") for name in measured["block"].values]
+    assert bool(
+        measured["lipschitz_lower"].notnull().all() & measured["lipschitz_upper"].notnull().all()
+    )
     for name in ("licensed", "inverted", "inversion_rate", "reconstruction_error"):
-        assert found[name].isnull().values.tolist() == changing, name
-    reasons = found["inverted"].attrs["left_out"]
+        assert measured[name].isnull().values.tolist() == changing, name
+    reasons = measured["inverted"].attrs["left_out"]
     assert "stage2.0: input (4, 8, 8) and output (8, 4, 4) differ in shape; stage3.0:" in reasons
     projected = nn.Sequential(ResidualBlock(linear(torch.eye(3)), linear(torch.eye(3))))
-    found = invertibility(projected, normal(5, 3), torch.zeros(5))
-    assert math.isnan(float(found["inverted"][0]))
-    assert math.isnan(float(found["blocks_inverted"]))
-    assert "'0': " not in found["inverted"].attrs["left_out"]
-    assert found["inverted"].attrs["left_out"] == "0: the shortcut is no identity (Linear)"
+    measured = invertibility(projected, normal(5, 3), torch.zeros(5))
+    assert math.isnan(float(measured["inverted"][0]))
+    assert math.isnan(float(measured["blocks_inverted"]))
+    assert "'0': " not in measured["inverted"].attrs["left_out"]
+    assert measured["inverted"].attrs["left_out"] == "0: the shortcut is no identity (Linear)"
 
 
 def test_layers_of_unknown_norm_are_a_result():
@@ -217,13 +225,15 @@ def test_layers_of_unknown_norm_are_a_result():
 
     x = normal(6, 3)
     network = blocks(linear(0.5 * torch.eye(3)), nn.Sequential(Square()))
-    found = invertibility(network, x, labels(x))
-    assert np.isnan(found["lipschitz_upper"].values).tolist() == [False, True]
-    assert np.isnan(found["licensed"].values).tolist() == [False, True]
-    assert found["inverted"].values.tolist() == [1, 1]
-    assert math.isnan(float(found["lipschitz_upper_largest"]))
-    assert float(found["blocks_licensed"]) == 0.5  # nothing licenses the other
-    assert "1: branch: the norm of layer '0' (Square)" in found["lipschitz_upper"].attrs["unknown"]
+    measured = invertibility(network, x, labels(x))
+    assert np.isnan(measured["lipschitz_upper"].values).tolist() == [False, True]
+    assert np.isnan(measured["licensed"].values).tolist() == [False, True]
+    assert measured["inverted"].values.tolist() == [1, 1]
+    assert math.isnan(float(measured["lipschitz_upper_largest"]))
+    assert float(measured["blocks_licensed"]) == 0.5  # nothing licenses the other
+    assert (
+        "1: branch: the norm of layer '0' (Square)" in measured["lipschitz_upper"].attrs["unknown"]
+    )
 
 
 def test_spectrally_normalised_network_is_licensed_and_inverted_everywhere():
@@ -239,12 +249,12 @@ def test_spectrally_normalised_network_is_licensed_and_inverted_everywhere():
     for block in network:
         block.branch[-1].weight.data = 0.09 * torch.eye(4)[..., None, None]
     x = normal(8, 4, 6, 6)
-    found = invertibility(network, x, labels(x))
-    assert float(found["lipschitz_upper_largest"]) < 0.09 * 9 * 1.05
-    assert float(found["blocks_licensed"]) == float(found["blocks_inverted"]) == 1
+    measured = invertibility(network, x, labels(x))
+    assert float(measured["lipschitz_upper_largest"]) < 0.09 * 9 * 1.05
+    assert float(measured["blocks_licensed"]) == float(measured["blocks_inverted"]) == 1
     # residual 1e-5 of |y| <= 1.9 |x|, over 1 - c
-    upper = found["lipschitz_upper"].values
-    assert bool((found["reconstruction_error"].values < 1.9e-5 / (1 - upper)).all())
+    upper = measured["lipschitz_upper"].values
+    assert bool((measured["reconstruction_error"].values < 1.9e-5 / (1 - upper)).all())
 
 
 def test_reversible_network_is_inverted_without_a_license():
@@ -253,14 +263,14 @@ def test_reversible_network_is_inverted_without_a_license():
     for name, weight in network.named_parameters():
         if name.endswith("convolution3.weight"):
             weight.data *= 5
-    found = invertibility(network, images, labels(images))
-    assert float(found["blocks_inverted"]) == 1
-    assert float(found["blocks_licensed"]) < 1
-    assert float(found["lipschitz_lower_largest"]) > 1
+    measured = invertibility(network, images, labels(images))
+    assert float(measured["blocks_inverted"]) == 1
+    assert float(measured["blocks_licensed"]) < 1
+    assert float(measured["lipschitz_lower_largest"]) > 1
     # two roundings in each of four blocks, stretched by those before it
-    stretch = np.prod(1 + found["lipschitz_lower"].values)
-    assert float(found["inverse_error"]) < 8 * 2**-24 * stretch < 1e-3
-    assert bool((found["inversion_iterations"] <= 2).all())
+    stretch = np.prod(1 + measured["lipschitz_lower"].values)
+    assert float(measured["inverse_error"]) < 8 * 2**-24 * stretch < 1e-3
+    assert bool((measured["inversion_iterations"] <= 2).all())
     network.train()
     with torch.no_grad():  # in training mode another batch is another function
         back = network.inverse(network.encode(images)[:5])
@@ -271,11 +281,11 @@ def test_reversible_network_is_inverted_without_a_license():
 def test_contractive_network_is_licensed_inverted_and_has_an_inverse():
     network = made(lambda: invertible_residual_network((3, 8, 8), 4, blocks=[2], bottleneck=4))
     images = normal(10, 3, 8, 8)
-    found = invertibility(network, images, labels(images))
-    assert float(found["blocks_licensed"]) == float(found["blocks_inverted"]) == 1
-    assert float(found["lipschitz_upper_largest"]) < 1
+    measured = invertibility(network, images, labels(images))
+    assert float(measured["blocks_licensed"]) == float(measured["blocks_inverted"]) == 1
+    assert float(measured["lipschitz_upper_largest"]) < 1
     # each block to 1e-6 over 1 - 0.9
-    assert float(found["inverse_error"]) < 2 * 1e-5 * 2
+    assert float(measured["inverse_error"]) < 2 * 1e-5 * 2
     with torch.no_grad():  # an expansion does not invert itself, and says so in the number
         for block in network.stage1:
             block.branch = nn.Sequential(block.branch, linear(torch.eye(4) * 100))  # columns
@@ -290,7 +300,7 @@ def test_network_is_left_as_it_was_and_the_seed_decides():
     modes = [part.training for part in network.modules()]
     before = {key: value.clone() for key, value in network.state_dict().items()}
     images = normal(10, 3, 8, 8)
-    kept, state = images.clone(), torch.random.get_rng_state()
+    copy, state = images.clone(), torch.random.get_rng_state()
     first, again, other = (
         invertibility(network, images, labels(images), seed=seed) for seed in (3, 3, 4)
     )
@@ -300,7 +310,7 @@ def test_network_is_left_as_it_was_and_the_seed_decides():
     assert residual(network, images, labels(images)).identical(
         residual(network, images, labels(images))
     )
-    assert torch.equal(images, kept)
+    assert torch.equal(images, copy)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert [part.training for part in network.modules()] == modes
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
@@ -319,13 +329,13 @@ def test_samples_are_taken_from_all_of_the_inputs():
             return x * (x > 1.5)
 
     for samples in (2, 10, 99, 100, 500):
-        found = residual(blocks(Step()), x, labels(x), samples=samples)
+        measured = residual(blocks(Step()), x, labels(x), samples=samples)
         expected = 0.5 if samples != 99 else 49 / 99
-        assert float(found["residual_norm_mean"][0]) == pytest.approx(expected)
+        assert float(measured["residual_norm_mean"][0]) == pytest.approx(expected)
     # evenly spaced, too, where the inversion takes fewer
-    found = invertibility(blocks(Step()), x, labels(x), inverted_samples=10)
-    assert float(found["inversion_converged"][0]) == 0.5
-    assert float(found["inversion_succeeded"][0]) == 0.5
+    measured = invertibility(blocks(Step()), x, labels(x), inverted_samples=10)
+    assert float(measured["inversion_converged"][0]) == 0.5
+    assert float(measured["inversion_succeeded"][0]) == 0.5
 
 
 def test_share_of_black_inputs_and_the_shortcut_as_reference():
@@ -334,10 +344,10 @@ def test_share_of_black_inputs_and_the_shortcut_as_reference():
             return x + 1
 
     x = torch.tensor([[0.0], [1.0], [0.0], [1.0]])
-    found = residual(blocks(Shift()), x, labels(x))
-    assert float(found["residual_norm_infinite"][0]) == 0.5
-    assert math.isinf(float(found["residual_norm_largest"]))
-    assert float(found["residual_norm_pooled"][0]) == pytest.approx(math.sqrt(10 / 2))
+    measured = residual(blocks(Shift()), x, labels(x))
+    assert float(measured["residual_norm_infinite"][0]) == 0.5
+    assert math.isinf(float(measured["residual_norm_largest"]))
+    assert float(measured["residual_norm_pooled"][0]) == pytest.approx(math.sqrt(10 / 2))
     network = nn.Sequential(ResidualBlock(nn.Identity(), linear(torch.tensor([[4.0]]))))
     x = torch.ones(3, 1)
     assert float(residual(network, x, labels(x))["residual_norm_mean"][0]) == 1
@@ -350,10 +360,10 @@ def test_nested_blocks_are_measured_once_each():
     inner = ResidualBlock(linear(0.5 * torch.eye(2)))
     outer = ResidualBlock(nn.Sequential(inner, linear(0.1 * torch.eye(2))))
     x = normal(5, 2)
-    found = invertibility(nn.Sequential(outer), x, labels(x))
-    assert found["block"].values.tolist() == ["0", "0.branch.0"]
-    np.testing.assert_allclose(found["lipschitz_upper"], [0.15, 0.5], rtol=1e-6)
-    assert found["inverted"].values.tolist() == [1, 1]
+    measured = invertibility(nn.Sequential(outer), x, labels(x))
+    assert measured["block"].values.tolist() == ["0", "0.branch.0"]
+    np.testing.assert_allclose(measured["lipschitz_upper"], [0.15, 0.5], rtol=1e-6)
+    assert measured["inverted"].values.tolist() == [1, 1]
 
 
 def test_only_one_block_is_held_at_a_time():
@@ -373,13 +383,13 @@ def test_measures_are_in_the_registry_and_labelled():
     x = normal(6, 3)
     seen = set()
     for name in ("residual", "invertibility"):
-        found = network_measures[name](blocks(linear(0.5 * torch.eye(3))), x, labels(x))
-        for variable in found.data_vars.values():
+        measured = network_measures[name](blocks(linear(0.5 * torch.eye(3))), x, labels(x))
+        for variable in measured.data_vars.values():
             assert variable.dims in ((), ("block",))
             assert variable.dtype == np.float64
             assert {"units", "long_name", "estimator", "settings"} <= set(variable.attrs)
-        assert not seen & set(found.data_vars)
-        seen |= set(found.data_vars)
+        assert not seen & set(measured.data_vars)
+        seen |= set(measured.data_vars)
 
 
 class Twice(nn.Module):
@@ -438,11 +448,11 @@ def test_weights_so_large_that_activations_overflow_are_a_result(scale):
         for weight in network.parameters():
             weight *= scale
     for measure in (residual, invertibility):
-        found = measure(network, images, labels(images))
-        assert found["block"].values.tolist() == names
-        for name, value in found.items():
+        measured = measure(network, images, labels(images))
+        assert measured["block"].values.tolist() == names
+        for name, value in measured.items():
             assert value.isnull().all(), name
-    assert all(name + ": " in found["lipschitz_lower"].attrs["not_finite"] for name in names)
+    assert all(name + ": " in measured["lipschitz_lower"].attrs["not_finite"] for name in names)
     with pytest.raises(ValueError, match=r"^block '[^\n]*' is (inf|nan) in|^block '[^\n]*$"):
         residual_norms(network, images)
     with torch.no_grad():
@@ -466,25 +476,25 @@ def test_overflow_in_one_block_leaves_the_others_as_they_are():
 
     x = normal(6, 3)
     for measure in (residual, invertibility):
-        found, usual = (measure(sequence(middle), x, labels(x)) for middle in (1e30, 1e3))
-        for name in (name for name, of in usual.items() if of.dims):
-            of_first = (found[name][0], usual[name][0])
-            np.testing.assert_array_equal(*of_first, err_msg=name)
-            assert math.isnan(float(found[name][1])), name
+        measured, usual = (measure(sequence(middle), x, labels(x)) for middle in (1e30, 1e3))
+        for name in (name for name, array in usual.items() if array.dims):
+            firsts = (measured[name][0], usual[name][0])
+            np.testing.assert_array_equal(*firsts, err_msg=name)
+            assert math.isnan(float(measured[name][1])), name
             # 1e3 and 1e30 alike end in the signs of x
-            np.testing.assert_array_equal(found[name][2], usual[name][2], err_msg=name)
-        for name in (name for name, of in usual.items() if not of.dims):
-            assert math.isnan(float(found[name])), name
-    assert "1: " in found["lipschitz_lower"].attrs["not_finite"]
+            np.testing.assert_array_equal(measured[name][2], usual[name][2], err_msg=name)
+        for name in (name for name, array in usual.items() if not array.dims):
+            assert math.isnan(float(measured[name])), name
+    assert "1: " in measured["lipschitz_lower"].attrs["not_finite"]
     assert usual["lipschitz_lower"].attrs["not_finite"] == ""
 
 
 def test_jacobian_that_overflows_where_outputs_do_not_is_a_result():
     huge = linear(1e25 * torch.eye(3))
     x = normal(6, 3)
-    found = invertibility(blocks(huge), x, labels(x))
-    assert math.isnan(float(found["lipschitz_jacobian"][0]))
-    assert "overflows torch.float32" in found["lipschitz_lower"].attrs["not_finite"]
+    measured = invertibility(blocks(huge), x, labels(x))
+    assert math.isnan(float(measured["lipschitz_jacobian"][0]))
+    assert "overflows torch.float32" in measured["lipschitz_lower"].attrs["not_finite"]
     with pytest.raises(ValueError, match=r"^branch: a product with its Jacobian overflows"):
         lipschitz_bounds(huge, x)
 

@@ -19,7 +19,7 @@ def table(trajectories):
 
 
 def test_table_has_the_last_moment_of_every_block_and_judges_the_network(trajectories):
-    found = table(trajectories)
+    judged = table(trajectories)
     dataset = trajectories["a"].isel(epoch=-1)
     for column, variable in (
         ("ratio", "residual_norm_pooled"),
@@ -29,16 +29,16 @@ def test_table_has_the_last_moment_of_every_block_and_judges_the_network(traject
         ("licensed", "licensed"),
         ("inverted", "inverted"),
     ):
-        rows = found.loc["a"].drop(index=NETWORK)
+        rows = judged.loc["a"].drop(index=NETWORK)
         np.testing.assert_allclose(rows[column], dataset[variable].mean("seed"), err_msg=variable)
-    whole = found.loc["a", NETWORK]
-    assert whole["upper"] == pytest.approx(float(dataset["lipschitz_upper"].max("block").mean()))
-    assert whole["succeeded"] == pytest.approx(
+    network = judged.loc["a", NETWORK]
+    assert network["upper"] == pytest.approx(float(dataset["lipschitz_upper"].max("block").mean()))
+    assert network["succeeded"] == pytest.approx(
         float(dataset["inversion_succeeded"].min("block").mean())
     )
-    assert whole["licensed"] == 0
-    assert re.search("bound < 1: 0 of 2; inverted: 0 of 2$", whole["verdict"])
-    assert found.loc[("a", "stage2.0"), "verdict"].endswith("bound < 1: -; inverted: -")
+    assert network["licensed"] == 0
+    assert re.search("bound < 1: 0 of 2; inverted: 0 of 2$", network["verdict"])
+    assert judged.loc[("a", "stage2.0"), "verdict"].endswith("bound < 1: -; inverted: -")
 
 
 def test_network_is_judged_by_all_blocks_that_could_be_inverted(trajectories):
@@ -48,24 +48,24 @@ def test_network_is_judged_by_all_blocks_that_could_be_inverted(trajectories):
     dataset["inverted"] = dataset["inverted"].where(~identity, 1.0)
     dataset["licensed"] = dataset["licensed"].where(~identity, 1.0)
     dataset["licensed"][{"block": 3, "epoch": -1, "seed": 0}] = 0.0
-    whole = table({"a": dataset}).loc["a", NETWORK]
-    assert whole["verdict"] == "ratio < 1: 2 of 2; bound < 1: 1 of 2; inverted: 2 of 2"
+    network = table({"a": dataset}).loc["a", NETWORK]
+    assert network["verdict"] == "ratio < 1: 2 of 2; bound < 1: 1 of 2; inverted: 2 of 2"
     # an unknown bound licenses nothing
     dataset["licensed"][{"block": 3, "epoch": -1, "seed": 0}] = np.nan
     dataset["lipschitz_upper"][{"block": 3, "epoch": -1, "seed": 0}] = np.nan
-    whole = table({"a": dataset}).loc["a", NETWORK]
-    assert whole["licensed"] == 0.5
-    assert whole["upper"] == pytest.approx(
+    network = table({"a": dataset}).loc["a", NETWORK]
+    assert network["licensed"] == 0.5
+    assert network["upper"] == pytest.approx(
         float(dataset["lipschitz_upper"].isel(epoch=-1, seed=1).max())
     )
 
 
 def test_table_leaves_diverged_seeds_out(trajectories):
-    found = table(diverged(trajectories))
-    assert set(found.loc["a", "seeds"]) == {1}
-    assert set(found.loc["b", "seeds"]) == {0}
-    assert found.loc["b", ["ratio", "upper", "claimed"]].isnull().all(axis=None)
-    assert set(found.loc["b", "verdict"]) == {"ratio < 1: -; bound < 1: -; inverted: -"}
+    judged = table(diverged(trajectories))
+    assert set(judged.loc["a", "seeds"]) == {1}
+    assert set(judged.loc["b", "seeds"]) == {0}
+    assert judged.loc["b", ["ratio", "upper", "claimed"]].isnull().all(axis=None)
+    assert set(judged.loc["b", "verdict"]) == {"ratio < 1: -; bound < 1: -; inverted: -"}
 
 
 def test_what_is_missing_is_named(trajectories):

@@ -22,19 +22,21 @@ def test_correlations_over_each_seeds_training():
     table = margin_and_information(trajectories)
     dataset = trajectories[LABELS[0]]
     rows = table[(table.label == LABELS[0]) & (table.quantity == "spearman")]
-    told = dataset["prediction_label"].values
+    information = dataset["prediction_label"].values
     for _, row in rows[rows.margin != "margin_angle"].iterrows():
-        each = []
+        coefficients = []
         for seed in range(4):
-            within = np.ones(told.shape[1], dtype=bool)
+            within = np.ones(information.shape[1], dtype=bool)
             if row.window == "slow phase":
-                short = np.flatnonzero(told[seed] < 0.95 * told[seed, -1])
+                short = np.flatnonzero(information[seed] < 0.95 * information[seed, -1])
                 within[: short[-1] + 1] = False
             x = dataset[row.margin].values[seed, within]
-            each.append(spearmanr(x, dataset[row.information].values[seed, within]).statistic)
-        assert row["mean"] == pytest.approx(np.mean(each), abs=1e-9)
+            coefficients.append(
+                spearmanr(x, dataset[row.information].values[seed, within]).statistic
+            )
+        assert row["mean"] == pytest.approx(np.mean(coefficients), abs=1e-9)
         assert row.low <= row["mean"] <= row.high
-        assert min(each) - 1e-12 <= row.low
+        assert min(coefficients) - 1e-12 <= row.low
         assert row.seeds == 4
     angle = rows[(rows.margin == "margin_angle") & (rows.window == "training")]
     separable = np.isfinite(dataset["margin_angle"].values).sum(axis=1).min()
@@ -43,7 +45,7 @@ def test_correlations_over_each_seeds_training():
 
 def test_the_time_of_the_rise():
     epoch = np.array([0.0, 1.0, 2.0, 4.0, 8.0, 16.0])
-    told = np.array([[0.0, 0.5, 0.96, 0.9, 0.97, 1.0], [0.0, 0.96, 0.97, 0.98, 0.99, 1.0]])
+    information = np.array([[0.0, 0.5, 0.96, 0.9, 0.97, 1.0], [0.0, 0.96, 0.97, 0.98, 0.99, 1.0]])
     ones = np.arange(6.0) * np.ones((2, 1))
     variables = dict.fromkeys(
         ("prediction_input", "prediction_irrelevant", "error", "margin_relative_mean",
@@ -51,7 +53,7 @@ def test_the_time_of_the_rise():
         (("seed", "epoch"), ones),
     )  # fmt: skip
     dataset = xarray.Dataset(
-        {**variables, "prediction_label": (("seed", "epoch"), told)}, {"epoch": epoch}
+        {**variables, "prediction_label": (("seed", "epoch"), information)}, {"epoch": epoch}
     )
     table = margin_and_information({"a": dataset}).set_index("quantity")
     assert table.loc["rise_time", "mean"] == 1.5
@@ -66,10 +68,10 @@ def test_the_time_of_the_rise():
 def test_what_cannot_be_correlated_is_nan():
     trajectories = diverged(make_trajectories(LABELS, layers=2))
     table = margin_and_information(trajectories)
-    of_label = {label: part for label, part in table.groupby("label")}
-    assert (of_label[LABELS[0]].seeds <= 2).all()
-    assert (of_label[LABELS[1]].seeds == 0).all()
-    assert of_label[LABELS[1]]["mean"].isna().all()
+    label_rows = {label: part for label, part in table.groupby("label")}
+    assert (label_rows[LABELS[0]].seeds <= 2).all()
+    assert (label_rows[LABELS[1]].seeds == 0).all()
+    assert label_rows[LABELS[1]]["mean"].isna().all()
     constant = make_trajectories(LABELS[:1])
     constant[LABELS[0]]["prediction_label"][:] = 0.0
     table = margin_and_information(constant).set_index("quantity")

@@ -11,14 +11,14 @@ from infotheo.study.tables.phase_table import phase_table
 from tests.study.figures.small_trajectories import NOISES, diverged, make_trajectories
 
 
-def study(known, told=None, time="epoch", at=None):
+def study(known, label_curves=None, time="epoch", at=None):
     """Binned trajectories of one layer from curves (seed, time)."""
     known = np.asarray(known, dtype=float)
-    told = known if told is None else np.asarray(told, dtype=float)
+    label_curves = known if label_curves is None else np.asarray(label_curves, dtype=float)
     dims = ("layer", "seed", time)
     at = np.arange(known.shape[-1]) if at is None else at
     return xarray.Dataset(
-        {"binned_input": (dims, known[None]), "binned_label": (dims, told[None])},
+        {"binned_input": (dims, known[None]), "binned_label": (dims, label_curves[None])},
         coords={"layer": ["fc1"], time: at},
     )
 
@@ -34,9 +34,9 @@ def test_an_exponential_rise_reaches_95_percent_after_three_times_constant():
     epoch = np.arange(501.0)
     constants = np.array([10.0, 7.0, 4.0])
     curves = 0.6 * (1 - np.exp(-epoch / constants[:, None]))
-    first, kept = rise_times(curves, epoch)
+    first, stable = rise_times(curves, epoch)
     np.testing.assert_array_equal(first, np.ceil(constants * np.log(20)))
-    np.testing.assert_array_equal(kept, first)
+    np.testing.assert_array_equal(stable, first)
     row = only_row(study(np.ones_like(curves), curves, at=epoch))
     assert row.rise_time == pytest.approx(np.mean([30, 21, 12]))
     assert 12 <= row.rise_time_low < row.rise_time < row.rise_time_high <= 30
@@ -45,9 +45,9 @@ def test_an_exponential_rise_reaches_95_percent_after_three_times_constant():
 def test_a_curve_at_its_value_from_the_start_rose_at_0_and_one_that_stays_0_never():
     epoch = np.array([0.0, 1, 2, 3, 4])
     curves = np.array([[0.69] * 5, [0.9, 0.8, 0.7, 0.6, 0.6], [0.0] * 5, [0.5, 0.3, 0, 0, 1e-17]])
-    first, kept = rise_times(curves, epoch)
+    first, stable = rise_times(curves, epoch)
     np.testing.assert_array_equal(first, [0, 0, np.nan, np.nan])
-    np.testing.assert_array_equal(kept, [0, 0, np.nan, np.nan])
+    np.testing.assert_array_equal(stable, [0, 0, np.nan, np.nan])
     row = only_row(study(curves, at=epoch))
     assert row.never_rises == 2
     assert row.rise_time == 0
@@ -137,13 +137,13 @@ def test_rows_and_columns_of_a_study():
 def test_bounds_are_read_with_the_estimate_of_their_side():
     dataset = make_trajectories(["tanh"], layers=2)["tanh"]
     table = phase_table({"tanh": dataset}).set_index(["layer", "estimator", "value"])
-    for side, told in (("lower", "chernoff"), ("upper", "kl")):
+    for side, label_curves in (("lower", "chernoff"), ("upper", "kl")):
         at = dataset.sel(layer="layer2", noise_variance=0.1)
         known = at[f"pairwise_input_{side}@noise_variance"].transpose("seed", "epoch")
         expected = (known.max("epoch") - known.isel(epoch=-1)).mean()
         row = table.loc["layer2", f"pairwise {side}", 0.1]
         assert row.fall == pytest.approx(float(expected))
-        curves = at[f"pairwise_label_{told}@noise_variance"].transpose("seed", "epoch")
+        curves = at[f"pairwise_label_{label_curves}@noise_variance"].transpose("seed", "epoch")
         first, _ = rise_times(curves.to_numpy(), dataset["epoch"].to_numpy())
         assert row.rise_time == pytest.approx(first.mean())
 
@@ -181,11 +181,11 @@ def test_both_bounds_together_prove_or_deny(lower, upper, fall, verdict):
 
 
 def test_seeds_that_diverged_are_left_out():
-    whole = make_trajectories(["tanh", "ReLU"], layers=2)
-    table = phase_table(diverged(whole)).set_index(["label", "layer", "estimator"])
+    complete = make_trajectories(["tanh", "ReLU"], layers=2)
+    table = phase_table(diverged(complete)).set_index(["label", "layer", "estimator"])
     assert set(table.loc["tanh"].seeds) == {2}
-    kept = {"tanh": whole["tanh"].isel(seed=[1, 2])}
-    expected = phase_table(kept).set_index(["label", "layer", "estimator"])
+    stable = {"tanh": complete["tanh"].isel(seed=[1, 2])}
+    expected = phase_table(stable).set_index(["label", "layer", "estimator"])
     pandas.testing.assert_frame_equal(table.loc[["tanh"]], expected)
     lost = table.loc["ReLU"]
     assert set(lost.seeds) == {0}
@@ -194,16 +194,16 @@ def test_seeds_that_diverged_are_left_out():
 
 
 def test_a_layer_that_an_estimator_was_not_followed_in_has_no_rows():
-    whole = make_trajectories(["tanh"], layers=2)["tanh"]
+    complete = make_trajectories(["tanh"], layers=2)["tanh"]
     lost = {
-        name: of.where(of.layer == "layer2").transpose(*of.dims)
-        for name, of in whole.data_vars.items()
-        if str(name).startswith("pairwise") and "layer" in of.dims
+        name: array.where(array.layer == "layer2").transpose(*array.dims)
+        for name, array in complete.data_vars.items()
+        if str(name).startswith("pairwise") and "layer" in array.dims
     }
-    table = phase_table({"tanh": whole.assign(lost)})
-    expected = phase_table({"tanh": whole})
-    kept = (expected.layer == "layer2") | (expected.estimator == "binned")
-    pandas.testing.assert_frame_equal(table, expected[kept].reset_index(drop=True))
+    table = phase_table({"tanh": complete.assign(lost)})
+    expected = phase_table({"tanh": complete})
+    stable = (expected.layer == "layer2") | (expected.estimator == "binned")
+    pandas.testing.assert_frame_equal(table, expected[stable].reset_index(drop=True))
     assert len(table) < len(expected)
 
 

@@ -22,8 +22,8 @@ def study(bound, scale, error):
     )
 
 
-def residuals(values, given):
-    design = np.column_stack([np.ones_like(given), given])
+def residuals(values, regressor):
+    design = np.column_stack([np.ones_like(regressor), regressor])
     return values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
 
 

@@ -10,7 +10,7 @@ from infotheo.study.measures.binned import binned
 from infotheo.study.measures.margins import margins
 from infotheo.study.measures.pairwise import pairwise
 from infotheo.study.trajectories.follow import follow, record
-from infotheo.study.trajectories.in_place import measuring_in_place
+from infotheo.study.trajectories.in_place import in_place_measure
 from infotheo.study.trajectories.rebuild import replicas_at
 from infotheo.training.fit import build_network, fit
 
@@ -44,12 +44,17 @@ def diverged(snapshots):
 
 def by_hand(samples, snapshots, seed, moment, part=400):
     """Activations of the hidden layers, by NumPy."""
-    own = {name: of.values[seed, moment] for name, of in snapshots.data_vars.items()}
-    values, found = samples["input"].values[:part], {}
+    weights_of_seed = {
+        name: array.values[seed, moment] for name, array in snapshots.data_vars.items()
+    }
+    values, followed = samples["input"].values[:part], {}
     for layer in LAYERS:
-        values = np.tanh(values @ own[f"{layer}.linear.weight"].T + own[f"{layer}.linear.bias"])
-        found[layer] = values
-    return found
+        values = np.tanh(
+            values @ weights_of_seed[f"{layer}.linear.weight"].T
+            + weights_of_seed[f"{layer}.linear.bias"]
+        )
+        followed[layer] = values
+    return followed
 
 
 def test_a_measure_of_activations(samples, snapshots, diverged):
@@ -59,12 +64,12 @@ def test_a_measure_of_activations(samples, snapshots, diverged):
         "settings": {"noise_variance": [0.1, 0.01]},
     }
     settings |= {"layers": LAYERS, "part": "train"}
-    found = follow(samples, snapshots, **settings, **OF)
+    followed = follow(samples, snapshots, **settings, **OF)
     name = "pairwise_label_lower@noise_variance"
-    assert found[name].dims == ("layer", "seed", "step", "noise_variance")
-    assert found["step"].values.tolist() == [0, 5, 12]
-    assert found["epoch"].values.tolist() == [0, 1.25, 3]
-    assert found["seed"].values.tolist() == [4, 1, 8]
+    assert followed[name].dims == ("layer", "seed", "step", "noise_variance")
+    assert followed["step"].values.tolist() == [0, 5, 12]
+    assert followed["epoch"].values.tolist() == [0, 1.25, 3]
+    assert followed["seed"].values.tolist() == [4, 1, 8]
     labels = samples["label"].values[:400]
     for seed in range(3):
         for moment in range(3):
@@ -75,14 +80,14 @@ def test_a_measure_of_activations(samples, snapshots, diverged):
                     coords={"seed": [0], "class": ("sample", labels)},
                 )
                 expected = pairwise(alone, noise_variance=[0.1, 0.01])
-                for each in ("pairwise_input_upper@noise_variance", name):
-                    ours = found[each].sel(layer=layer).values[seed, moment]
-                    np.testing.assert_allclose(ours, expected[each].values[0], atol=1e-5)
-    assert found["pairwise_input_ceiling"].ndim == 0
+                for term in ("pairwise_input_upper@noise_variance", name):
+                    sums = followed[term].sel(layer=layer).values[seed, moment]
+                    np.testing.assert_allclose(sums, expected[term].values[0], atol=1e-5)
+    assert followed["pairwise_input_ceiling"].ndim == 0
     lost = follow(samples, diverged, **settings, **OF)
     missing = lost[name].isnull().any(["layer", "noise_variance"]).values
     assert missing.tolist() == [[False, True, False], [False, False, True], [False] * 3]
-    xr.testing.assert_allclose(lost.where(lost.notnull()), found.where(lost.notnull()))
+    xr.testing.assert_allclose(lost.where(lost.notnull()), followed.where(lost.notnull()))
 
 
 def test_bins_span_a_network_s_range_over_training(samples, snapshots, diverged):
@@ -93,7 +98,7 @@ def test_bins_span_a_network_s_range_over_training(samples, snapshots, diverged)
         "layers": LAYERS,
         "part": "train",
     }
-    found = follow(samples, snapshots, **settings, **OF)
+    followed = follow(samples, snapshots, **settings, **OF)
     lost = follow(samples, diverged, **settings, **OF)
     for seed in range(3):
         moments = [by_hand(samples, snapshots, seed, moment)["hidden1"] for moment in range(3)]
@@ -109,10 +114,10 @@ def test_bins_span_a_network_s_range_over_training(samples, snapshots, diverged)
         )
         expected = binned(activations, bins=6)["binned_input"]
         # a value within rounding of an edge may lie on its other side
-        ours = found["binned_input"].sel(layer="hidden1").values[seed]
-        np.testing.assert_allclose(ours, expected, atol=0.03)
+        sums = followed["binned_input"].sel(layer="hidden1").values[seed]
+        np.testing.assert_allclose(sums, expected, atol=0.03)
     # the last seed diverged nowhere: its range is none of the others' business
-    np.testing.assert_array_equal(lost["binned_input"][:, 2], found["binned_input"][:, 2])
+    np.testing.assert_array_equal(lost["binned_input"][:, 2], followed["binned_input"][:, 2])
     assert lost["binned_input"][:, 0, 1].isnull().all()
 
 
@@ -123,19 +128,19 @@ def test_a_measure_of_networks(samples, snapshots, diverged):
         "settings": {"samples": 100},
         "part": "train",
     }
-    found = follow(samples, snapshots, **settings, **OF)
-    assert found["margin_mean"].dims == ("seed", "step")
+    followed = follow(samples, snapshots, **settings, **OF)
+    assert followed["margin_mean"].dims == ("seed", "step")
     network = build_network(samples, **OF).eval()
     inputs = torch.from_numpy(samples["input"].values[:400])
     labels = torch.from_numpy(samples["label"].values[:400])
     for seed in range(3):
-        own = snapshots.isel(seed=seed, step=1)
+        weights_of_seed = snapshots.isel(seed=seed, step=1)
         network.load_state_dict(
-            {name: torch.tensor(own[name].values) for name in network.state_dict()}
+            {name: torch.tensor(weights_of_seed[name].values) for name in network.state_dict()}
         )
         alone = margins(network, inputs, labels, samples=100)
         for name in alone.data_vars:
-            np.testing.assert_array_equal(found[name].values[seed, 1], alone[name].values)
+            np.testing.assert_array_equal(followed[name].values[seed, 1], alone[name].values)
     lost = follow(samples, diverged, **settings, **OF)["margin_mean"].isnull().values
     assert lost.tolist() == [[False, True, False], [False, False, True], [False] * 3]
 
@@ -148,28 +153,28 @@ def test_activations_that_take_too_much_are_refused(samples, snapshots):
 
 
 def test_layers_measured_in_place_keep_their_order(samples, snapshots):
-    of = {"part": "train", "count": 60}
-    wanted = [
+    array = {"part": "train", "count": 60}
+    entries = [
         {
             "measure": "binned",
             "subject": "activations",
             "settings": {"bin_width": 0.1},
             "layers": ["output", "hidden2"],
-            **of,
+            **array,
         },
         {
             "measure": "characteristics",
             "subject": "activations",
             "settings": {},
             "layers": ["hidden1", "hidden2"],
-            **of,
+            **array,
         },
     ]
-    measured = measuring_in_place(samples, measures=wanted, **OF)
-    found = measured(None, replicas_at(samples, snapshots, 0, **OF))
-    assert found["layer"].values.tolist() == ["output", "hidden2", "hidden1"]
-    assert found["binned_input"].sel(layer="hidden1").isnull().all()
-    assert found["binned_input"].sel(layer="output").notnull().all()
+    measured = in_place_measure(samples, measures=entries, **OF)
+    followed = measured(None, replicas_at(samples, snapshots, 0, **OF))
+    assert followed["layer"].values.tolist() == ["output", "hidden2", "hidden1"]
+    assert followed["binned_input"].sel(layer="hidden1").isnull().all()
+    assert followed["binned_input"].sel(layer="output").notnull().all()
 
 
 def test_a_network_that_is_not_finite_widens_no_cell(samples, snapshots):
@@ -183,9 +188,9 @@ def test_a_network_that_is_not_finite_widens_no_cell(samples, snapshots):
         "settings": {"bins": 6},
         "layers": ["output"],
     }
-    found = follow(samples, snapshots.isel(step=[0, 1]), **settings, **OF)["binned_input"]
+    followed = follow(samples, snapshots.isel(step=[0, 1]), **settings, **OF)["binned_input"]
     beside = follow(samples, huge, **settings, **OF)["binned_input"]
-    np.testing.assert_array_equal(beside.isel(step=[0, 1]), found)
+    np.testing.assert_array_equal(beside.isel(step=[0, 1]), followed)
     assert beside.isel(step=2, seed=0).isnull().all()
 
 
@@ -211,7 +216,7 @@ def test_trained_networks_have_no_time(samples, snapshots):
 
 
 def test_measures_in_place_outlast_the_networks(samples, snapshots, diverged):
-    wanted = [
+    entries = [
         {"measure": "error", "subject": "logits", "settings": {}, "part": "train", "count": None},
         {
             "measure": "margins",
@@ -221,24 +226,24 @@ def test_measures_in_place_outlast_the_networks(samples, snapshots, diverged):
             "count": 60,
         },
     ]
-    measured = measuring_in_place(samples, measures=wanted, **OF)
+    measured = in_place_measure(samples, measures=entries, **OF)
     nowhere = snapshots.copy(deep=True)
     nowhere["output.bias"][:] = np.nan
     first = measured(None, replicas_at(samples, snapshots, 0, **OF))
     assert first["error"].dims == ("seed",)
     assert np.isfinite(first["margin_mean"]).all()
     lost = measured(None, replicas_at(samples, nowhere, 1, **OF))
-    assert {name: of.dims for name, of in lost.data_vars.items()} == {
-        name: of.dims for name, of in first.data_vars.items()
+    assert {name: array.dims for name, array in lost.data_vars.items()} == {
+        name: array.dims for name, array in first.data_vars.items()
     }
     # a killed training, resumed at this very moment, finds the same
-    again = measuring_in_place(samples, measures=wanted, **OF)
+    again = in_place_measure(samples, measures=entries, **OF)
     xr.testing.assert_identical(again(None, replicas_at(samples, nowhere, 1, **OF)), lost)
     assert lost["error"].isnull().all()
-    whole = follow(
+    complete = follow(
         samples, snapshots, measure="error", subject="logits", settings={}, part="train", **OF
     )
-    np.testing.assert_array_equal(first["error"], whole["error"].isel(step=0))
+    np.testing.assert_array_equal(first["error"], complete["error"].isel(step=0))
 
 
 @pytest.mark.parametrize(
