@@ -21,6 +21,7 @@ extensions = [
     "mathml",
     "public_names",
     "docstrings",
+    "registered",
     "type_hints",
 ]
 exclude_patterns = ["_build", "_extensions", "_templates", "jupyter_execute"]

@@ -8,7 +8,12 @@ import torch
 
 from tests.study.figures.small_study import make_correlations, make_study
 from tests.workflows.snakemake_runs import copy_project, make
-from tests.workflows.tiny_study import CONFIG
+from tests.workflows.tiny_study import CONFIG, FOLLOWED
+
+
+def pytest_collection_modifyitems(items):
+    """Put studies that are run for real first: one worker is at them while others do the rest."""
+    items.sort(key=lambda item: item.path.parent.name != "workflows")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -32,28 +37,39 @@ def correlations(runs):
     return make_correlations(runs)
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """Return the folder of the tiny study, done, with the project that made it.
+def made_once(factory, name, config):
+    """Return the folder of a study, done, with the project that made it; one worker makes it.
 
-    It is there to look at; what a test changes is a copy of it. One worker makes it for all.
+    It is there to look at; what a test changes is a copy of it.
     """
-    base = tmp_path_factory.getbasetemp()
+    base = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent
-    folder, done, failed = base / "finished", base / "finished.done", base / "finished.failed"
+    folder, done, failed = base / name, base / f"{name}.done", base / f"{name}.failed"
     try:
         folder.mkdir()
     except FileExistsError:  # another worker is at it
         while not done.exists():
-            assert not failed.exists(), "the tiny study failed in another worker"
+            assert not failed.exists(), f"the {name} study failed in another worker"
             time.sleep(0.5)
     else:
         try:
             copy_project(folder)
-            make(folder, CONFIG)
+            make(folder, config)
         except BaseException:
             failed.touch()
             raise
         done.touch()
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """Return the folder of the tiny study, done."""
+    return made_once(tmp_path_factory, "finished", CONFIG)
+
+
+@pytest.fixture(scope="session")
+def followed(tmp_path_factory):
+    """Return the folder of a study of two conditions, followed over two epochs, done."""
+    return made_once(tmp_path_factory, "followed", FOLLOWED)

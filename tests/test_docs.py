@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import infotheo
-from workflows.plan.sources import registered
+from workflows.plan.sources import REGISTRIES, registered
 
 DOCS = Path(__file__).parents[1] / "docs"
 REFERENCE = "\n".join(page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.rst"))
@@ -26,7 +26,7 @@ NO_NOTES = {  # neither formula nor paper behind
     "relative_noise_variance",
     "separated_clusters",
 }
-OWN = {"mixture_information_monte_carlo"}  # a method of our own
+NO_SOURCE = {"mixture_information_monte_carlo"}  # a method of our own
 
 
 def extension(name):
@@ -56,15 +56,15 @@ def test_the_reference_lists_no_name_that_is_gone():
 def test_docstring_has_its_sections_and_parameters(name):
     function = getattr(infotheo, name)
     text = inspect.getdoc(function)
-    found = re.findall(r"^(\w+)\n-+$", text, re.MULTILINE)
-    wanted = [s for s in SECTIONS if not (s == "Notes" and name in NO_NOTES)]
-    assert [s for s in wanted if s not in found] == []
+    headings = re.findall(r"^(\w+)\n-+$", text, re.MULTILINE)
+    sections = [s for s in SECTIONS if not (s == "Notes" and name in NO_NOTES)]
+    assert [s for s in sections if s not in headings] == []
     described = re.search(r"Parameters\n-+\n(.*?)\n\n\w+\n-+\n", text, re.DOTALL)[1]
     names = re.findall(r"^\*{0,2}(\w[\w, ]*?)(?: :.*)?$", described, re.MULTILINE)
     assert sorted(", ".join(names).split(", ")) == sorted(inspect.signature(function).parameters)
 
 
-@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - NO_NOTES - OWN))
+@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - NO_NOTES - NO_SOURCE))
 def test_notes_name_a_source(name):
     notes = inspect.getdoc(getattr(infotheo, name)).partition("Notes\n-----\n")[2]
     assert re.search(r"[Pp]aper|\d{4}|eq\.", notes), f"{name}: no paper, no equation"
@@ -74,11 +74,11 @@ def test_notes_name_a_source(name):
 def test_example_runs_with_the_imports_that_its_page_shows(name):
     function = inspect.unwrap(getattr(infotheo, name))
     text = inspect.getdoc(function)
-    shown = {}
-    exec("\n".join(docstrings.imports_for(text, sys.modules[function.__module__])), shown)
-    examples = doctest.DocTestParser().get_doctest(text, shown, name, None, None)
+    names = {}
+    exec("\n".join(docstrings.imports_for(text, sys.modules[function.__module__])), names)
+    example = doctest.DocTestParser().get_doctest(text, names, name, None, None)
     out = io.StringIO()
-    failed, tried = doctest.DocTestRunner().run(examples, out=out.write)
+    failed, tried = doctest.DocTestRunner().run(example, out=out.write)
     assert tried, "no example"
     assert not failed, out.getvalue()
 
@@ -92,13 +92,24 @@ def test_an_import_that_is_missing_is_noticed():
         docstrings.imports_for(">>> nowhere(1)", module)
 
 
-def test_first_page_prints_what_it_says():
-    text = (DOCS / "index.md").read_text(encoding="utf-8")
-    ((code, printed),) = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", text, re.DOTALL)
+def examples(page):
+    """Return a page's examples that stand before what they print."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize(("code", "printed"), examples("index.md"))
+def test_first_page_prints_what_it_says(code, printed):
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         exec(compile(code, "index.md", "exec"), {})
     assert out.getvalue() == printed
+
+
+def test_examples_of_the_pages_are_run():
+    shown = {page.name: page.read_text(encoding="utf-8") for page in DOCS.glob("*.md")}
+    assert shown["index.md"].count("```python") == len(examples("index.md"))
+    assert [page for page in shown if "```python" in shown[page]] == ["index.md"]
 
 
 def test_translation_table_calls_exist():
@@ -115,12 +126,16 @@ def test_examples_between_the_docstrings_run(page):
     assert not failed
 
 
-def test_the_page_of_studies_names_all_that_is_registered():
+@pytest.mark.parametrize("kind", REGISTRIES)
+def test_the_page_of_studies_names_all_that_is_registered(kind):
     page = (DOCS / "studies.md").read_text(encoding="utf-8")
-    kinds = ("data set", "network", "optimizer", "augmentation", "regularizer")
-    kinds += ("weight regularizer", "network regularizer", "measure", "network measure")
-    for kind in (*kinds, "figure", "table", "animation"):
-        names = registered(kind)
-        assert names
-        for name in names:
-            assert f"`{name}`" in page, f"{kind} {name}"
+    names = registered(kind)
+    assert names
+    for name in names:
+        assert f"`{name}`" in page, f"{kind} {name}"
+
+
+def test_the_page_of_studies_names_all_that_there_are():
+    page = (DOCS / "studies.md").read_text(encoding="utf-8")
+    for study in (DOCS.parent / "workflows" / "studies").glob("*.yaml"):
+        assert f"`{study.stem}`" in page, study.stem

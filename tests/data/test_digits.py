@@ -66,4 +66,4 @@ def test_the_registry_imports_nothing_slow():
     code = "import infotheo.data, sys; print(*{'sklearn', 'pooch', 'xarray'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
-    assert set(datasets) == {"cifar10", "cifar100", "digits", "mnist", "twelve_bit"}
+    assert set(datasets) >= {"cifar10", "cifar100", "digits", "mnist", "twelve_bit"}

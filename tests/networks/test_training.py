@@ -8,7 +8,7 @@ from infotheo.data.samples import labelled_samples, split_of
 from infotheo.networks import networks
 from infotheo.training.fit import build_network, fit, state_of
 
-SMALL = {
+SMALL = {  # smaller than its defaults, where those take long
     "resnet": {"depth": 8, "width": 4},
     "plain": {"depth": 8, "width": 4},
     "irevnet": {"blocks": [1, 1], "bottleneck": 4},
@@ -27,13 +27,9 @@ def samples():
     return labelled_samples(images, np.arange(24) % 3, split, name="random images", classes=3)
 
 
-def test_every_network_is_here():
-    assert sorted(SMALL) == sorted(networks)
-
-
 @pytest.mark.parametrize("name", networks)
 def test_replicas_train_and_are_what_their_states_make(name, samples):
-    network = {"name": name, **SMALL[name]}
+    network = {"name": name, **SMALL.get(name, {})}
     settings = {"network": network, "training": TRAINING, "regularizer": BASELINE}
     together = fit(samples, seeds=[3, 1], device="cpu", **settings)
     alone = fit(samples, seeds=[1], device="cpu", **settings)

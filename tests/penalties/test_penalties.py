@@ -14,6 +14,7 @@ from infotheo.penalties import (
 )
 
 CLASS_WISE = ("cw-CR", "cw-VR", "cw-RR")
+IN_THE_PAPERS = ("CR", "VR", "L1R", "RR", *CLASS_WISE)  # those that `naive` sums
 SAMPLES, UNITS, CLASSES = 12, 5, 3
 EVERY_FORM = [(name, {}) for name in regularizers]
 EVERY_FORM += [("RR", {"exact": True}), ("cw-RR", {"exact": True})]
@@ -69,7 +70,7 @@ def naive(name: str, z: np.ndarray, labels: np.ndarray) -> float:
 
 # more samples than units and the reverse, so that every way of summing the covariances runs
 @pytest.mark.parametrize("units", [1, 2, 5, 30])
-@pytest.mark.parametrize("name", regularizers)
+@pytest.mark.parametrize("name", IN_THE_PAPERS)
 def test_equals_the_naive_sum(name, units):
     z, labels = batch(SAMPLES, units), labels_of(SAMPLES)
     expected = naive(name, z.numpy(), labels.numpy())
@@ -245,7 +246,7 @@ def test_labels_may_have_gaps_when_classes_are_not_given(name):
     torch.testing.assert_close(regularizers[name](z, renamed), regularizers[name](z, labels))
 
 
-@pytest.mark.parametrize("name", regularizers)
+@pytest.mark.parametrize("name", IN_THE_PAPERS)
 def test_one_sample_adds_no_spread_and_half_precision_is_raised(name):
     z, labels = batch(SAMPLES, UNITS).half(), labels_of(SAMPLES)
     value = regularizers[name](z, labels)

@@ -62,25 +62,29 @@ def run(
     )
 
 
-def make(folder: Path, config: Mapping[str, Any], cores: int = 2) -> None:
+def make(
+    folder: Path, config: Mapping[str, Any], cores: int = 2, project: Path | None = None
+) -> None:
     """Make a study for real."""
-    done = run(folder, config, "--cores", str(cores))
+    done = run(folder, config, "--cores", str(cores), project=project)
     assert done.returncode == 0, done.stdout
 
 
 def would_run(folder: Path, config: Mapping[str, Any], project: Path | None = None) -> list[str]:
     """Return the jobs of a dry run, sorted and without the hashes of their names."""
-    (jobs,) = would_run_each(folder, {"": config}, project).values()
+    (jobs,) = would_run_each(folder, {"": config}, {"": project} if project else {}).values()
     return jobs
 
 
 def would_run_each(
-    folder: Path, configs: Mapping[str, Mapping[str, Any]], project: Path | None = None
+    folder: Path,
+    configs: Mapping[str, Mapping[str, Any]],
+    projects: Mapping[str, Path] | None = None,
 ) -> dict[str, list[str]]:
-    """Return the jobs of a dry run for each configuration."""
+    """Return the jobs of a dry run for each configuration, some by a project of their own."""
     commands = [
-        command(folder, config, project=project, name=f"study-{number}.yaml")
-        for number, config in enumerate(configs.values())
+        command(folder, config, project=(projects or {}).get(row), name=f"study-{number}.yaml")
+        for number, (row, config) in enumerate(configs.items())
     ]
     arguments = [words[words.index("-s") :] for words in commands]
     done = subprocess.run(
@@ -92,12 +96,12 @@ def would_run_each(
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         check=True,
     )
-    found = {}
-    for name, printed in zip(configs, json.loads(done.stdout), strict=True):
-        found[name] = sorted(_HASH.sub("", job) for job in _JOB.findall(printed))
-        assert found[name] or "Nothing to be done" in printed, printed
+    jobs = {}
+    for row, printed in zip(configs, json.loads(done.stdout), strict=True):
+        jobs[row] = sorted(_HASH.sub("", job) for job in _JOB.findall(printed))
+        assert jobs[row] or "Nothing to be done" in printed, printed
         assert not printed.startswith("exit status"), printed
-    return found
+    return jobs
 
 
 def tables(folder: Path, study: str = "tiny") -> dict[str, bytes]:

@@ -9,6 +9,7 @@ from tests.workflows.snakemake_runs import tables, would_run
 from tests.workflows.tiny_study import CONFIG
 
 
+@pytest.mark.gate
 @pytest.mark.skipif(os.name != "posix", reason="needs process groups")
 def test_two_kills_on_one_core_instead_of_two(finished, tmp_path):
     folder = tmp_path / "disturbed"

@@ -47,7 +47,10 @@ ROWS = {
         [*CONFIGURATION, "figure saturation"],
     ),
     "a figure taken out": ({"figures.saturation": ...}, CONFIGURATION),
-    "a figure's layer": ({"figures.saturation": {"layer": "hidden1"}}, CONFIGURATION),
+    "a figure's layer": (
+        {"figures.saturation": {"layer": "hidden1"}},
+        [*CONFIGURATION, "figure saturation"],
+    ),
     "correlation": ({"correlation.permutations": 199}, [*CONFIGURATION, *CORRELATE]),
     "noise variance": (
         {"measures.pairwise.noise_variance": [1, 2]},
@@ -213,10 +216,13 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize("function", EDITS)
-def test_code_of_one_stage(function, finished, checkout):
-    edit_function(checkout, function)
-    assert would_run(finished, CONFIG, checkout) == sorted(EDITS[function])
+def test_code_of_one_stage(finished, tmp_path):
+    checkouts = {}
+    for function in EDITS:
+        checkouts[function] = shutil.copytree(finished / "project", tmp_path / function)
+        edit_function(checkouts[function], function)
+    expected = {function: sorted(jobs) for function, jobs in EDITS.items()}
+    assert would_run_each(finished, dict.fromkeys(EDITS, CONFIG), checkouts) == expected
 
 
 def test_code_of_everything(finished, checkout):

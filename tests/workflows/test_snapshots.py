@@ -1,5 +1,6 @@
 """Studies that follow training: what is kept, what is measured, what runs again."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,41 +9,19 @@ import pytest
 import xarray as xr
 
 from infotheo.study.measures.binned import binned
-from tests.workflows.snakemake_runs import copy_project, make, run, would_run_each
-from tests.workflows.tiny_study import changed
+from tests.workflows.snakemake_runs import run, would_run_each
+from tests.workflows.tiny_study import FOLLOWED, changed
 from workflows.plan import fingerprint as fingerprint_module
 from workflows.plan.errors import ConfigError
 from workflows.plan.study import Study
 
-TWICE = {"every": "epoch", "points": [0, 1, 2]}
-CONFIG = changed(
-    {
-        "regularizers": {"baseline": None},
-        "conditions": {"relu": {}, "tanh": {"network": {"activation": "tanh"}}},
-        "measures": {"binned": {"bins": 10}},
-        "figures": ...,
-        "tables": ...,
-        "snapshots": {
-            **TWICE,
-            "part": "train",
-            "keep": "activations",
-            "layers": ["hidden1", "hidden2"],
-            "measures": {"binned": {"bins": 10}, "error": {"part": "test"}, "margins": None},
-        },
-    }
-)
-CONFIG["tables"] = {"phase_table": {"resamples": 100}}
-CONFIG["figures"] = {"information_over_training": {"estimator": "binned"}}
-FOLLOWED = {"binned": ["binned_input"], "error": ["error"], "margins": ["hard_margin"]}
+MEASURED = {"binned": ["binned_input"], "error": ["error"], "margins": ["hard_margin"]}
 
 
-@pytest.fixture(scope="module")
-def followed(tmp_path_factory):
-    """Return the folder of a study of two conditions, followed over two epochs."""
-    folder = tmp_path_factory.mktemp("followed")
-    copy_project(folder)
-    make(folder, CONFIG)
-    return folder
+@pytest.fixture
+def copied(followed, tmp_path):
+    """Return a copy of the followed study to go on with."""
+    return shutil.copytree(followed, tmp_path / "copied")
 
 
 def opened(folder, pattern):
@@ -53,7 +32,7 @@ def test_what_a_followed_study_leaves(followed):
     for snapshots in opened(followed, "*/seeds-0-1/snapshots.nc"):
         assert snapshots["epoch"].values.tolist() == [0, 1, 2]
         assert snapshots["step"].values.tolist() == [0, 4, 8]
-    for measure, names in FOLLOWED.items():
+    for measure, names in MEASURED.items():
         found = opened(followed, f"*/seeds-0-1/trajectories/{measure}-*.nc")
         assert len(found) == 2
         for name in names:
@@ -62,7 +41,7 @@ def test_what_a_followed_study_leaves(followed):
             assert found[0]["step"].values.tolist() == [0, 4, 8]
     assert (followed / "results/tiny/figures/information_over_training.svg").exists()
     table = pd.read_csv(followed / "results/tiny/tables/phase_table.csv")
-    assert set(table["layer"]) == {"hidden1", "hidden2"}
+    assert set(table["layer"]) == {"hidden1"}
     assert {"relu", "tanh"} <= set(table.iloc[:, 0])
 
 
@@ -116,6 +95,10 @@ def along(*measures):
     return [f"{measure} along training, {run} seeds-0-1" for measure in measures for run in RUNS]
 
 
+def kept(layer):
+    return [f"activations of {layer} along training, {run} seeds-0-1" for run in RUNS]
+
+
 ROWS = {
     "nothing": ({}, []),
     "the limit on disk space": ({"snapshots.gigabytes": 1}, CONFIGURATION),
@@ -132,8 +115,8 @@ ROWS = {
         [*CONFIGURATION, *along("prediction"), *DRAWN],
     ),
     "a layer along training": (
-        {"snapshots.layers": ["hidden1"]},
-        [*CONFIGURATION, *along("binned"), *DRAWN],
+        {"snapshots.layers": ["hidden1", "hidden2"]},
+        [*CONFIGURATION, *along("binned"), *kept("hidden2"), *DRAWN],
     ),
     "activations not kept": ({"snapshots.keep": "weights"}, CONFIGURATION),
     "other samples": (
@@ -141,11 +124,7 @@ ROWS = {
         [
             *CONFIGURATION,
             *along("binned", "error", "margins"),
-            *(
-                f"activations of {layer} along training, {run} seeds-0-1"
-                for layer in ("hidden1", "hidden2")
-                for run in RUNS
-            ),
+            *kept("hidden1"),
             *DRAWN,
         ],
     ),
@@ -153,7 +132,7 @@ ROWS = {
 
 
 def test_what_runs_again(followed):
-    configs = {row: changed(changes, CONFIG) for row, (changes, _) in ROWS.items()}
+    configs = {row: changed(changes, FOLLOWED) for row, (changes, _) in ROWS.items()}
     expected = {row: sorted(jobs) for row, (_, jobs) in ROWS.items()}
     assert would_run_each(followed, configs) == expected
 
@@ -165,7 +144,7 @@ def test_activations_along_training(followed):
         assert activation["class"].dims == ("sample",)
 
 
-def test_measures_in_place(followed):
+def test_measures_in_place(followed, copied):
     in_place = changed(
         {
             "snapshots.keep": "measures",
@@ -174,11 +153,12 @@ def test_measures_in_place(followed):
             "figures": ...,
             "tables": ...,
         },
-        CONFIG,
+        FOLLOWED,
     )
-    make(followed, in_place)
-    (measured,) = opened(followed, "*/seeds-0-1/trajectories.nc")
-    for measure, names in FOLLOWED.items():
+    done = run(copied, in_place, "--cores", "2", "--until", "train")
+    assert done.returncode == 0, done.stdout
+    (measured,) = opened(copied, "*/seeds-0-1/trajectories.nc")
+    for measure, names in MEASURED.items():
         replayed = opened(followed, f"*/seeds-0-1/trajectories/{measure}-*.nc")
         for name in names:
             if measure != "binned":  # of other bins here
@@ -189,7 +169,7 @@ def test_measures_in_place(followed):
 
 def test_measures_along_training_are_those_of_the_study_unless_said(tmp_path):
     own = {"margins": {"part": "train"}, "error": None}
-    config = changed({"measures": own, "snapshots": None, "figures": ..., "tables": ...}, CONFIG)
+    config = changed({"measures": own, "snapshots": None, "figures": ..., "tables": ...}, FOLLOWED)
     study = Study(config, "tiny.yaml", tmp_path)
     parts = {each.spec["measure"]: each.spec["part"] for each in study.snapshots.trajectories}
     assert parts == {"margins": "train", "error": "test"}
@@ -203,10 +183,10 @@ def test_code_that_measures_trains_nothing(tmp_path):
     roots = fingerprint_module.definition(
         "infotheo.study.trajectories.in_place", "in_place_measure"
     )
-    trained = Study(CONFIG, "tiny.yaml", tmp_path).runs[0]
+    trained = Study(FOLLOWED, "tiny.yaml", tmp_path).runs[0]
     assert roots not in trained.code
     settings = {"snapshots.keep": "measures", "snapshots.measures.binned": {"bin_width": 0.1}}
-    in_place = Study(changed(settings, CONFIG), "tiny.yaml", tmp_path).runs[0]
+    in_place = Study(changed(settings, FOLLOWED), "tiny.yaml", tmp_path).runs[0]
     assert roots in in_place.code
     script = Path("workflows/scripts/train.py").read_text(encoding="utf-8")
     assert "import in_place_measure" not in script
@@ -254,24 +234,24 @@ def test_code_that_measures_trains_nothing(tmp_path):
 )
 def test_bad_input_is_one_line(changes, words, tmp_path):
     with pytest.raises(ConfigError) as caught:
-        Study(changed(changes, CONFIG), "tiny.yaml", tmp_path)
+        Study(changed(changes, FOLLOWED), "tiny.yaml", tmp_path)
     message = str(caught.value)
     assert "\n" not in message
     for word in ("tiny.yaml", *words):
         assert word in message
 
 
-def test_a_layer_that_is_not_there_is_told_before_training(followed):
-    missing = changed({"snapshots.layers": ["hidden9"], "network.width": 7}, CONFIG)
-    done = run(followed, missing, "--cores", "1")
+def test_a_layer_that_is_not_there_is_told_before_training(copied):
+    missing = changed({"snapshots.layers": ["hidden9"], "network.width": 7}, FOLLOWED)
+    done = run(copied, missing, "--cores", "1")
     assert done.returncode != 0
     assert "hidden9" in done.stdout
     assert ": train: " in done.stdout
 
 
-def test_a_schedule_that_never_fires_is_one_line(followed):
-    never = changed({"snapshots.points": [40]}, CONFIG)
-    done = run(followed, never, "--cores", "1")
+def test_a_schedule_that_never_fires_is_one_line(copied):
+    never = changed({"snapshots.points": [40]}, FOLLOWED)
+    done = run(copied, never, "--cores", "1")
     assert done.returncode != 0
     (line,) = {line for line in done.stdout.splitlines() if ": train: " in line}
     assert "40" in line

@@ -1,4 +1,4 @@
-"""A study small enough to be run for real in a test: three regularizers, two seeds, two epochs."""
+"""Two studies small enough to be run for real in a test: two seeds, two epochs."""
 
 from __future__ import annotations
 
@@ -50,3 +50,22 @@ def reordered(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: reordered(value[key]) for key in reversed(list(value))}
     return value
+
+
+FOLLOWED = changed(
+    {
+        "regularizers": {"baseline": None},
+        "conditions": {"relu": {}, "tanh": {"network": {"activation": "tanh"}}},
+        "measures": {"binned": {"bins": 10}},
+        "snapshots": {
+            "every": "epoch",
+            "points": [0, 1, 2],
+            "part": "train",
+            "keep": "activations",
+            "layers": ["hidden1"],
+            "measures": {"binned": {"bins": 10}, "error": {"part": "test"}, "margins": None},
+        },
+        "figures": {"information_over_training": {"estimator": "binned"}},
+        "tables": {"phase_table": {"resamples": 100}},
+    }
+)
