@@ -1,0 +1,69 @@
+r"""The problem of pair sums: every sample's kernel sum over all samples, and over its class.
+
+Whatever the bounds need of the N x N distances are the sums :math:`\sum_j w_j e^{f D_{ij}}`, over
+all j and over the j of the class of i. What they are sums of is one record; it is built once and
+handed whole to whichever backend computes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from infotheo.arrays.samples import Array
+from infotheo.estimators.pair_sums.factors import Factors
+
+__all__ = ["PairProblem", "Precision", "RowSums"]
+
+Precision = Literal["float32", "float64"]
+
+# Sums over all samples and, with classes, over those of the sample's class: each
+# (2 [chernoff, kl], batch, sweep, sample) float64. The term j = i is exactly its weight.
+RowSums = tuple[Array, Array | None]
+
+
+@dataclass(frozen=True, eq=False)
+class PairProblem:
+    """Points, what makes their squared distances exponents, and how well to compute.
+
+    Examples
+    --------
+    >>> factors = Factors(np.array([[-0.5]]), chernoff_ratio=0.25)
+    >>> problem = PairProblem(np.array([[[0.0], [1.0]]]), factors)
+    >>> problem.precision, problem.exact, problem.size
+    ('float64', False, 2)
+    """
+
+    points: Array  # (batch, sample, unit) in the dtype of a product, class after class
+    factors: Factors
+    weights: Array | None = None  # (sample,) float64; None: each sample counts 1
+    class_starts: np.ndarray | None = None  # first sample of each class, ascending from 0
+    precision: Precision = "float64"  # of exponentials; float32: relative error 1e-5 at most
+    exact: bool = False  # squared distances from differences, not from a Gram product
+
+    @cached_property
+    def namespace(self) -> Any:
+        """Array-API namespace of the points."""
+        return np if isinstance(self.points, np.ndarray) else array_namespace(self.points)
+
+    @property
+    def size(self) -> int:
+        """Number of samples."""
+        return int(self.points.shape[1])
+
+    def elements(self, chosen: np.ndarray) -> PairProblem:
+        """Return the problem of some elements of the batch; of all of them without a copy."""
+        xp, factors = self.namespace, self.factors
+        if len(factors.kl) > 1:
+            factors = replace(factors, kl=_elements(factors.kl, chosen, xp))
+        return replace(self, points=_elements(self.points, chosen, xp), factors=factors)
+
+
+def _elements(values: Array, chosen: np.ndarray, xp: Any) -> Array:
+    if len(chosen) == values.shape[0]:
+        return values
+    return xp.stack([values[int(element)] for element in chosen]) if len(chosen) else values[:0]
