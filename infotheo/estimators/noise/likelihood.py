@@ -110,4 +110,5 @@ def _leave_one_out(x: Array, nearest: Array, noise_variances: np.ndarray, xp: An
             if rows != columns:
                 sums[k, columns] += xp.sum(xp.exp((off - nearest[None, columns]) * factor), axis=0)
     logs = to_numpy(xp.mean(xp.log(sums), axis=1)) - float(xp.mean(nearest)) / (2 * noise_variances)
-    return logs - x.shape[-1] / 2 * np.log(noise_variances)
+    likelihoods: np.ndarray = logs - x.shape[-1] / 2 * np.log(noise_variances)
+    return likelihoods

@@ -32,9 +32,7 @@ EXPECTED = {
 class NoiseSweep:
     """Noise variances opened for a kernel, and how the result names them."""
 
-    noise_variance: (
-        Array  # float64: (batch or 1, sweep), then (), (unit,) or (sample, unit) by `per`
-    )
+    noise_variance: Array  # (batch or 1, sweep), then by `per` (), (unit,), (sample, unit); float64
     scalar: bool  # no sweep dimension in the result
     setting: Any  # for provenance
     dim: str = "noise_variance"

@@ -47,8 +47,9 @@ class Factors:
 
     def detached(self) -> Factors:
         """Return the same factors without a gradient."""
-        kl = self.kl
-        return Factors(kl.detach() if hasattr(kl, "detach") else kl, self.chernoff_ratio)
+        if not hasattr(self.kl, "detach"):
+            return self
+        return Factors(self.kl.detach(), self.chernoff_ratio)
 
 
 def distinct_factors(kl: np.ndarray, chernoff_ratio: float) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from types import ModuleType
+from typing import Literal
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -46,7 +47,7 @@ class PairProblem:
     exact: bool = False  # squared distances from differences, not from a Gram product
 
     @cached_property
-    def namespace(self) -> Any:
+    def namespace(self) -> ModuleType:
         """Array-API namespace of the points."""
         return np if isinstance(self.points, np.ndarray) else array_namespace(self.points)
 
@@ -56,14 +57,15 @@ class PairProblem:
         return int(self.points.shape[1])
 
     def elements(self, chosen: np.ndarray) -> PairProblem:
-        """Return the problem of some elements of the batch; of all of them without a copy."""
-        xp, factors = self.namespace, self.factors
+        """Return the problem of some elements of the batch; all of them are the problem itself."""
+        if len(chosen) == len(self.points):
+            return self
+        factors = self.factors
         if len(factors.kl) > 1:
-            factors = replace(factors, kl=_elements(factors.kl, chosen, xp))
-        return replace(self, points=_elements(self.points, chosen, xp), factors=factors)
+            factors = replace(factors, kl=self._elements(factors.kl, chosen))
+        return replace(self, points=self._elements(self.points, chosen), factors=factors)
 
-
-def _elements(values: Array, chosen: np.ndarray, xp: Any) -> Array:
-    if len(chosen) == values.shape[0]:
-        return values
-    return xp.stack([values[int(element)] for element in chosen]) if len(chosen) else values[:0]
+    def _elements(self, values: Array, chosen: np.ndarray) -> Array:
+        if not len(chosen):
+            return values[:0]
+        return self.namespace.stack([values[int(element)] for element in chosen])

@@ -7,7 +7,7 @@ the mixture's integral by the components' pairwise divergences bounds its entrop
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from infotheo.arrays.labels import Units, check_open_unit, nats_per, read_classes, read_weights
 from infotheo.arrays.results import FieldNote, wrap
@@ -161,7 +161,54 @@ def pairwise_information(
         sample_dim=sample_dim,
         unit_dim=unit_dim,
     )
-    return about_input if about_label is None else about_label
+    bounds: PairwiseInformation | xr.Dataset
+    bounds = about_input if labels is None else about_label
+    return bounds
+
+
+@overload
+def input_and_label_information(
+    z: xr.DataArray,
+    labels: None,
+    *,
+    noise_variance: Any,
+    noise_per: NoisePer = "layer",
+    alpha: float = 0.5,
+    weights: Any = None,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> tuple[xr.Dataset, None]: ...
+
+
+@overload
+def input_and_label_information(
+    z: xr.DataArray,
+    labels: Any,
+    *,
+    noise_variance: Any,
+    noise_per: NoisePer = "layer",
+    alpha: float = 0.5,
+    weights: Any = None,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> tuple[xr.Dataset, xr.Dataset]: ...
+
+
+@overload
+def input_and_label_information(
+    z: Any,
+    labels: Any,
+    *,
+    noise_variance: Any,
+    noise_per: NoisePer = "layer",
+    alpha: float = 0.5,
+    weights: Any = None,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> tuple[PairwiseInformation, PairwiseInformation | None]: ...
 
 
 def input_and_label_information(

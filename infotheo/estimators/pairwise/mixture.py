@@ -96,12 +96,14 @@ class Mixture:
         undecided = np.arange(points.shape[0])
         parts, order = [], []
         for product in products:
-            candidates = replace(problem.elements(undecided), exact=product.exact)
+            if not len(undecided):
+                break
+            posed = replace(problem, exact=product.exact)
+            candidates = posed.elements(undecided)
             promising = undecided[components.promising(candidates, product)]
             if not len(promising):
                 continue
-            attempt = replace(problem.elements(promising), exact=product.exact)
-            bounds, certified = components.evaluate(attempt, product)
+            bounds, certified = components.evaluate(posed.elements(promising), product)
             parts.append(bounds if certified.all() else _picked(bounds, certified, self.samples))
             order.append(promising[certified])
             undecided = np.setdiff1d(undecided, order[-1])

@@ -25,7 +25,7 @@ def distance_tile(
     TILE: tl.constexpr,
     DEPTH: tl.constexpr,
     PRECISION: tl.constexpr,
-):
+) -> tl.tensor:
     """Squared distances (TILE, TILE) in float32: 0 to itself, infinite beyond the sample."""
     inside = tl.arange(0, TILE)
     depth = tl.arange(0, DEPTH)
@@ -53,7 +53,9 @@ def distance_tile(
 
 
 @triton.jit
-def store_sums(values, row_weights, column_weights, across, down, above, WEIGHTED: tl.constexpr):
+def store_sums(
+    values, row_weights, column_weights, across, down, above, WEIGHTED: tl.constexpr
+) -> None:
     """Store sums over columns for the rows and, above the diagonal, over rows for the columns."""
     if WEIGHTED:
         tl.store(across, tl.sum(values * column_weights[None, :], axis=1))
@@ -87,7 +89,7 @@ def pair_sums(
     HALF: tl.constexpr,
     WEIGHTED: tl.constexpr,
     WITHIN: tl.constexpr,
-):
+) -> None:
     """Row and column sums of one tile of the upper triangle, for every variance."""
     # neighbours share a column tile and cycle through the band's rows: both stay in the cache
     program = tl.program_id(0)
@@ -186,7 +188,7 @@ def pair_slopes(
     WEIGHTED: tl.constexpr,
     WITHIN: tl.constexpr,
     TURNS: tl.constexpr,
-):
+) -> None:
     """Gradients of one tile, summed over divergences, variances and kinds of sums."""
     program = tl.program_id(0)
     row_slot = program % height
