@@ -1,9 +1,11 @@
 """All benchmarks: a table, a plot of it, and how the pairwise bounds grow with samples and units.
 
     python -m benchmarks [pairwise binned over_training ...] [--out results/benchmarks]
+    python -m benchmarks accelerator [--device cuda] [--small] [--out results/benchmarks]
 
 Contenders alternate in one process and medians are compared; run it on an idle machine. Peers come
-with the ``bench`` extra; one that is missing is named and left out.
+with the ``bench`` extra; one that is missing is named and left out. What wants an accelerator is a
+command of its own, :mod:`benchmarks.accelerator`.
 """
 
 from __future__ import annotations
@@ -11,18 +13,21 @@ from __future__ import annotations
 import argparse
 import csv
 import importlib
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-
 from benchmarks.race import Row
-from infotheo.study.figures.style import LOWER, UPPER
 
-MODULES = ("pairwise", "binned", "over_training", "neighbors", "residual", "fused")
+MODULES = ("pairwise", "binned", "over_training", "neighbors", "residual")
 
 
 def draw(table: list[Row], path: Path) -> None:
     """Draw the ratios as bars on a logarithmic axis, with what is required of them."""
+    import matplotlib.pyplot as plt
+
+    from infotheo.study.figures.style import LOWER, UPPER
+
     figure, axes = plt.subplots(figsize=(9, 0.42 * len(table) + 1), layout="constrained")
     beside = axes.get_yaxis_transform()  # numbers in a column at the right edge
     for place, row in enumerate(reversed(table)):
@@ -46,11 +51,34 @@ def draw(table: list[Row], path: Path) -> None:
     plt.close(figure)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("modules", nargs="*", choices=[*MODULES, []], default=MODULES)
+def module_name(text: str) -> str:
+    """Check the name of a benchmark."""
+    if text not in MODULES:
+        raise argparse.ArgumentTypeError(
+            f"found {text!r}, expected one of {', '.join(MODULES)} (or accelerator, alone)"
+        )
+    return text
+
+
+def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line; without names: all benchmarks."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    # no choices: argparse would look for the default as a whole among them
+    parser.add_argument("modules", nargs="*", type=module_name, default=list(MODULES))
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks"))
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["accelerator"]:
+        from benchmarks.accelerator.command import main as run_accelerator
+
+        sys.exit(run_accelerator(sys.argv[2:]))
+    options = read_arguments()
     table: list[Row] = []
     for name in options.modules:
         for row in importlib.import_module(f"benchmarks.{name}").rows():

@@ -25,7 +25,7 @@ def activations() -> tuple[np.ndarray, np.ndarray]:
     return np.tanh(noise * gains), generator.integers(2, size=SAMPLES)
 
 
-def entropy_of_bytes(rows: np.ndarray, *, inverse: bool) -> float:
+def byte_entropy(rows: np.ndarray, *, inverse: bool) -> float:
     items = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.itemsize * rows.shape[1])))
     if inverse:
         _, _, _, counts = np.unique(
@@ -37,41 +37,41 @@ def entropy_of_bytes(rows: np.ndarray, *, inverse: bool) -> float:
     return float(-np.sum(p * np.log(p)))
 
 
-def information_of_bytes(
-    z: np.ndarray, labels: np.ndarray | None, *, lean: bool = False
-) -> np.ndarray:
+def byte_information(z: np.ndarray, labels: np.ndarray | None, *, lean: bool = False) -> np.ndarray:
     """I(T;X), or I(T;Y), of each epoch."""
     edges = np.linspace(-1, 1, BINS + 1)
     values = []
     for epoch in z:
         cells = np.digitize(epoch.reshape(-1), edges) - 1
         rows = (cells if lean else edges[cells]).reshape(epoch.shape)
-        value = entropy_of_bytes(rows, inverse=not lean)
+        value = byte_entropy(rows, inverse=not lean)
         if labels is not None:
             for label in np.unique(labels):
-                own = labels == label
-                value -= own.mean() * entropy_of_bytes(rows[own], inverse=not lean)
+                members = labels == label
+                value -= members.mean() * byte_entropy(rows[members], inverse=not lean)
         values.append(value)
     return np.array(values)
 
 
 def rows() -> list[Row]:
     z, labels = activations()
-    some = z[:: EPOCHS // PEER_EPOCHS]
+    peer_epochs = z[:: EPOCHS // PEER_EPOCHS]
     table = []
     for target, truth in (("I(T;X)", None), ("I(T;Y)", labels)):
 
         def ours(truth: np.ndarray | None = truth) -> np.ndarray:
             return it.binned_information(z, truth, bins=BINS, range=(-1, 1)).value
 
-        found = ours()[:: EPOCHS // PEER_EPOCHS]
+        values = ours()[:: EPOCHS // PEER_EPOCHS]
         # the same counts: only the order of summation differs
-        np.testing.assert_allclose(found, information_of_bytes(some, truth), rtol=0, atol=1e-11)
+        np.testing.assert_allclose(values, byte_information(peer_epochs, truth), rtol=0, atol=1e-11)
         spent = medians(
             {
                 "ours": ours,
-                "unique rows of bytes": lambda truth=truth: information_of_bytes(some, truth),
-                "the same, lean": lambda truth=truth: information_of_bytes(some, truth, lean=True),
+                "unique rows of bytes": lambda truth=truth: byte_information(peer_epochs, truth),
+                "the same, lean": lambda truth=truth: byte_information(
+                    peer_epochs, truth, lean=True
+                ),
             },
             rounds=7,
         )

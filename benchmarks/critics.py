@@ -37,7 +37,7 @@ def ten(size: int, stream: np.random.Generator) -> tuple[np.ndarray, np.ndarray]
     return pairs(stream, size, 10, 0.75)
 
 
-def two_of_25(size: int, stream: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def two_among_25(size: int, stream: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     x, y = pairs(stream, size, 2, 0.8)
     noise = stream.standard_normal((2, size, 23))
     return np.concatenate([x, noise[0]], 1), np.concatenate([y, noise[1]], 1)
@@ -67,7 +67,7 @@ def from_library(name: str) -> tuple[float, Draw]:
 
 TASKS: dict[str, tuple[float, Draw]] = {
     "10 + 10 units, rho 0.75": (-5 * math.log(1 - 0.75**2), ten),
-    "25 + 25 units, two pairs": (2 * NATS, two_of_25),
+    "25 + 25 units, two pairs": (2 * NATS, two_among_25),
     "32 units, 10 clusters": (math.log(10), clusters),
     "512 + 2 units, two pairs rotated": (2 * NATS, two_among_512),
     "10 + 10 units, independent": (0.0, independent),
@@ -101,13 +101,13 @@ def main() -> None:
                     started = time.process_time()
                     with warnings.catch_warnings():
                         warnings.simplefilter("ignore", it.VariationalWarning)
-                        found = ESTIMATORS[estimator](x, y)
+                        estimate = ESTIMATORS[estimator](x, y)
                     seconds = time.process_time() - started
-                    numbers = (found.value, found.standard_error, truth, seconds)
+                    numbers = (estimate.value, estimate.standard_error, truth, seconds)
                     table.writerow([name, size, estimator, *(f"{n:.4f}" for n in numbers)])
                     print(
-                        f"{name:34s} N = {size:6d}  {estimator:14s} {found.value:7.3f} ± "
-                        f"{found.standard_error:.3f}  truth {truth:.3f}  {seconds:5.1f} s",
+                        f"{name:34s} N = {size:6d}  {estimator:14s} {estimate.value:7.3f} ± "
+                        f"{estimate.standard_error:.3f}  truth {truth:.3f}  {seconds:5.1f} s",
                         flush=True,
                     )
 

@@ -91,7 +91,7 @@ PEERS = {"infomeasure": infomeasure, "ennemi": ennemi, "npeet_plus": npeet_plus}
 
 
 def contenders(x: np.ndarray, y: np.ndarray) -> dict[str, Callable[[], float]]:
-    found: dict[str, Callable[[], float]] = {
+    runs: dict[str, Callable[[], float]] = {
         "scipy trees, all cores": lambda: scipy_style(x, y),
         "scikit-learn trees": lambda: sklearn_trees(x, y),
         "scikit-learn brute force, all cores": lambda: sklearn_brute(x, y),
@@ -102,8 +102,8 @@ def contenders(x: np.ndarray, y: np.ndarray) -> dict[str, Callable[[], float]]:
         except ImportError:
             print(f"{name} is not installed: left out")
             continue
-        found[name] = lambda estimate=estimate, package=package: estimate(package, x, y)
-    return found
+        runs[name] = lambda estimate=estimate, package=package: estimate(package, x, y)
+    return runs
 
 
 def rows(dimensions: tuple[int, ...] = (2, 10)) -> list[Row]:

@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 
 import infotheo as it
-from benchmarks.binned import BINS, information_of_bytes
+from benchmarks.binned import BINS, byte_information
 from benchmarks.pairwise import textbook
 from benchmarks.race import Row, medians
 from infotheo.estimators.pairwise.bounds import input_and_label_information
@@ -48,8 +48,8 @@ def by_pairs(layers: list[np.ndarray], labels: np.ndarray) -> np.ndarray:
         warnings.simplefilter("ignore", it.SaturationWarning)
         return np.array(
             [
-                [(each.chernoff, each.kl) for each in found]
-                for found in (
+                [(estimates.chernoff, estimates.kl) for estimates in input_and_label]
+                for input_and_label in (
                     input_and_label_information(z, labels, noise_variance=VARIANCE) for z in layers
                 )
             ]
@@ -62,12 +62,12 @@ def textbook_by_pairs(elements: list[np.ndarray], labels: np.ndarray) -> np.ndar
     for layer in elements:
         values = []
         for z in layer:
-            of_input = textbook(z, [VARIANCE])[:, 0]
-            of_label = of_input.copy()
+            about_input = textbook(z, [VARIANCE])[:, 0]
+            about_label = about_input.copy()
             for label in np.unique(labels):
-                own = labels == label
-                of_label -= own.mean() * textbook(z[own], [VARIANCE])[:, 0]
-            values.append((of_input, of_label))
+                members = labels == label
+                about_label -= members.mean() * textbook(z[members], [VARIANCE])[:, 0]
+            values.append((about_input, about_label))
         table.append(np.moveaxis(values, 0, -1))
     return np.array(table)
 
@@ -82,22 +82,20 @@ def by_bins(layers: list[np.ndarray], labels: np.ndarray) -> np.ndarray:
 
 def textbook_by_bins(elements: list[np.ndarray], labels: np.ndarray) -> np.ndarray:
     """(layer, target, element), every element for itself."""
-    return np.array(
-        [[information_of_bytes(layer, y) for y in (None, labels)] for layer in elements]
-    )
+    return np.array([[byte_information(layer, y) for y in (None, labels)] for layer in elements])
 
 
 def rows() -> list[Row]:
     layers, labels = activations()
     count = SEEDS * EPOCHS
     flat = [z.reshape(count, *z.shape[2:]) for z in layers]
-    some = slice(count // 2, count // 2 + PEER)
-    elements = [z[some] for z in flat]
+    peer = slice(count // 2, count // 2 + PEER)
+    elements = [z[peer] for z in flat]
     # float32 distances from one product; the same counts
-    found = by_pairs(layers, labels).reshape(len(WIDTHS), 2, 2, count)[..., some]
-    np.testing.assert_allclose(found, textbook_by_pairs(elements, labels), rtol=0, atol=1e-4)
-    found = by_bins(layers, labels).reshape(len(WIDTHS), 2, count)[..., some]
-    np.testing.assert_allclose(found, textbook_by_bins(elements, labels), rtol=0, atol=1e-11)
+    values = by_pairs(layers, labels).reshape(len(WIDTHS), 2, 2, count)[..., peer]
+    np.testing.assert_allclose(values, textbook_by_pairs(elements, labels), rtol=0, atol=1e-4)
+    values = by_bins(layers, labels).reshape(len(WIDTHS), 2, count)[..., peer]
+    np.testing.assert_allclose(values, textbook_by_bins(elements, labels), rtol=0, atol=1e-11)
     spent = medians(
         {
             "pairwise": lambda: by_pairs(layers, labels),
@@ -111,8 +109,8 @@ def rows() -> list[Row]:
         name: (spent[name], spent[f"{name}, textbook"] * count / PEER)
         for name in ("pairwise", "binned")
     }
-    ours, peer = (sum(each) for each in zip(*times.values(), strict=True))
-    times["pairwise and binned"] = (ours, peer)
+    both = [sum(seconds) for seconds in zip(*times.values(), strict=True)]
+    times["pairwise and binned"] = (both[0], both[1])
     size = f"{SEEDS} seeds, {EPOCHS} epochs, {len(WIDTHS)} layers, I(T;X) and I(T;Y)"
     return [
         Row(f"{name} over training, {size}, against the textbook", ours, peer, peer / ours, ">= 10")

@@ -30,8 +30,8 @@ from benchmarks.race import Row, medians
 
 SAMPLES, UNITS = 10_000, 100
 VARIANCE, SWEEP = 1.0, tuple(np.logspace(-2, 1.5, 8))
-EVERY_SAMPLES, LARGEST = (7_500, 15_000, 30_000, 60_000), 60_000
-EVERY_UNITS, FEWER = (50, 100, 200, 400), 15_000
+SAMPLE_SIZES, LARGEST = (7_500, 15_000, 30_000, 60_000), 60_000
+UNIT_COUNTS, FEWER = (50, 100, 200, 400), 15_000
 
 
 def activations(*shape: int) -> np.ndarray:
@@ -43,8 +43,8 @@ def bounds(z: np.ndarray, variances: object, labels: np.ndarray | None = None) -
     """(lower, upper) of every variance."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", it.SaturationWarning)
-        found = it.pairwise_information(z, labels, noise_variance=variances)
-    return np.array([found.lower, found.upper])
+        information = it.pairwise_information(z, labels, noise_variance=variances)
+    return np.array([information.lower, information.upper])
 
 
 def textbook(z: np.ndarray, variances: Sequence[float]) -> np.ndarray:
@@ -71,7 +71,7 @@ def keops(z: np.ndarray) -> np.ndarray:
     )
 
 
-def against_formulas() -> list[Row]:
+def compare_formulas() -> list[Row]:
     """One variance against the textbook and the Gram product, for each kind of input."""
     import torch
 
@@ -87,7 +87,7 @@ def against_formulas() -> list[Row]:
         },
         rounds=3,
     )
-    slow, truth = once(lambda: textbook(double, [VARIANCE]))
+    slow, truth = time_once(lambda: textbook(double, [VARIANCE]))
     # the documented error
     np.testing.assert_allclose(bounds(z, [VARIANCE]), truth, rtol=0, atol=1e-4)
     ours, gram = spent["ours"], spent["Gram"]
@@ -104,35 +104,38 @@ def against_formulas() -> list[Row]:
     return rows
 
 
-def of_sweeps() -> list[Row]:
+def time_sweeps() -> list[Row]:
     """Eight variances against the textbook, which computes one matrix of distances for all."""
     z = activations(SAMPLES, UNITS)
-    first, _ = once(lambda: bounds(z, SWEEP))
-    peer, _ = once(lambda: textbook(z, SWEEP))  # tens of seconds: between two of ours
-    second, _ = once(lambda: bounds(z, SWEEP))
+    first, _ = time_once(lambda: bounds(z, SWEEP))
+    peer, _ = time_once(lambda: textbook(z, SWEEP))  # tens of seconds: between two of ours
+    second, _ = time_once(lambda: bounds(z, SWEEP))
     ours = (first + second) / 2
     name = f"pairwise N = {SAMPLES:,}, d = {UNITS}: eight variances, against the textbook formula"
     return [Row(name, ours, peer, peer / ours, ">= 12")]
 
 
-def once(run: Callable[[], Any]) -> tuple[float, Any]:
+def time_once(run: Callable[[], Any]) -> tuple[float, Any]:
     """Time one call; its seconds and what it returned."""
     started = time.perf_counter()
-    found = run()
-    return time.perf_counter() - started, found
+    result = run()
+    return time.perf_counter() - started, result
 
 
-def by_product() -> list[Row]:
+def time_products() -> list[Row]:
     """Show the cost where float32 products do not serve: the same data, products in float64."""
+    from infotheo.estimators.pair_sums.factors import Factors
+    from infotheo.estimators.pair_sums.problem import PairProblem
     from infotheo.estimators.pair_sums.row_sums import row_sums
 
     x = activations(1, SAMPLES, UNITS)
     x -= x.mean(axis=1, keepdims=True)
-    double, rates = x.astype(np.float64), np.array([[-0.5 / VARIANCE]])
+    factors = Factors.from_noise_variance(np.array([[VARIANCE]]), alpha=0.5)
+    problems = [PairProblem(x.astype(d), factors, precision="float32") for d in (x.dtype, float)]
     spent = medians(
         {
-            "float32": lambda: row_sums(x, rates, 0.25, None, None, np),
-            "float64": lambda: row_sums(double, rates, 0.25, None, None, np),
+            "float32": lambda: row_sums(problems[0]),
+            "float64": lambda: row_sums(problems[1]),
             "Gram": lambda: x[0] @ x[0].T,
         },
         rounds=5,
@@ -149,7 +152,7 @@ def by_product() -> list[Row]:
     ]
 
 
-def against_keops() -> list[Row]:
+def compare_keops() -> list[Row]:
     """Against KeOps, which takes most of a minute: one call of it between two of ours."""
     if importlib.util.find_spec("pykeops") is None:
         print("pairwise: pykeops is not installed, not compared")
@@ -157,15 +160,15 @@ def against_keops() -> list[Row]:
     z = activations(SAMPLES, UNITS)
     keops(z[:10])  # compiles
     bounds(z, VARIANCE)
-    first, found = once(lambda: bounds(z, VARIANCE))
-    peer, theirs = once(lambda: keops(z))
-    second, _ = once(lambda: bounds(z, VARIANCE))
-    np.testing.assert_allclose(theirs, found, rtol=0, atol=1e-3)
+    first, values = time_once(lambda: bounds(z, VARIANCE))
+    peer, peer_values = time_once(lambda: keops(z))
+    second, _ = time_once(lambda: bounds(z, VARIANCE))
+    np.testing.assert_allclose(peer_values, values, rtol=0, atol=1e-3)
     ours = (first + second) / 2
     return [Row(f"pairwise N = {SAMPLES:,}: against KeOps", ours, peer, peer / ours, ">= 10")]
 
 
-def of_classes_and_batches() -> list[Row]:
+def time_classes_and_batches() -> list[Row]:
     """I(Z;Y) over I(Z;X), and a batch over single calls."""
     z = activations(SAMPLES, UNITS)
     generator = np.random.default_rng(1)
@@ -189,7 +192,7 @@ def of_classes_and_batches() -> list[Row]:
         spent = medians(
             {
                 "batch": lambda batch=batch: bounds(batch, VARIANCE),
-                "single": lambda batch=batch: [bounds(one, VARIANCE) for one in batch],
+                "single": lambda batch=batch: [bounds(element, VARIANCE) for element in batch],
             },
             rounds,
         )
@@ -214,7 +217,7 @@ def peak_memory() -> int:
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    (line,) = (each for each in status.read_text().splitlines() if each.startswith("VmHWM"))
+    (line,) = (entry for entry in status.read_text().splitlines() if entry.startswith("VmHWM"))
     return int(line.split()[1])
 
 
@@ -245,12 +248,12 @@ def growth() -> tuple[list[Run], list[Run]]:
         return Run(samples, units, *map(float, printed.split()))
 
     return (
-        [run(samples, UNITS) for samples in EVERY_SAMPLES],
-        [run(FEWER, units) for units in EVERY_UNITS],
+        [run(samples, UNITS) for samples in SAMPLE_SIZES],
+        [run(FEWER, units) for units in UNIT_COUNTS],
     )
 
 
-def of_growth() -> list[Row]:
+def measure_growth() -> list[Row]:
     """Memory of the largest run; time over what it would be if it grew as N * N, and as d."""
     by_samples, by_units = growth()
     largest, quarter = by_samples[-1], by_samples[-3]
@@ -293,8 +296,8 @@ def draw_growth(path: Path) -> None:
     ):
         places = [getattr(run, key) for run in runs]
         for name, color, note in (("seconds", LOWER, "both bounds"), ("gram", UPPER, "x @ x.T")):
-            each = [1e9 * getattr(run, name) / run.samples**2 for run in runs]
-            axes.plot(places, each, "o-", color=color, label=note)
+            nanoseconds = [1e9 * getattr(run, name) / run.samples**2 for run in runs]
+            axes.plot(places, nanoseconds, "o-", color=color, label=note)
         axes.set(xlabel=label, ylabel="time / N² (ns)", ylim=(0, None), xlim=(0, None))
     panels[0].set_title("flat: grows as N²", fontsize=10)
     panels[1].set_title("a line: grows as d", fontsize=10)
@@ -306,12 +309,12 @@ def draw_growth(path: Path) -> None:
 def rows() -> list[Row]:
     """Every comparison."""
     return [
-        *against_formulas(),
-        *of_sweeps(),
-        *by_product(),
-        *against_keops(),
-        *of_classes_and_batches(),
-        *of_growth(),
+        *compare_formulas(),
+        *time_sweeps(),
+        *time_products(),
+        *compare_keops(),
+        *time_classes_and_batches(),
+        *measure_growth(),
     ]
 
 

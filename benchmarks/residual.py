@@ -70,7 +70,7 @@ def _reset_peak() -> None:
 
 def _peak() -> int:
     with open("/proc/self/status") as status:
-        (line,) = (each for each in status if each.startswith("VmHWM"))
+        (line,) = (entry for entry in status if entry.startswith("VmHWM"))
     return int(line.split()[1])
 
 
@@ -78,12 +78,12 @@ def peaks(channels: int) -> tuple[int, int]:
     """Peaks of the measures and of a forward pass, each in a process of its own."""
     # memory that is freed goes back at once, as if nothing were kept for later
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
-    found = []
+    kibibytes = []
     for name in ("measure_all", "forward"):
         command = [sys.executable, "-m", "benchmarks.residual", name, str(channels)]
         done = subprocess.run(command, env=environment, capture_output=True, check=True, text=True)
-        found.append(json.loads(done.stdout))
-    return found[0], found[1]
+        kibibytes.append(json.loads(done.stdout))
+    return kibibytes[0], kibibytes[1]
 
 
 def rows() -> list[Row]:

@@ -2,9 +2,9 @@
 
     python benchmarks/training.py [--device cuda] [--replicas 60] [--threads 2]
     python benchmarks/training.py --only resnet [--depth 32] [--threads 1]
-    python benchmarks/training.py --only ways [--threads 1]
+    python benchmarks/training.py --only methods [--threads 1]
 
-``resnet`` trains one residual network by the trainer and by a plain loop; ``ways`` compares
+``resnet`` trains one residual network by the trainer and by a plain loop; ``methods`` compares
 replicas under ``vmap`` with one after another, the rule in :mod:`infotheo.training.replicas`.
 
 Both sides take the same steps on the same data: gather a batch, forward, cross-entropy, backward,
@@ -82,8 +82,10 @@ def matrix_products(replicas: int, features: int, device: torch.device) -> Calla
     return products
 
 
-def compare(features: int, replicas: int, steps: int, rounds: int, device: torch.device) -> None:
-    """Print the ratio for inputs of this width."""
+def time_replicas(
+    features: int, replicas: int, steps: int, rounds: int, device: torch.device
+) -> dict[str, float]:
+    """Seconds of a step of all perceptrons with inputs of this width, by contender."""
     stream = torch.Generator().manual_seed(0)
     inputs = torch.rand(steps * BATCH, features, generator=stream).to(device)
     labels = torch.randint(CLASSES, (steps * BATCH,), generator=stream).to(device)
@@ -124,20 +126,29 @@ def compare(features: int, replicas: int, steps: int, rounds: int, device: torch
         for name, run in contenders.items():
             spent = seconds(run, device)
             times[name].append(spent - building if name == "replicas" else spent)
-    ours, theirs, fused, floor = (statistics.median(times[name]) for name in contenders)
-    per_step = 1e3 / steps
+    return {name: statistics.median(spent) / steps for name, spent in times.items()}
+
+
+def compare_replicas(
+    features: int, replicas: int, steps: int, rounds: int, device: torch.device
+) -> None:
+    """Print the ratios for inputs of this width."""
+    times = time_replicas(features, replicas, steps, rounds, device)
+    ours, theirs = times["replicas"], times["one after another"]
     print(
         f"{features:>4}-{WIDTH}x5-{CLASSES}, {replicas} replicas, batch {BATCH}, {device}: "
         f"{theirs / ours:5.1f} times as fast as one after another "
-        f"({ours * per_step:.1f} against {theirs * per_step:.1f} ms a step), "
-        f"{fused / ours:.1f} times with fused Adam on both sides; "
-        f"bare matrix products take {floor / ours:.0%} of it",
+        f"({1e3 * ours:.1f} against {1e3 * theirs:.1f} ms a step), "
+        f"{times['with fused Adam'] / ours:.1f} times with fused Adam on both sides; "
+        f"bare matrix products take {times['matrix products'] / ours:.0%} of it",
         flush=True,
     )
 
 
-def compare_resnet(depth: int, batch: int, steps: int, rounds: int, device: torch.device) -> None:
-    """Print what one residual network costs the trainer, over a plain loop."""
+def time_resnet(
+    depth: int, batch: int, steps: int, rounds: int, device: torch.device
+) -> dict[str, float]:
+    """Seconds of a step of one residual network by the trainer, building included, and plainly."""
     stream = torch.Generator().manual_seed(0)
     inputs = torch.randn(steps * batch, 3, 32, 32, generator=stream).to(device)
     labels = torch.randint(CLASSES, (steps * batch,), generator=stream).to(device)
@@ -165,37 +176,48 @@ def compare_resnet(depth: int, batch: int, steps: int, rounds: int, device: torc
         )
 
     times = alternately({"trainer": by_trainer, "plain": plainly}, rounds, device)
+    return {name: spent / steps for name, spent in times.items()}
+
+
+def compare_resnet(depth: int, batch: int, steps: int, rounds: int, device: torch.device) -> None:
+    """Print what one residual network costs the trainer, over a plain loop."""
+    times = time_resnet(depth, batch, steps, rounds, device)
     print(
         f"ResNet-{depth}, one replica, batch {batch}, {device}: the trainer takes "
         f"{times['trainer'] / times['plain']:.2f} times a plain loop, building included "
-        f"({1e3 * times['trainer'] / steps:.0f} against {1e3 * times['plain'] / steps:.0f} ms a "
-        "step)",
+        f"({1e3 * times['trainer']:.0f} against {1e3 * times['plain']:.0f} ms a step)",
         flush=True,
     )
 
 
-def compare_ways(replicas: int, rounds: int, device: torch.device) -> None:
+def time_methods(
+    depth: int, side: int, replicas: int, rounds: int, device: torch.device
+) -> dict[str, float]:
+    """Seconds of residual networks' gradients under vmap, and one network after another."""
+    build = partial(residual_network, (3, side, side), CLASSES, depth=depth)
+    stream = torch.Generator().manual_seed(0)
+    inputs = torch.randn(32, 3, side, side, generator=stream).to(device)
+    labels = torch.randint(CLASSES, (32,), generator=stream).to(device)
+    objective = Objective(inputs, labels, torch.zeros(replicas, device=device), None, None)
+    order = torch.arange(32, device=device).expand(replicas, -1)
+    draws = Draws(range(replicas), 0, device)
+    contenders: dict[str, Callable[[], object]] = {}
+    methods: tuple[Method, ...] = ("vmap", "one by one")
+    for method in methods:
+        stacked = Replicas(build, range(replicas), device, method=method)
+        contenders[method] = partial(
+            objective.differentiate, stacked, stacked.parts(), order, draws
+        )
+    return alternately(contenders, rounds, device)
+
+
+def compare_methods(replicas: int, rounds: int, device: torch.device) -> None:
     """Print gradients under vmap over those of one network after another."""
-    networks = {
-        "ResNet-8 of 16 by 16": (partial(residual_network, (3, 16, 16), CLASSES, depth=8), 16),
-        "ResNet-32 of 32 by 32": (partial(residual_network, (3, 32, 32), CLASSES), 32),
-    }
-    for name, (build, side) in networks.items():
-        stream = torch.Generator().manual_seed(0)
-        inputs = torch.randn(32, 3, side, side, generator=stream).to(device)
-        labels = torch.randint(CLASSES, (32,), generator=stream).to(device)
-        task = Objective(inputs, labels, torch.zeros(replicas, device=device), None, None)
-        order = torch.arange(32, device=device).expand(replicas, -1)
-        draws = Draws(range(replicas), 0, device)
-        contenders: dict[str, Callable[[], object]] = {}
-        ways: tuple[Method, ...] = ("vmap", "one by one")
-        for way in ways:
-            stacked = Replicas(build, range(replicas), device, method=way)
-            contenders[way] = partial(task.differentiate, stacked, stacked.parts(), order, draws)
-        times = alternately(contenders, rounds, device)
+    for depth, side in ((8, 16), (32, 32)):
+        times = time_methods(depth, side, replicas, rounds, device)
         print(
-            f"{name}, {replicas} replicas, batch 32, {device}: vmap takes "
-            f"{times['vmap'] / times['one by one']:.2f} times one by one",
+            f"ResNet-{depth} of {side} by {side}, {replicas} replicas, batch 32, {device}: vmap "
+            f"takes {times['vmap'] / times['one by one']:.2f} times one by one",
             flush=True,
         )
 
@@ -215,7 +237,7 @@ def alternately(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=["perceptron", "resnet", "ways"])
+    parser.add_argument("--only", choices=["perceptron", "resnet", "methods"])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--replicas", type=int)
     parser.add_argument("--depth", type=int, default=32)
@@ -228,12 +250,13 @@ def main() -> None:
     device = torch.device(options.device)
     if options.only in (None, "perceptron"):
         for features in (64, 784):
-            compare(features, options.replicas or 60, options.steps or 20, options.rounds, device)
+            replicas, steps = options.replicas or 60, options.steps or 20
+            compare_replicas(features, replicas, steps, options.rounds, device)
     if options.only in (None, "resnet"):
         compare_resnet(options.depth, options.batch, options.steps or 5, options.rounds, device)
-    if options.only in (None, "ways"):
+    if options.only in (None, "methods"):
         for replicas in [options.replicas] if options.replicas else (1, 2, 5):
-            compare_ways(replicas, options.rounds, device)
+            compare_methods(replicas, options.rounds, device)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ Method = Literal["products", "vmap", "one by one"]
 
 
 def _choose_method(network: nn.Module, replicas: int, device: torch.device) -> Method:
-    """Choose by what was measured: ``python benchmarks/training.py --only ways``."""
+    """Choose by what was measured: ``python benchmarks/training.py --only methods``."""
     if type(network) is nn.Sequential and is_known_sequence(network):
         return "products"
     convolves = any(isinstance(module, _ConvNd) for module in network.modules())

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 _PROJECT = Path(__file__).parents[2]
 # "Job 7: binned-a2aace of hidden2, digits-mlp-VR-grid-cee0a750 seeds-0-1", hashes left out
 _JOB = re.compile(r"^Job \d+: (?!study )(.+)$", re.MULTILINE)
@@ -39,6 +37,8 @@ def command(
     name: str = "study.yaml",
 ) -> list[str]:
     """Return the command that makes a study in a folder, its configuration written there."""
+    import yaml  # not needed by what else imports this module
+
     project = project or folder / "project"
     file = folder / name
     file.write_text(yaml.safe_dump(dict(config), sort_keys=False))

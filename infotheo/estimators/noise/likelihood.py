@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,13 +10,18 @@ from infotheo.arrays.samples import Array, read_samples, to_numpy
 from infotheo.estimators.noise.variance import settle_variances
 from infotheo.estimators.pair_sums.distances import centred, squared_distance_tiles
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 __all__ = ["likelihood_noise_variance"]
 
 ZOOM_POINTS = 17  # candidates in one pass over the distances
 ZOOM_PASSES = 6  # each pass narrows the bracket eightfold
 
 
-def likelihood_noise_variance(z: Any, *, sample_dim: str = "sample", unit_dim: str = "unit") -> Any:
+def likelihood_noise_variance(
+    z: Any, *, sample_dim: str = "sample", unit_dim: str = "unit"
+) -> Array | xr.DataArray:
     r"""Noise variance that maximises the leave-one-out likelihood of the Gaussian mixture.
 
     Parameters
@@ -55,8 +60,8 @@ def likelihood_noise_variance(z: Any, *, sample_dim: str = "sample", unit_dim: s
     xp = samples.namespace
     x = samples.flat()
     x = centred(x.detach() if hasattr(x, "detach") else x, xp)
-    found = [_most_likely_variance(x[index : index + 1], xp) for index in range(x.shape[0])]
-    values = samples.like(np.array(found))[:, None]
+    variances = [_most_likely_variance(x[index : index + 1], xp) for index in range(x.shape[0])]
+    values = samples.like(np.array(variances))[:, None]
     return settle_variances(values, samples, True, "likelihood_noise_variance", {})
 
 
@@ -92,17 +97,18 @@ def _nearest_squared(x: Array, xp: Any) -> Array:
     return nearest
 
 
-def _leave_one_out(x: Array, nearest: Array, variances: np.ndarray, xp: Any) -> np.ndarray:
+def _leave_one_out(x: Array, nearest: Array, noise_variances: np.ndarray, xp: Any) -> np.ndarray:
     """Mean leave-one-out log-likelihood at each variance, up to a constant."""
-    sums = xp.stack([xp.zeros_like(nearest)] * len(variances))  # (variance, sample)
+    sums = xp.stack([xp.zeros_like(nearest)] * len(noise_variances))  # (variance, sample)
     for rows, columns, tile in squared_distance_tiles(x, xp):
         off = tile[0]
         size = off.shape[0]
         mask = 1 - xp.eye(size, dtype=off.dtype, device=off.device) if rows == columns else 1
-        for k, variance in enumerate(variances):
-            rate = -0.5 / float(variance)
-            sums[k, rows] += xp.sum(xp.exp((off - nearest[rows, None]) * rate) * mask, axis=1)
+        for k, noise_variance in enumerate(noise_variances):
+            factor = -0.5 / float(noise_variance)
+            sums[k, rows] += xp.sum(xp.exp((off - nearest[rows, None]) * factor) * mask, axis=1)
             if rows != columns:
-                sums[k, columns] += xp.sum(xp.exp((off - nearest[None, columns]) * rate), axis=0)
-    logs = to_numpy(xp.mean(xp.log(sums), axis=1)) - float(xp.mean(nearest)) / (2 * variances)
-    return logs - x.shape[-1] / 2 * np.log(variances)
+                sums[k, columns] += xp.sum(xp.exp((off - nearest[None, columns]) * factor), axis=0)
+    logs = to_numpy(xp.mean(xp.log(sums), axis=1)) - float(xp.mean(nearest)) / (2 * noise_variances)
+    likelihoods: np.ndarray = logs - x.shape[-1] / 2 * np.log(noise_variances)
+    return likelihoods

@@ -1,4 +1,4 @@
-"""What the caller says about the noise, opened for a kernel: one variance or many, and of what.
+"""Noise variances as the caller gives them, opened for a kernel: one or many, and of what.
 
 A deterministic network's I(Z;X) is infinite (or ln N); it is finite for Z = z(x) + N(0, variance).
 The noise is the layer's, each unit's, or each unit's at each sample (multiplicative noise, paper
@@ -8,7 +8,8 @@ The noise is the layer's, each unit's, or each unit's at each sample (multiplica
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -31,7 +32,7 @@ EXPECTED = {
 class NoiseSweep:
     """Noise variances opened for a kernel, and how the result names them."""
 
-    values: Array  # float64: (batch or 1, sweep), then (), (unit,) or (sample, unit) by `per`
+    noise_variance: Array  # (batch or 1, sweep), then by `per` (), (unit,), (sample, unit); float64
     scalar: bool  # no sweep dimension in the result
     setting: Any  # for provenance
     dim: str = "noise_variance"
@@ -42,14 +43,20 @@ class NoiseSweep:
         """Shape a kernel's (batch, sweep) as the caller's (*batch) or (*batch, sweep)."""
         return samples.unflat(values[:, 0] if self.scalar else values)
 
+    def as_layer(self, noise_variance: Array) -> NoiseSweep:
+        """Return a sweep of the layer's variances (batch or 1, sweep) in the place of this one."""
+        return replace(self, noise_variance=noise_variance, per="layer")
+
     def entropy(self, samples: Samples, shares: np.ndarray) -> Array:
         """Entropy of Z given the input, H(Z|X), in nats: (batch or 1, sweep)."""
         xp = samples.namespace
-        of_unit = 0.5 * xp.log(2 * math.pi * math.e * self.values)
+        unit_entropy = 0.5 * xp.log(2 * math.pi * math.e * self.noise_variance)
         if self.per == "layer":
-            return samples.units * of_unit
-        of_sample = xp.sum(of_unit, axis=-1)
-        return of_sample if self.per == "unit" else xp.matmul(of_sample, samples.like(shares))
+            return samples.units * unit_entropy
+        sample_entropy = xp.sum(unit_entropy, axis=-1)
+        if self.per == "unit":
+            return sample_entropy
+        return xp.matmul(sample_entropy, samples.like(shares))
 
 
 def read_noise_variance(
@@ -94,9 +101,9 @@ def read_noise_variance(
     --------
     >>> from infotheo.arrays.samples import read_samples
     >>> sweep = read_noise_variance([0.1, 1.0], read_samples([[0.0], [1.0]]))
-    >>> sweep.values.shape, sweep.scalar
+    >>> sweep.noise_variance.shape, sweep.scalar
     ((1, 2), False)
-    >>> read_noise_variance([0.1], read_samples([[0.0], [1.0]]), per="unit").values.shape
+    >>> read_noise_variance([0.1], read_samples([[0.0], [1.0]]), per="unit").noise_variance.shape
     (1, 1, 1)
     """
     check_choice(per, get_args(NoisePer), "noise_per")
@@ -116,28 +123,34 @@ def read_noise_variance(
     dim, coords = "noise_variance", {}
     if labelled and samples.labelled:
         source = noise_variance if source is None else source
-        own = (samples.sample_dim, unit_dim_among(source.dims, unit_dim))
-        known = {**source.coords, **samples.coords}
-        given, per_batch, dim = _align(noise_variance, samples, known, own, per, name)
-        kept = {k: c for k, c in noise_variance.coords.items() if not set(c.dims) & set(own)}
-        coords = {k: kept[k] for k in sorted(set(kept) - set(samples.coords))}
+        sample_dims = (samples.sample_dim, unit_dim_among(source.dims, unit_dim))
+        reference_coords = {**source.coords, **samples.coords}
+        values, per_batch, dim = _align(
+            noise_variance, samples, reference_coords, sample_dims, per, name
+        )
+        others = {
+            key: coord
+            for key, coord in noise_variance.coords.items()
+            if not set(coord.dims) & set(sample_dims)
+        }
+        coords = {key: others[key] for key in sorted(set(others) - set(samples.coords))}
         scalar = dim == ""
     else:
-        given = samples.like(checked if labelled else noise_variance)
+        values = samples.like(checked if labelled else noise_variance)
         per_batch, scalar = _batch_and_sweep(checked.shape, samples, per, name)
         if per_batch or per != "layer":
             dim = "noise"  # the values do not fit on the sweep's own dimension
     trailing = _trailing(samples, per)
     batch = math.prod(samples.batch_shape) if per_batch else 1
-    sweep = given.shape[given.ndim - len(trailing) - 1] if not scalar else 1
-    values = samples.namespace.reshape(samples.like(given), (batch, sweep, *trailing))
+    sweep = values.shape[values.ndim - len(trailing) - 1] if not scalar else 1
+    opened = samples.namespace.reshape(samples.like(values), (batch, sweep, *trailing))
     if samples.labelled and per == "layer":
-        of_batch = (samples.batch_dims or ()) if per_batch else ()
-        coords["noise_variance"] = (of_batch if scalar else (*of_batch, dim), to_numpy(given))
+        batch_dims = (samples.batch_dims or ()) if per_batch else ()
+        coords["noise_variance"] = (batch_dims if scalar else (*batch_dims, dim), to_numpy(values))
     setting = checked if per == "layer" and checked.ndim < 2 else "per batch element"
     if per != "layer":
         setting = f"per {per}"
-    return NoiseSweep(values, scalar, setting, dim, coords, per)
+    return NoiseSweep(opened, scalar, setting, dim, coords, per)
 
 
 def unit_dim_among(dims: tuple[str, ...], unit_dim: str) -> str:
@@ -148,8 +161,8 @@ def unit_dim_among(dims: tuple[str, ...], unit_dim: str) -> str:
     >>> unit_dim_among(("sample", "unit_hidden1"), "unit")
     'unit_hidden1'
     """
-    own = [dim for dim in dims if str(dim).startswith(f"{unit_dim}_")]
-    return own[0] if unit_dim not in dims and len(own) == 1 else unit_dim
+    unit_dims = [dim for dim in dims if str(dim).startswith(f"{unit_dim}_")]
+    return unit_dims[0] if unit_dim not in dims and len(unit_dims) == 1 else unit_dim
 
 
 def _trailing(samples: Samples, per: NoisePer) -> tuple[int, ...]:
@@ -182,7 +195,12 @@ def _batch_and_sweep(
 
 
 def _align(
-    noise: Any, samples: Samples, known: Any, own: tuple[str, str], per: NoisePer, name: str
+    noise: Any,
+    samples: Samples,
+    reference_coords: Mapping[str, Any],
+    sample_dims: tuple[str, str],
+    per: NoisePer,
+    name: str,
 ) -> tuple[np.ndarray, bool, str]:
     """Order a DataArray's dimensions as ([*batch], [sweep], *trailing).
 
@@ -190,21 +208,21 @@ def _align(
     empty if there is none.
     """
     leading = samples.batch_dims or ()
-    trailing = own[len(own) - len(_trailing(samples, per)) :]
-    sweep = [dim for dim in noise.dims if dim not in (*leading, *own)]
-    misplaced = [dim for dim in own if (dim in noise.dims) != (dim in trailing)]
+    trailing = sample_dims[len(sample_dims) - len(_trailing(samples, per)) :]
+    sweep = [dim for dim in noise.dims if dim not in (*leading, *sample_dims)]
+    misplaced = [dim for dim in sample_dims if (dim in noise.dims) != (dim in trailing)]
     if len(sweep) > 1 or misplaced or 0 in noise.shape:
         needed = f", {' and '.join(map(repr, trailing))}" if trailing else ""
         raise ValueError(
             f"{name} has dimensions {dict(noise.sizes)}; expected, with noise_per={per!r}, those "
             f"of {tuple(leading)}{needed} and at most one more, the sweep, none empty"
         )
-    sizes = dict(zip((*leading, *own), samples.values.shape, strict=True))
+    sizes = dict(zip((*leading, *sample_dims), samples.values.shape, strict=True))
     for dim in set(noise.dims) - set(sweep):
         same = noise.sizes[dim] == sizes[dim] and (
             dim not in noise.coords
-            or dim not in known
-            or np.array_equal(noise.coords[dim], known[dim])
+            or dim not in reference_coords
+            or np.array_equal(noise.coords[dim], reference_coords[dim])
         )
         if not same:
             raise ValueError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from infotheo.arrays.results import provenance
 from infotheo.arrays.samples import Array, Samples, read_samples, to_numpy
 from infotheo.estimators.noise.sweep import unit_dim_among
 from infotheo.estimators.pair_sums.distances import centred
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["relative_noise_variance", "settle_variances"]
 
@@ -22,7 +26,7 @@ def relative_noise_variance(
     per: Literal["layer", "unit"] = "layer",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> Array | xr.DataArray:
     """Noise variance as a fraction of the variance of the units: of their mean, or of each.
 
     Scale-free: a network whose activations were only squashed does not look compressed.
@@ -79,12 +83,12 @@ def relative_noise_variance(
     if per == "layer":
         variance = xp.mean(variance, axis=1)
     _refuse_constant(variance, samples)
-    each = samples.like(np.atleast_1d(fractions))[None, :]
+    sweep = samples.like(np.atleast_1d(fractions))[None, :]
     trailing: tuple[str, ...] = ()
     if per == "layer":
-        values = variance[:, None] * each
+        values = variance[:, None] * sweep
     else:
-        values = variance[:, None, :] * each[..., None]
+        values = variance[:, None, :] * sweep[..., None]
         trailing = (unit_dim_among(z.dims if samples.labelled else (), unit_dim),)
     return settle_variances(
         values,
@@ -101,12 +105,12 @@ def _refuse_constant(variance: Array, samples: Samples) -> None:
     constant = np.argwhere(to_numpy(variance) <= 0)
     if not len(constant):
         return
-    found = constant[0]
-    index = tuple(int(i) for i in np.unravel_index(found[0], samples.batch_shape or (1,)))
+    element, *units = constant[0]
+    index = tuple(int(i) for i in np.unravel_index(element, samples.batch_shape or (1,)))
     where = f" of batch element {index}" if samples.batch_shape else ""
-    if len(found) > 1:
+    if units:
         raise ValueError(
-            f"z is constant in unit {found[1]}{where}: its variance is 0; expected units that vary "
+            f"z is constant in unit {units[0]}{where}: its variance is 0; expected units that vary "
             "(leave it out, it carries nothing, or take per='layer')"
         )
     raise ValueError(
@@ -120,22 +124,21 @@ def settle_variances(
     samples: Samples,
     scalar: bool,
     name: str,
-    coords: dict[str, Any],
+    coords: Mapping[str, Any],
     trailing: tuple[str, ...] = (),
-) -> Any:
+) -> Array | xr.DataArray:
     """Return (batch, K) variances, or (batch, K, unit) with ``trailing``, in the caller's kind."""
     values = samples.unflat(values)
     if not samples.labelled:
-        settled = values[0] if scalar and not samples.batch_shape else values
-        return settled
-    import xarray
+        return values[0] if scalar and not samples.batch_shape else values
+    import xarray as xr
 
     dims = samples.batch_dims or ()
     labels = {**samples.coords}
     if "fraction" in coords:
         labels[name] = coords["fraction"] if scalar else (name, coords["fraction"])
     swept = () if scalar else (name,)
-    return xarray.DataArray(
+    return xr.DataArray(
         values.squeeze(len(dims)) if scalar else values,
         dims=(*dims, *swept, *trailing),
         coords=labels,

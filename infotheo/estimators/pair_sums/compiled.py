@@ -13,9 +13,11 @@ import numpy as np
 from array_api_compat import is_torch_array
 
 from infotheo.arrays.blas import one_blas_thread
-from infotheo.arrays.samples import Array, to_numpy
+from infotheo.arrays.samples import to_numpy
 from infotheo.arrays.threads import map_in_order, worker_count
-from infotheo.estimators.pair_sums.exponents import chains_of
+from infotheo.estimators.pair_sums.exponents import squaring_chains
+from infotheo.estimators.pair_sums.factors import spread_over_variances
+from infotheo.estimators.pair_sums.problem import PairProblem, RowSums
 
 __all__ = ["compiled_row_sums", "compiled_serves"]
 
@@ -28,40 +30,35 @@ SCALES = (2.0**-120, 2.0**120)  # normal in float32
 FLOORS = {4: (2.0**-63, 2.0**-31), 8: (2.0**-511, 2.0**-255)}  # squared once, twice: still normal
 
 
-def compiled_serves(x: Array, rates: Array, weights: Array | None = None) -> bool:
-    """Whether the compiled loops are fit for some sums, and worth it.
-
-    Parameters
-    ----------
-    x
-        Samples (batch, sample, unit), float32 or float64, not necessarily centred.
-    rates
-        -1 / (2 noise variance), (batch or 1, sweep).
-    weights
-        Weights of the samples, ``None`` if all are equal.
+def compiled_serves(problem: PairProblem) -> bool:
+    """Whether the compiled loops are fit for a problem, and worth it.
 
     Notes
     -----
-    Fit: on the host, without a gradient or weights, and no value further than 2**58 standard
-    deviations of the noise from 0. Worth it: at most 32 units, and at least 10**8 pairs (the batch
-    times N * N). The choice depends on the arguments alone, so equal calls give equal bytes.
+    Fit: exact, on the host, without a gradient or weights, and no value further than 2**58 standard
+    deviations of the noise from 0; the points need not be centred. Worth it: at most 32 units, and
+    at least 10**8 pairs (the batch times N * N). The choice depends on the problem alone, so equal
+    calls give equal bytes.
 
     Examples
     --------
-    >>> compiled_serves(np.zeros((6, 4096, 10)), np.array([[-5.0]]))
+    >>> from infotheo.estimators.pair_sums.factors import Factors
+    >>> factors = Factors(np.array([[-5.0]]), 0.25)
+    >>> compiled_serves(PairProblem(np.zeros((6, 4096, 10)), factors, exact=True))
     True
-    >>> compiled_serves(np.zeros((5, 4096, 10)), np.array([[-5.0]]))
+    >>> compiled_serves(PairProblem(np.zeros((5, 4096, 10)), factors, exact=True))
     False
     """
-    if is_torch_array(x) and x.device.type != "cpu":
+    x, kl = problem.points, problem.factors.kl
+    if not problem.exact or (is_torch_array(x) and x.device.type != "cpu"):
         return False
-    if weights is not None or any(getattr(a, "requires_grad", False) for a in (x, rates)):
+    if problem.weights is not None or any(getattr(a, "requires_grad", False) for a in (x, kl)):
         return False
     batch, size, units = x.shape
     if units > MOST_UNITS or batch * size * size < FEWEST_PAIRS:
         return False
-    values, found = to_numpy(x), to_numpy(rates)
-    smallest, largest = float(np.min(-found)), float(np.max(-found))
+    values, factors = to_numpy(x), to_numpy(kl)
+    smallest, largest = float(np.min(-factors)), float(np.max(-factors))
     # Chernoff's factor may be much smaller yet, at an alpha near 0 or 1: WIDEST leaves room
     if not (0 < smallest <= largest < math.inf) or largest / smallest > WIDEST:
         return False
@@ -72,29 +69,16 @@ def compiled_serves(x: Array, rates: Array, weights: Array | None = None) -> boo
     )
 
 
-def compiled_row_sums(
-    x: Array,
-    factors: np.ndarray,
-    starts: np.ndarray | None,
-    workers: int | None = None,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Sum exp(factor * squared distance) over all samples, and over the group of each.
+def compiled_row_sums(problem: PairProblem, workers: int | None = None) -> RowSums:
+    """Solve a problem of pair sums that :func:`compiled_serves` accepts.
 
     Parameters
     ----------
-    x, starts
-        As in :func:`~infotheo.estimators.pair_sums.row_sums.row_sums`, for samples that
-        :func:`compiled_serves` accepts.
-    factors
-        Distinct negative factors (batch or 1, factor), the smallest first.
+    problem
+        Its points are float32 or float64, not necessarily centred; exponentials are in their dtype,
+        whatever its ``precision``.
     workers
         Threads to use; the sums are the same, bit for bit, for any number.
-
-    Returns
-    -------
-    total, within : array
-        (factor, batch, sample) float64; ``within`` is ``None`` without groups. A sample's own term
-        is exactly 1.
 
     Notes
     -----
@@ -105,27 +89,30 @@ def compiled_row_sums(
 
     Examples
     --------
-    >>> total, _ = compiled_row_sums(np.array([[[0.0], [1.0]]]), np.array([[-0.5]]), None)
-    >>> bool(np.allclose(total, 1 + np.exp(-0.5)))
+    >>> from infotheo.estimators.pair_sums.factors import Factors
+    >>> x, factors = np.array([[[0.0], [1.0]]]), Factors(np.array([[-0.5]]), 0.25)
+    >>> total, _ = compiled_row_sums(PairProblem(x, factors, exact=True))
+    >>> bool(np.allclose(total[1], 1 + np.exp(-0.5)))
     True
     """
     from infotheo.estimators.pair_sums.compiled_kernels import strip_sums
 
+    factors, index = problem.factors.distinct
     # contiguous, aligned, writeable: another kind of array would be compiled anew
-    samples = np.require(to_numpy(x), requirements=["C", "A", "W"])
+    samples = np.require(to_numpy(problem.points), requirements=["C", "A", "W"])
     batch, size, _ = samples.shape
-    kind = samples.dtype
-    steps = [step for chain in chains_of(factors) for step in chain.steps]
+    dtype = samples.dtype
+    steps = [step for chain in squaring_chains(factors) for step in chain.steps]
     order = np.array([factor for factor, _ in steps])
     squarings = np.array([count for _, count in steps])
     scales = np.broadcast_to(_scales(-factors[:, 0]), (batch,))
-    every = np.broadcast_to(factors[:, order], (batch, len(order)))
-    every = every * math.log2(math.e) / scales[:, None] ** 2
-    every = np.ascontiguousarray(every, dtype=kind)  # another layout would be compiled anew
-    scales, floors = scales.astype(kind), np.array(FLOORS[kind.itemsize], kind)
+    scaled = np.broadcast_to(factors[:, order], (batch, len(order)))
+    scaled = scaled * math.log2(math.e) / scales[:, None] ** 2
+    scaled = np.ascontiguousarray(scaled, dtype=dtype)  # another layout would be compiled anew
+    scales, floors = scales.astype(dtype), np.array(FLOORS[dtype.itemsize], dtype)
     ends = np.zeros(size, dtype=np.int64)
-    if starts is not None:
-        edges = np.append(starts, size)
+    if problem.class_starts is not None:
+        edges = np.append(problem.class_starts, size)
         ends = np.repeat(edges[1:], np.diff(edges))
 
     def sums(task: tuple[slice, int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -133,26 +120,29 @@ def compiled_row_sums(
         shape = (len(order), part.stop - part.start, size - start)
         total, within = np.zeros(shape), np.zeros(shape)
         strip_sums(
-            samples[part], scales[part], every[part], squarings, floors, ends, start, stop,
+            samples[part], scales[part], scaled[part], squarings, floors, ends, start, stop,
             total, within,
         )  # fmt: skip
         return total, within
 
     tasks = _tasks(batch, size)
     totals = np.ones((len(order), batch, size))
-    withins = None if starts is None else np.ones_like(totals)
+    withins = None if problem.class_starts is None else np.ones_like(totals)
     with one_blas_thread():  # map_in_order asks for it
-        done = map_in_order(sums, tasks, worker_count() if workers is None else workers)
-        for (part, start, _), (total, within) in zip(tasks, done, strict=True):
+        strips = map_in_order(sums, tasks, worker_count() if workers is None else workers)
+        for (part, start, _), (total, within) in zip(tasks, strips, strict=True):
             totals[order, part, start:] += total
             if withins is not None:
                 withins[order, part, start:] += within
-    return totals, withins
+    xp = problem.namespace
+    total = spread_over_variances(xp.asarray(totals), index, xp)
+    return total, None if withins is None else spread_over_variances(xp.asarray(withins), index, xp)
 
 
 def _scales(factors: np.ndarray) -> np.ndarray:
     """Powers of two that make the exponents' factors about 1: to scale by them is exact."""
-    return 2.0 ** np.round(np.log2(factors) / 2)
+    scales: np.ndarray = 2.0 ** np.round(np.log2(factors) / 2)
+    return scales
 
 
 def _tasks(batch: int, size: int) -> list[tuple[slice, int, int]]:

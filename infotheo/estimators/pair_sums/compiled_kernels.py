@@ -87,16 +87,18 @@ def _exp2(typing: Any, exponent: Any) -> Any:
         y = builder.select(inside, values[0], lowest)
         n = builder.call(builder.module.declare_intrinsic("llvm.rint", [kind]), [y])
         r = builder.fsub(y, n)
-        of_three = ir.FunctionType(kind, [kind] * 3)
-        fused = builder.module.declare_intrinsic("llvm.fmuladd", [kind], of_three)
+        three_arguments = ir.FunctionType(kind, [kind] * 3)
+        fused = builder.module.declare_intrinsic("llvm.fmuladd", [kind], three_arguments)
         *lower, p = (ir.Constant(kind, c) for c in (1.0, *SERIES[bits]))
         for c in reversed(lower):
             p = builder.call(fused, [p, r, c])
         # through 32 bits: vectors have no instruction from float64 to 64-bit integers
-        whole = builder.fptosi(n, ir.IntType(32))
-        whole = whole if bits == 32 else builder.sext(whole, word)
-        whole = builder.shl(builder.add(whole, ir.Constant(word, bias)), ir.Constant(word, place))
-        return builder.fmul(p, builder.bitcast(whole, kind))
+        integer = builder.fptosi(n, ir.IntType(32))
+        integer = integer if bits == 32 else builder.sext(integer, word)
+        integer = builder.shl(
+            builder.add(integer, ir.Constant(word, bias)), ir.Constant(word, place)
+        )
+        return builder.fmul(p, builder.bitcast(integer, kind))
 
     return exponent(exponent), generate
 
@@ -166,7 +168,7 @@ def _add_pair(
 
 
 @_inlined
-def _add_each(
+def _add_factors(
     distances: Any,
     factors: Any,
     squarings: Any,
@@ -217,7 +219,7 @@ def _add(
     if len(squarings) == 2 and squarings[1] == 2:
         _add_pair(distances, factors[0], floors[1], columns, sums, low, high)
     else:
-        _add_each(distances, factors, squarings, floors[0], terms, columns, sums, low, high)
+        _add_factors(distances, factors, squarings, floors[0], terms, columns, sums, low, high)
 
 
 @_inlined
@@ -266,45 +268,45 @@ def strip_sums(
     tile = np.empty((units, WIDTH + APART), kind)
     row = np.empty(units, kind)
     distances, terms = np.empty(WIDTH, kind), np.empty(WIDTH, kind)
-    own, others = np.empty((count, WIDTH), kind), np.empty((count, WIDTH), kind)
-    own_sums, other_sums = np.empty(count, kind), np.empty(count, kind)
+    inner, outer = np.empty((count, WIDTH), kind), np.empty((count, WIDTH), kind)
+    inner_sums, outer_sums = np.empty(count, kind), np.empty(count, kind)
     for element in range(batch):
-        x, scale, of_element = samples[element], scales[element], factors[element]
+        x, scale, element_factors = samples[element], scales[element], factors[element]
         for first in range(start, size, WIDTH):
             width = min(WIDTH, size - first)
-            whole = -(-width // STEP) * STEP
+            padded = -(-width // STEP) * STEP
             last = min(stop, first + width - 1)  # a row's columns come after it
             _fill(tile, x, first, width, scale)
             for block in range(start, last, ROWS):
-                own[:] = 0
-                others[:] = 0
+                inner[:] = 0
+                outer[:] = 0
                 for i in range(block, min(block + ROWS, last)):
                     for k in range(units):
                         row[k] = x[i, k] * scale
                     low = max(0, (i + 1 - first) // STEP * STEP)
-                    _distances(row, tile, low, whole, distances)
+                    _distances(row, tile, low, padded, distances)
                     for j in range(low, i + 1 - first):
                         distances[j] = FAR
                     edge = max(ends[i] - first, low)
-                    edge = whole if edge >= width else edge
-                    own_sums[:] = 0
-                    other_sums[:] = 0
+                    edge = padded if edge >= width else edge
+                    inner_sums[:] = 0
+                    outer_sums[:] = 0
                     if edge > low:
                         _add(
-                            distances, of_element, squarings, floors, terms, own, own_sums,
+                            distances, element_factors, squarings, floors, terms, inner, inner_sums,
                             low, edge,
                         )  # fmt: skip
-                    if edge < whole:
+                    if edge < padded:
                         _add(
-                            distances, of_element, squarings, floors, terms, others, other_sums,
-                            edge, whole,
+                            distances, element_factors, squarings, floors, terms, outer, outer_sums,
+                            edge, padded,
                         )  # fmt: skip
                     for f in range(count):
-                        within[f, element, i - start] += own_sums[f]
-                        total[f, element, i - start] += own_sums[f] + other_sums[f]
+                        within[f, element, i - start] += inner_sums[f]
+                        total[f, element, i - start] += inner_sums[f] + outer_sums[f]
                 begin = first - start
                 for f in range(count):
-                    _join(total[f, element, begin : begin + width], others[f])
+                    _join(total[f, element, begin : begin + width], outer[f])
                     if ends[last - 1] > 0:
-                        _join(total[f, element, begin : begin + width], own[f])
-                        _join(within[f, element, begin : begin + width], own[f])
+                        _join(total[f, element, begin : begin + width], inner[f])
+                        _join(within[f, element, begin : begin + width], inner[f])

@@ -12,12 +12,13 @@ import numpy as np
 from array_api_compat import device
 
 from infotheo.arrays.samples import Array
+from infotheo.estimators.pair_sums.factors import SAME
+from infotheo.estimators.pair_sums.problem import PairProblem
 
-__all__ = ["Chain", "Exponents", "buffers", "chains_of"]
+__all__ = ["Chain", "Exponents", "buffers", "squaring_chains"]
 
 FEWEST = {4: -104.0, 8: -746.0}  # by bytes: exp of less is 0
 SQUARINGS = 4  # at most, in a chain: each doubles a relative error of 1e-7
-SAME = 1e-12  # relative difference of factors that counts as none
 
 
 @dataclass(frozen=True)
@@ -31,27 +32,27 @@ class Chain:
     steps: tuple[tuple[int, int], ...]
 
 
-def chains_of(factors: np.ndarray) -> list[Chain]:
+def squaring_chains(factors: np.ndarray) -> list[Chain]:
     """Order factors (batch or 1, factor), smallest first, so that most need no exponential.
 
     Examples
     --------
-    >>> for chain in chains_of(np.array([[-0.25, -1.0, -3.0, -12.0]])):
+    >>> for chain in squaring_chains(np.array([[-0.25, -1.0, -3.0, -12.0]])):
     ...     print(chain.first, chain.steps)
     0 ((0, 0), (1, 2))
     2 ((2, 0), (3, 2))
     """
-    left = list(range(factors.shape[1]))
+    remaining = list(range(factors.shape[1]))
     chains = []
-    while left:
-        last = first = left.pop(0)
+    while remaining:
+        last = first = remaining.pop(0)
         steps, spent = [(first, 0)], 0
-        for other in list(left):
+        for other in list(remaining):
             doublings = np.log2(factors[:, other] / factors[:, last])
             squarings = round(float(doublings[0]))
             if np.all(np.abs(doublings - squarings) < SAME) and 1 <= squarings <= SQUARINGS - spent:
                 steps.append((other, squarings))
-                left.remove(other)
+                remaining.remove(other)
                 last, spent = other, spent + squarings
         chains.append(Chain(first, tuple(steps)))
     return chains
@@ -63,13 +64,12 @@ class Exponents:
     The samples are scaled so that a Gram product gives the exponents: no pass for the factor.
     """
 
-    def __init__(
-        self, x: Array, factors: np.ndarray, xp: Any, *, single: bool, exact: bool
-    ) -> None:
-        self.xp, self.exact, self.product = xp, exact, x.dtype
-        self.dtype = xp.float32 if single else xp.float64
-        self.place = {} if isinstance(x, np.ndarray) else {"device": device(x)}
-        if exact:
+    def __init__(self, problem: PairProblem) -> None:
+        x, xp, (factors, _) = problem.points, problem.namespace, problem.factors.distinct
+        self.xp, self.exact, self.product = xp, problem.exact, x.dtype
+        self.dtype = getattr(xp, problem.precision)
+        self.place: dict[str, Any] = {} if isinstance(x, np.ndarray) else {"device": device(x)}
+        if problem.exact:
             self.first = xp.asarray(factors[:, :1, None], dtype=x.dtype, **self.place)
         else:
             scale = xp.asarray(np.sqrt(-2 * factors[:, 0]), dtype=x.dtype, **self.place)
@@ -77,7 +77,7 @@ class Exponents:
         norms = xp.sum(xp.astype(x, xp.float64, copy=False) ** 2, axis=-1) / 2
         self.halves = xp.astype(norms, x.dtype)
         self.left = self.right = x
-        if x.dtype == xp.float64 and not exact:  # precision to spare: the norms join the product
+        if x.dtype == xp.float64 and not self.exact:  # precision to spare: norms join the product
             ones = xp.ones_like(norms)[..., None]
             self.left = xp.concat([x, -norms[..., None], ones], axis=-1)
             self.right = xp.concat([x, ones, -norms[..., None]], axis=-1)
@@ -107,8 +107,8 @@ class Exponents:
             exponents = cast
         low, high = max(rows.start, columns.start), min(rows.stop, columns.stop)
         if low < high:
-            own = np.arange(low, high)
-            exponents[:, own - rows.start, own - columns.start] = -math.inf
+            diagonal = np.arange(low, high)
+            exponents[:, diagonal - rows.start, diagonal - columns.start] = -math.inf
         return exponents
 
     def exponentials(
@@ -135,8 +135,8 @@ class Exponents:
         if self.shared and ratio == 1:
             xp.exp(exponents, out=out)
             return
-        many = xp.asarray(ratio, dtype=out.dtype, **self.place)
-        xp.multiply(exponents, xp.reshape(many, (-1, 1, 1)), out=out)
+        ratios = xp.asarray(ratio, dtype=out.dtype, **self.place)
+        xp.multiply(exponents, xp.reshape(ratios, (-1, 1, 1)), out=out)
         xp.exp(out, out=out)
 
 
@@ -144,13 +144,14 @@ def buffers(
     scratch: threading.local, shape: tuple[int, int, int], xp: Any, place: dict[str, Any]
 ) -> Callable[[int, Any], Array]:
     """Arrays of ``shape`` in this thread's memory, by number: a new tile overwrites the last."""
-    kept: dict[Any, Array] = scratch.__dict__
+    memory: dict[Any, Array] = scratch.__dict__
     length = math.prod(shape)
 
     def empty(number: int, dtype: Any) -> Array:
-        if number not in kept or kept[number].shape[0] < length or kept[number].dtype != dtype:
-            kept[number] = xp.empty((length,), dtype=dtype, **place)
-        return xp.reshape(kept[number][:length], shape)
+        large_enough = number in memory and memory[number].shape[0] >= length
+        if not large_enough or memory[number].dtype != dtype:
+            memory[number] = xp.empty((length,), dtype=dtype, **place)
+        return xp.reshape(memory[number][:length], shape)
 
     return empty
 

@@ -1,4 +1,4 @@
-"""How exactly distances must be computed: decided from the data, then certified by the result.
+"""Precisions of distances that serve: decided from the data, then certified by the result.
 
 Three ways to a squared distance, each dearer than the one before: a float32 Gram product, a float64
 one, differences. A Gram product loses what is small beside the norms, so its error is bounded, and
@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 from array_api_compat import is_torch_array
 
 from infotheo.arrays.samples import Array
+from infotheo.estimators.pair_sums.factors import Factors
+from infotheo.estimators.pair_sums.problem import PairProblem, Precision
+from infotheo.estimators.pair_sums.row_sums import choose_backend
 
 __all__ = ["PRODUCTS", "Product", "distance_errors", "full_float32", "information_error"]
 
@@ -24,7 +27,7 @@ LARGE = 30.0  # of an exponent's error: beyond it the floor alone makes the erro
 class Product(NamedTuple):
     """A way to compute squared distances."""
 
-    dtype: str
+    dtype: Precision
     exact: bool  # from differences
     rounding: float  # unit roundoff, or what stands for it
     tolerance: float  # nats that its error may cost a bound
@@ -74,7 +77,7 @@ def distance_errors(norms: Array, units: int, rounding: float, xp: Any) -> Array
 
 
 def information_error(
-    errors: Array, others: Array, weights: Array, rates: Array, order: float, xp: Any
+    errors: Array, others: Array, weights: Array, factors: Factors, xp: Any
 ) -> Array:
     r"""Bound the error (nats) of :math:`-\sum_i c_i \ln S_i` that distances' errors cause.
 
@@ -87,8 +90,8 @@ def information_error(
         (2, batch, sweep, sample): all but the sample's own term, which is exact.
     weights
         Weights :math:`c_i` (sample,), of sum one.
-    rates, order
-        As in :func:`~infotheo.estimators.pair_sums.row_sums.row_sums`.
+    factors
+        Those of the sums.
 
     Returns
     -------
@@ -106,25 +109,25 @@ def information_error(
     --------
     >>> import numpy as np
     >>> alone = np.zeros((2, 1, 1, 4))
-    >>> rates, weights = np.array([[-0.5]]), np.full(4, 0.25)
-    >>> bool(information_error(np.full((1, 4), 0.1), alone, weights, rates, 0.25, np)[0] < 1e-6)
+    >>> factors, weights = Factors(np.array([[-0.5]]), 0.25), np.full(4, 0.25)
+    >>> bool(information_error(np.full((1, 4), 0.1), alone, weights, factors, np)[0] < 1e-6)
     True
-    >>> information_error(np.full((1, 4), 0.1), alone + 1, weights, rates, 0.25, np).round(12)
+    >>> information_error(np.full((1, 4), 0.1), alone + 1, weights, factors, np).round(12)
     array([0.05])
     """
-    slopes = xp.stack([-order * rates, -rates])  # (2, batch or 1, sweep)
+    slopes = xp.stack([-factors.chernoff_ratio * factors.kl, -factors.kl])  # (2, batch or 1, sweep)
     delta = slopes[..., None] * errors[:, None, :]  # (2, batch, sweep, sample)
     share = xp.clip(others, FLOOR, 1.0)
-    each = xp.minimum(delta, xp.expm1(xp.clip(delta, 0.0, LARGE)) * share)
-    return xp.max(xp.max(xp.matmul(each, weights), axis=2), axis=0)
+    changes = xp.minimum(delta, xp.expm1(xp.clip(delta, 0.0, LARGE)) * share)
+    return xp.max(xp.max(xp.matmul(changes, weights), axis=2), axis=0)
 
 
-def full_float32(x: Array) -> bool:
-    """Whether products of ``x`` keep all bits of float32: 10-bit ones void the bound."""
+def full_float32(problem: PairProblem) -> bool:
+    """Whether the problem's products keep all bits of float32: 10-bit ones void the bound."""
+    x = problem.points
     if not is_torch_array(x) or x.device.type == "cpu":
         return True
     import torch  # the caller's array is one already
 
-    from infotheo.estimators.pair_sums.fused import fused_available
-
-    return fused_available(x) or torch.get_float32_matmul_precision() == "highest"
+    fused = choose_backend(problem).name == "fused"
+    return fused or torch.get_float32_matmul_precision() == "highest"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from contextlib import nullcontext
-from typing import Any
 
 import numpy as np
 
 from infotheo.arrays.blas import one_blas_thread
 from infotheo.arrays.samples import Array
-from infotheo.arrays.threads import map_in_order
-from infotheo.estimators.pair_sums.exponents import Exponents, buffers, chains_of
-from infotheo.estimators.pair_sums.sample_groups import groups_of
+from infotheo.arrays.threads import map_in_order, worker_count
+from infotheo.estimators.pair_sums.exponents import Exponents, buffers, squaring_chains
+from infotheo.estimators.pair_sums.factors import spread_over_variances
+from infotheo.estimators.pair_sums.problem import PairProblem, RowSums
+from infotheo.estimators.pair_sums.sample_classes import read_class_starts
 
-__all__ = ["tile_sums", "tile_shape"]
+__all__ = ["tile_row_sums", "tile_shape"]
 
 HOST_ROWS, HOST_COLUMNS = 256, 512  # 512 KiB of float32: a tile stays in a core's cache
 DEVICE_ROWS, DEVICE_COLUMNS = 4096, 4096  # fills an accelerator, leaves its memory free
@@ -33,77 +34,66 @@ def tile_shape(size: int, *, host: bool) -> tuple[int, int]:
     return min(size, shape[0]), min(size, shape[1])
 
 
-def tile_sums(
-    x: Array,
-    factors: np.ndarray,
-    weights: Array | None,
-    starts: np.ndarray | None,
-    xp: Any,
-    *,
-    single: bool,
-    exact: bool,
-    workers: int,
-) -> tuple[Array, Array | None]:
-    """Sum w_j exp(factor * squared distance) over all j, and over the j in the group of i.
+def tile_row_sums(problem: PairProblem, workers: int | None = None) -> RowSums:
+    """Solve a problem of pair sums by tiles, without a gradient.
 
     Parameters
     ----------
-    x, weights, starts, xp, single, exact
-        As in :func:`~infotheo.estimators.pair_sums.row_sums.row_sums`.
-    factors
-        Distinct negative factors (batch or 1, factor), the smallest first.
+    problem
+        On any device.
     workers
-        Threads to use; the sums are the same, bit for bit, for any number.
+        Threads to use; the sums are the same, bit for bit, for any number. ``None``: as many as
+        there are cores.
 
-    Returns
-    -------
-    total, within : array
-        (factor, batch, sample) float64.
+    Examples
+    --------
+    >>> from infotheo.estimators.pair_sums.factors import Factors
+    >>> x, factors = np.array([[[0.0], [1.0]]]), Factors(np.array([[-0.5]]), 0.25)
+    >>> total, within = tile_row_sums(PairProblem(x, factors))
+    >>> bool(np.allclose(total[1], 1 + np.exp(-0.5))), within
+    (True, None)
     """
-    strips = _Strips(x, factors, weights, starts, xp, single=single, exact=exact)
-    batch, size = x.shape[:2]
+    xp, (factors, index) = problem.namespace, problem.factors.distinct
+    strips = _Strips(problem)
+    batch, size = problem.points.shape[:2]
+    if workers is None:
+        workers = worker_count()
     if batch * size * size < THREADS_FROM:
         workers = 1
     totals = xp.zeros((len(factors[0]), batch, size), dtype=xp.float64, **strips.place)
-    withins = None if starts is None else xp.zeros_like(totals)
+    withins = None if problem.class_starts is None else xp.zeros_like(totals)
     tasks = strips.tasks()
     with one_blas_thread() if strips.host else nullcontext():
-        done = map_in_order(strips.sums, tasks, workers)
-        for (part, start), (total, within) in zip(tasks, done, strict=True):
+        strip_sums = map_in_order(strips.sums, tasks, workers)
+        for (part, start), (total, within) in zip(tasks, strip_sums, strict=True):
             totals[:, part, start:] += total
             if withins is not None:
                 withins[:, part, start:] += within
     for sums in (totals, withins):
         if sums is not None:
             sums *= strips.largest
-            sums += strips.own
-    return totals, withins
+            sums += strips.self_terms
+    total = spread_over_variances(totals, index, xp)
+    return total, None if withins is None else spread_over_variances(withins, index, xp)
 
 
 class _Strips:
-    """Blocks of rows, each with the columns from its own first on: the upper triangle."""
+    """Blocks of rows, each with the columns from its first row on: the upper triangle."""
 
-    def __init__(
-        self,
-        x: Array,
-        factors: np.ndarray,
-        weights: Array | None,
-        starts: np.ndarray | None,
-        xp: Any,
-        *,
-        single: bool,
-        exact: bool,
-    ) -> None:
-        self.xp, self.host = xp, isinstance(x, np.ndarray)
-        self.batch, self.size = x.shape[:2]
-        self.exponents = Exponents(x, factors, xp, single=single, exact=exact)
-        self.factors, self.chains = factors.shape[1], chains_of(factors)
-        self.place, kind = self.exponents.place, self.exponents.dtype
+    def __init__(self, problem: PairProblem) -> None:
+        xp, (factors, _) = problem.namespace, problem.factors.distinct
+        self.xp, self.host = xp, isinstance(problem.points, np.ndarray)
+        self.batch, self.size = problem.points.shape[:2]
+        self.exponents = Exponents(problem)
+        self.factors, self.chains = factors.shape[1], squaring_chains(factors)
+        self.place, dtype = self.exponents.place, self.exponents.dtype
         ones = xp.ones(self.size, dtype=xp.float64, **self.place)
-        self.own = ones if weights is None else weights
-        self.largest = float(xp.max(self.own))  # scaled by it, weights do not underflow
-        self.weights = xp.astype(self.own / self.largest, kind)
-        self.groups = None if starts is None else groups_of(starts, self.size, xp, self.place)
+        self.self_terms = ones if problem.weights is None else problem.weights
+        self.largest = float(xp.max(self.self_terms))  # scaled by it, weights do not underflow
+        self.weights = xp.astype(self.self_terms / self.largest, dtype)
+        self.classes = None
+        if problem.class_starts is not None:
+            self.classes = read_class_starts(problem.class_starts, self.size, xp, self.place)
         self.shape = tile_shape(self.size, host=self.host)
         self.scratch = threading.local()
 
@@ -123,25 +113,25 @@ class _Strips:
         rows = slice(start, min(start + self.shape[0], self.size))
         shape = (self.factors, part.stop - part.start, self.size - start)
         total = xp.zeros(shape, dtype=xp.float64, **self.place)
-        within = None if self.groups is None else xp.zeros_like(total)
+        within = None if self.classes is None else xp.zeros_like(total)
         for first in range(start, self.size, self.shape[1]):
             columns = slice(first, min(first + self.shape[1], self.size))
             tile = (shape[1], rows.stop - start, columns.stop - first)
             empty = buffers(self.scratch, tile, xp, self.place)
-            inside = None if self.groups is None else self.groups.within(rows, columns)
+            inside = None if self.classes is None else self.classes.within(rows, columns)
             with np.errstate(over="ignore", under="ignore"):  # exponents to -inf, terms to 0
-                found = self.exponents.tile(part, rows, columns, empty)
-                out = found if len(self.chains) == 1 else empty(2, found.dtype)
-                for factor, terms in self.exponents.exponentials(found, part, self.chains, out):
+                exponents = self.exponents.tile(part, rows, columns, empty)
+                out = exponents if len(self.chains) == 1 else empty(2, exponents.dtype)
+                for factor, terms in self.exponents.exponentials(exponents, part, self.chains, out):
                     sums = self._add(total[factor], terms, rows, columns, start)
                     if within is None or inside is None:
                         continue
-                    if inside.same is None:  # the whole tile: its sums are there
+                    if inside.same is None:  # all of the tile: its sums are there
                         _place(within[factor], *sums, rows, columns, start)
                         continue
                     low, high = inside.rows.start - rows.start, inside.columns.stop - first
-                    own = terms[:, low:, :high] * inside.same
-                    self._add(within[factor], own, inside.rows, inside.columns, start)
+                    within_terms = terms[:, low:, :high] * inside.same
+                    self._add(within[factor], within_terms, inside.rows, inside.columns, start)
         return total, within
 
     def _add(

@@ -7,22 +7,25 @@ the mixture's integral by the components' pairwise divergences bounds its entrop
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from infotheo.arrays.labels import Units, check_open_unit, nats_per, read_classes, read_weights
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, read_samples
 from infotheo.estimators.noise.sweep import NoisePer, read_noise_variance
-from infotheo.estimators.pairwise.mixture import Mixture
+from infotheo.estimators.pairwise.mixture import Mixture, MixtureKernel
 from infotheo.estimators.pairwise.per_sample_noise import SampleNoiseMixture
 from infotheo.estimators.pairwise.result import (
     PairwiseInformation,
     SaturationWarning,
-    described,
-    is_saturated,
+    mark_saturated,
+    wrap_information,
 )
 from infotheo.estimators.pairwise.unit_noise import UnitNoiseMixture
 from infotheo.estimators.shannon import entropy
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = [
     "MixtureEntropy",
@@ -33,7 +36,7 @@ __all__ = [
     "pairwise_information",
 ]
 
-_KERNELS: dict[NoisePer, Any] = {
+_KERNELS: dict[NoisePer, type[MixtureKernel]] = {
     "layer": Mixture,
     "unit": UnitNoiseMixture,
     "sample": SampleNoiseMixture,
@@ -58,7 +61,7 @@ def pairwise_information(
     units: Units = "nats",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> PairwiseInformation | xr.Dataset:
     r"""Bound I(Z;X), or I(Z;Y) with labels, of activations with additive Gaussian noise.
 
     Parameters
@@ -158,7 +161,54 @@ def pairwise_information(
         sample_dim=sample_dim,
         unit_dim=unit_dim,
     )
-    return about_input if labels is None else about_label
+    bounds: PairwiseInformation | xr.Dataset
+    bounds = about_input if labels is None else about_label
+    return bounds
+
+
+@overload
+def input_and_label_information(
+    z: xr.DataArray,
+    labels: None,
+    *,
+    noise_variance: Any,
+    noise_per: NoisePer = "layer",
+    alpha: float = 0.5,
+    weights: Any = None,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> tuple[xr.Dataset, None]: ...
+
+
+@overload
+def input_and_label_information(
+    z: xr.DataArray,
+    labels: Any,
+    *,
+    noise_variance: Any,
+    noise_per: NoisePer = "layer",
+    alpha: float = 0.5,
+    weights: Any = None,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> tuple[xr.Dataset, xr.Dataset]: ...
+
+
+@overload
+def input_and_label_information(
+    z: Any,
+    labels: Any,
+    *,
+    noise_variance: Any,
+    noise_per: NoisePer = "layer",
+    alpha: float = 0.5,
+    weights: Any = None,
+    units: Units = "nats",
+    sample_dim: str = "sample",
+    unit_dim: str = "unit",
+) -> tuple[PairwiseInformation, PairwiseInformation | None]: ...
 
 
 def input_and_label_information(
@@ -172,7 +222,7 @@ def input_and_label_information(
     units: Units = "nats",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> tuple[Any, Any]:
+) -> tuple[PairwiseInformation | xr.Dataset, PairwiseInformation | xr.Dataset | None]:
     """Bound I(Z;X) and, with labels, I(Z;Y) from the same pass over all pairs.
 
     Parameters
@@ -207,18 +257,20 @@ def input_and_label_information(
     mixture = _KERNELS[noise.per](samples, noise, alpha)
     lower, upper, within_lower, within_upper = mixture.bounds(shares, classes)
     ceiling = entropy(shares)
-    saturated = is_saturated(lower, ceiling, samples)
+    saturated = mark_saturated(lower, ceiling, samples)
     settings = {"alpha": alpha, "weighted": weights is not None}
 
-    def leave(values: PairwiseInformation, target: str, ceiling_name: str) -> Any:
+    def wrapped(
+        values: PairwiseInformation, target: str, ceiling_name: str
+    ) -> PairwiseInformation | xr.Dataset:
         notes = (target, ceiling_name, units)
-        return described(values, samples, noise, settings | {"target": target}, notes)
+        return wrap_information(values, samples, noise, settings | {"target": target}, notes)
 
-    about_input = PairwiseInformation(lower, upper, upper, lower, ceiling, saturated)
-    about_input = leave(about_input, "I(Z;X)", "entropy of the samples, ln N")
+    values = PairwiseInformation(lower, upper, upper, lower, ceiling, saturated)
+    about_input = wrapped(values, "I(Z;X)", "entropy of the samples, ln N")
     if classes is None:
         return about_input, None
-    about_label = PairwiseInformation(
+    values = PairwiseInformation(
         lower=lower - within_upper,
         upper=upper - within_lower,
         kl=upper - within_upper,
@@ -226,7 +278,7 @@ def input_and_label_information(
         ceiling=entropy(classes.probabilities(shares)),
         saturated=saturated,
     )
-    return about_input, leave(about_label, "I(Z;Y)", "label entropy H(Y)")
+    return about_input, wrapped(values, "I(Z;Y)", "label entropy H(Y)")
 
 
 def mixture_entropy(
@@ -239,7 +291,7 @@ def mixture_entropy(
     units: Units = "nats",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> MixtureEntropy | xr.Dataset:
     """Bound the differential entropy H(Z) of activations with additive Gaussian noise.
 
     Parameters
@@ -273,9 +325,9 @@ def mixture_entropy(
     shares = read_weights(weights, samples)
     scale = nats_per(units)
     bounds = _KERNELS[noise.per](samples, noise, alpha).bounds(shares, None)[:2]
-    of_noise = noise.entropy(samples, shares)
+    noise_entropy = noise.entropy(samples, shares)
     return wrap(
-        MixtureEntropy(*(noise.settle((of_noise + b) / scale, samples) for b in bounds)),
+        MixtureEntropy(*(noise.settle((noise_entropy + b) / scale, samples) for b in bounds)),
         samples,
         estimator="mixture_entropy",
         settings={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from infotheo.arrays.samples import Array, read_samples
 from infotheo.estimators.noise.sweep import NoisePer, NoiseSweep, read_noise_variance
 from infotheo.estimators.pairwise.sampling import sampled_information
 from infotheo.estimators.shannon import entropy
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = [
     "MonteCarloEntropy",
@@ -48,7 +51,7 @@ def mixture_information_monte_carlo(
     units: Units = "nats",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> MonteCarloInformation | xr.Dataset:
     r"""Sample I(Z;X), or I(Z;Y) with labels: the value that the pairwise bounds enclose.
 
     Parameters
@@ -129,7 +132,7 @@ def mixture_entropy_monte_carlo(
     units: Units = "nats",
     sample_dim: str = "sample",
     unit_dim: str = "unit",
-) -> Any:
+) -> MonteCarloEntropy | xr.Dataset:
     """Sample the differential entropy H(Z) of activations with additive Gaussian noise.
 
     Parameters
@@ -154,8 +157,8 @@ def mixture_entropy_monte_carlo(
 
     Examples
     --------
-    >>> found = mixture_entropy_monte_carlo([[0.0], [0.0]], noise_variance=1.0, draws=10, seed=0)
-    >>> round(float(found.value), 4)  # one Gaussian: ln(2 pi e) / 2
+    >>> entropy = mixture_entropy_monte_carlo([[0.0], [0.0]], noise_variance=1.0, draws=10, seed=0)
+    >>> round(float(entropy.value), 4)  # one Gaussian: ln(2 pi e) / 2
     1.4189
     """
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)

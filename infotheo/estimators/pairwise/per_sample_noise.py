@@ -17,6 +17,7 @@ from infotheo.arrays.labels import Classes
 from infotheo.arrays.samples import Array, Samples, to_numpy
 from infotheo.estimators.noise.sweep import NoiseSweep
 from infotheo.estimators.pair_sums.distances import centred
+from infotheo.estimators.pairwise.mixture import Bounds
 
 __all__ = ["SampleNoiseMixture", "harmless_product", "squares_over_variances"]
 
@@ -32,62 +33,66 @@ class SampleNoiseMixture:
     def __init__(self, samples: Samples, noise: NoiseSweep, alpha: float) -> None:
         self.xp, self.samples, self.alpha = samples.namespace, samples, alpha
         self.x = centred(samples.flat(None), self.xp)  # (batch, sample, unit) float64
-        self.variances = noise.values  # (batch or 1, sweep, sample, unit)
+        self.noise_variance = noise.noise_variance  # (batch or 1, sweep, sample, unit)
 
-    def bounds(
-        self, shares: np.ndarray, classes: Classes | None
-    ) -> tuple[Array, Array, Array | None, Array | None]:
-        """Give what :meth:`infotheo.estimators.pairwise.mixture.Mixture.bounds` gives."""
+    def bounds(self, shares: np.ndarray, classes: Classes | None) -> Bounds:
+        """Bound what :meth:`infotheo.estimators.pairwise.mixture.Mixture.bounds` bounds."""
         xp = self.xp
-        kept = np.flatnonzero(shares > 0)  # the others' sums would be empty
-        index = self.samples.like(kept, "int64")
-        codes = np.zeros(len(kept), dtype=np.int64) if classes is None else classes.codes[kept]
-        found = []
+        chosen = np.flatnonzero(shares > 0)  # the others' sums would be empty
+        index = self.samples.like(chosen, "int64")
+        codes = np.zeros(len(chosen), dtype=np.int64) if classes is None else classes.codes[chosen]
+        bounds = []
         for b in range(self.x.shape[0]):
-            for s in self.variances[b if len(self.variances) > 1 else 0]:
+            for noise_variance in self.noise_variance[b if len(self.noise_variance) > 1 else 0]:
                 pairs = _Pairs(
-                    xp.take(self.x[b], index, axis=0), xp.take(s, index, axis=0), self.alpha, xp
+                    xp.take(self.x[b], index, axis=0),
+                    xp.take(noise_variance, index, axis=0),
+                    self.alpha,
+                    xp,
                 )
-                found.append(self._information(pairs, shares[kept], codes))
-        shape = (self.x.shape[0], self.variances.shape[1])
-        lower, upper, own_lower, own_upper = (
-            xp.reshape(xp.stack(values), shape) for values in zip(*found, strict=True)
+                bounds.append(self._information(pairs, shares[chosen], codes))
+        shape = (self.x.shape[0], self.noise_variance.shape[1])
+        lower, upper, within_lower, within_upper = (
+            xp.reshape(xp.stack(values), shape) for values in zip(*bounds, strict=True)
         )
-        return (
-            (lower, upper, None, None) if classes is None else (lower, upper, own_lower, own_upper)
-        )
+        if classes is None:
+            return Bounds(lower, upper, None, None)
+        return Bounds(lower, upper, within_lower, within_upper)
 
     def _information(
         self, pairs: _Pairs, shares: np.ndarray, codes: np.ndarray
     ) -> tuple[Array, Array, Array, Array]:
         """Return -sum_i c_i ln sum_j c_j exp(-D_ij), and with j in i's class only, p(j | y)."""
         xp, weights = self.xp, self.samples.like(shares)
-        of_class = np.bincount(codes, weights=shares)[codes]
-        whole, own = pairs.sums(weights, self.samples.like(codes, "int64"))
-        scale = self.samples.like(of_class)
-        values = [-xp.sum(weights * xp.log(sums)) for sums in whole]
-        values += [-xp.sum(weights * xp.log(sums / scale)) for sums in own]
-        lower, upper, own_lower, own_upper = values
-        return lower, upper, own_lower, own_upper
+        class_shares = np.bincount(codes, weights=shares)[codes]
+        total, within = pairs.sums(weights, self.samples.like(codes, "int64"))
+        scale = self.samples.like(class_shares)
+        lower, upper = (-xp.sum(weights * xp.log(sums)) for sums in total)
+        within_lower, within_upper = (-xp.sum(weights * xp.log(sums / scale)) for sums in within)
+        return lower, upper, within_lower, within_upper
 
 
 class _Part(NamedTuple):
     """Some of the components: the rows or the columns of a tile."""
 
     x: Array  # (row, unit)
-    s: Array  # (row, unit) variances
+    noise_variance: Array  # (row, unit)
     weights: Array  # (row,)
     codes: Array  # (row,) of the classes
+
+
+Sums = tuple[Array, ...]  # Chernoff, KL, then both within a class: (row,) each
+Tile = Callable[[_Part, _Part, bool, bool], tuple[Sums, Sums]]
 
 
 class _Pairs:
     """All pairs of components of one mixture, tile by tile."""
 
-    def __init__(self, x: Array, variances: Array, alpha: float, xp: Any) -> None:
-        self.x, self.s, self.alpha, self.xp = x, variances, alpha, xp
-        found, s = to_numpy(x), to_numpy(variances)
-        self.exact = not harmless_product(found, s, s)
-        logs = np.log(s)
+    def __init__(self, x: Array, noise_variance: Array, alpha: float, xp: Any) -> None:
+        self.x, self.noise_variance, self.alpha, self.xp = x, noise_variance, alpha, xp
+        variances = to_numpy(noise_variance)
+        self.exact = not harmless_product(to_numpy(x), variances, variances)
+        logs = np.log(variances)
         centre = logs.mean(axis=0)  # a variance of each unit that the others are compared with
         self.reference = xp.asarray(np.exp(centre), dtype=x.dtype, device=device(x))
         # so many factors, none beyond the largest, have a product within float64
@@ -97,60 +102,61 @@ class _Pairs:
         """Sum c_j exp(-D_ij) over all j, and over those of i's class; Chernoff, then KL: (row,)."""
         block, size = HOST_BLOCK if str(device(self.x)) == "cpu" else DEVICE_BLOCK, len(self.x)
         parts = [
-            _Part(*(a[i : i + block] for a in (self.x, self.s, weights, codes)))
+            _Part(*(a[i : i + block] for a in (self.x, self.noise_variance, weights, codes)))
             for i in range(0, size, block)
         ]
         mirrored = self.alpha == 0.5  # then Chernoff's divergence is symmetric: half the tiles
-        tile = _recomputed(self._tile, self.x, self.s)
+        tile = _recomputed(self._tile, self.x, self.noise_variance)
         totals: list[list[Any]] = [[0.0] * len(parts) for _ in range(4)]
         for i, rows in enumerate(parts):
             for j in range(i if mirrored else 0, len(parts)):
-                there, back = tile(rows, parts[j], i == j, mirrored and i != j)
-                for which, values in enumerate(there):
+                row_values, column_values = tile(rows, parts[j], i == j, mirrored and i != j)
+                for which, values in enumerate(row_values):
                     totals[which][i] = totals[which][i] + values
-                for which, values in enumerate(back):
+                for which, values in enumerate(column_values):
                     totals[which][j] = totals[which][j] + values
-        chernoff, kl, own_chernoff, own_kl = (self.xp.concat(total, axis=0) for total in totals)
-        return [chernoff, kl], [own_chernoff, own_kl]
+        sums = [self.xp.concat(total, axis=0) for total in totals]
+        return sums[:2], sums[2:]
 
-    def _tile(
-        self, rows: _Part, columns: _Part, diagonal: bool, both: bool
-    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    def _tile(self, rows: _Part, columns: _Part, diagonal: bool, both: bool) -> tuple[Sums, Sums]:
         """Sum over the columns for each row and, if ``both``, over the rows for each column."""
         xp = self.xp
         chernoff = self._chernoff(rows, columns)
         off: Any = 1.0  # a component's divergence from itself is exactly 0
         if diagonal:
             off = 1 - xp.eye(len(rows.x), dtype=chernoff.dtype, device=device(chernoff))
-        there = self._sums(rows, columns, chernoff * off, self._kl(rows, columns) * off)
-        back = self._sums(columns, rows, chernoff.T, self._kl(columns, rows)) if both else ()
-        return there, back
+        row_values = self._sums(rows, columns, chernoff * off, self._kl(rows, columns) * off)
+        column_values = (
+            self._sums(columns, rows, chernoff.T, self._kl(columns, rows)) if both else ()
+        )
+        return row_values, column_values
 
-    def _sums(self, rows: _Part, columns: _Part, chernoff: Array, kl: Array) -> tuple[Array, ...]:
+    def _sums(self, rows: _Part, columns: _Part, chernoff: Array, kl: Array) -> Sums:
         """Chernoff and KL sums over all columns, then over those of the row's class."""
         xp = self.xp
         kernels = [xp.exp(-divergence) * columns.weights[None, :] for divergence in (chernoff, kl)]
         same = rows.codes[:, None] == columns.codes[None, :]
-        own = [kernel * xp.astype(same, kernel.dtype) for kernel in kernels]
-        return tuple(xp.sum(kernel, axis=1) for kernel in (*kernels, *own))
+        within = [kernel * xp.astype(same, kernel.dtype) for kernel in kernels]
+        return tuple(xp.sum(kernel, axis=1) for kernel in (*kernels, *within))
 
     def _kl(self, rows: _Part, columns: _Part) -> Array:
         """Kullback-Leibler divergence of every row's Gaussian from every column's."""
         xp = self.xp
-        of_rows, of_columns = (
-            xp.sum(xp.log(part.s / self.reference), axis=1) for part in (rows, columns)
+        row_logs, column_logs = (
+            xp.sum(xp.log(part.noise_variance / self.reference), axis=1) for part in (rows, columns)
         )
         quadratic = squares_over_variances(
-            rows.x, rows.s, columns.x, columns.s, xp, exact=self.exact
+            rows.x, rows.noise_variance, columns.x, columns.noise_variance, xp, exact=self.exact
         )
-        logs = of_columns[None, :] - of_rows[:, None] - self.x.shape[1]
+        logs = column_logs[None, :] - row_logs[:, None] - self.x.shape[1]
         return _positive(0.5 * (logs + quadratic), xp)
 
     def _chernoff(self, rows: _Part, columns: _Part) -> Array:
         """Chernoff divergence of every row's Gaussian from every column's, unit by unit."""
         xp, alpha, units = self.xp, self.alpha, self.x.shape[1]
-        (x, s), (z, t) = (
-            (part.x / self.reference**0.5, part.s / self.reference) for part in (rows, columns)
+        (x, s), (z, t) = (  # s and t: noise variances over those of the reference
+            (part.x / self.reference**0.5, part.noise_variance / self.reference)
+            for part in (rows, columns)
         )
         row_logs, column_logs = xp.sum(xp.log(s), axis=1), xp.sum(xp.log(t), axis=1)
         logs = -(1 - alpha) * row_logs[:, None] - alpha * column_logs[None, :]
@@ -167,35 +173,35 @@ class _Pairs:
 
 
 def squares_over_variances(
-    x: Array, extra: Array | None, z: Array, variances: Array, xp: Any, *, exact: bool
+    x: Array, extra: Array | None, z: Array, noise_variance: Array, xp: Any, *, exact: bool
 ) -> Array:
-    """Sum over units (extra_ik + (x_ik - z_jk)^2) / variances_jk: (row, column).
+    """Sum over units (extra_ik + (x_ik - z_jk)^2) / noise_variance_jk: (row, column).
 
     Expanded into matrix products unless ``exact``; see :func:`harmless_product`.
     """
-    rates = 1 / variances
+    inverse = 1 / noise_variance
     if not exact:
         squares = x * x if extra is None else x * x + extra
-        expanded = xp.matmul(squares, rates.T) - 2 * xp.matmul(x, (z * rates).T)
-        return _positive(expanded + xp.sum(z * z * rates, axis=1)[None, :], xp)
+        expanded = xp.matmul(squares, inverse.T) - 2 * xp.matmul(x, (z * inverse).T)
+        return _positive(expanded + xp.sum(z * z * inverse, axis=1)[None, :], xp)
     total: Any = 0.0
     for k in range(x.shape[1]):
         difference = x[:, k, None] - z[None, :, k]
         square = difference * difference
         total = (
-            total + (square if extra is None else square + extra[:, k, None]) * rates[None, :, k]
+            total + (square if extra is None else square + extra[:, k, None]) * inverse[None, :, k]
         )
     return total
 
 
-def harmless_product(x: np.ndarray, extra: np.ndarray, variances: np.ndarray) -> bool:
+def harmless_product(x: np.ndarray, extra: np.ndarray, noise_variance: np.ndarray) -> bool:
     """Whether expanding squares over variances into products costs at most 1e-5 nats.
 
     The terms of the expansion are bounded unit by unit; d of them and their sum are rounded, as in
     :func:`infotheo.estimators.pair_sums.precision.distance_errors`.
     """
     square, units = np.max(x * x, axis=0), x.shape[1]
-    terms = (4 * square + np.max(extra, axis=0)) / np.min(variances, axis=0)
+    terms = (4 * square + np.max(extra, axis=0)) / np.min(noise_variance, axis=0)
     return bool((2 * units + 20) * 2.0**-53 * np.sum(terms) / 2 <= PRODUCT_TOLERANCE)
 
 
@@ -204,13 +210,16 @@ def _positive(values: Array, xp: Any) -> Array:
     return xp.maximum(values, xp.zeros_like(values))
 
 
-def _recomputed(function: Callable, x: Array, variances: Array) -> Callable:
+def _recomputed(function: Tile, x: Array, noise_variance: Array) -> Tile:
     """Let torch forget a tile's intermediate values, unit by unit, until a gradient needs them."""
-    if not is_torch_array(x) or not (x.requires_grad or variances.requires_grad):
+    if not is_torch_array(x) or not (x.requires_grad or noise_variance.requires_grad):
         return function
     from torch.utils.checkpoint import checkpoint  # the caller's array is torch's already
 
-    def recomputing(*arguments: Any) -> Any:
-        return checkpoint(function, *arguments, use_reentrant=False, preserve_rng_state=False)
+    def recomputing(rows: _Part, columns: _Part, diagonal: bool, both: bool) -> tuple[Sums, Sums]:
+        sums: tuple[Sums, Sums] = checkpoint(
+            function, rows, columns, diagonal, both, use_reentrant=False, preserve_rng_state=False
+        )
+        return sums
 
     return recomputing

@@ -1,10 +1,10 @@
-"""How pairwise bounds leave: clipped, in the caller's kind and units, marked where saturated."""
+"""Results of the pairwise bounds: clipped, in the caller's kind and units, saturation marked."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, to_numpy
 from infotheo.estimators.noise.sweep import NoiseSweep
 
-__all__ = ["PairwiseInformation", "SaturationWarning", "described", "is_saturated"]
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["PairwiseInformation", "SaturationWarning", "mark_saturated", "wrap_information"]
 
 SATURATED = 0.99  # of the ceiling: the sample, not the representation, sets the result
 
@@ -33,23 +36,23 @@ class PairwiseInformation(NamedTuple):
     saturated: Array
 
 
-def described(
+def wrap_information(
     values: PairwiseInformation,
     samples: Samples,
     noise: NoiseSweep,
     settings: dict[str, Any],
     notes: tuple[str, str, Units],
-) -> Any:
+) -> PairwiseInformation | xr.Dataset:
     """Clip a kernel's bounds in nats, and return them in the caller's kind, shape and units."""
     target, ceiling_name, units = notes
     xp, scale, ceiling = samples.namespace, nats_per(units), values.ceiling
     saturated = noise.settle(values.saturated, samples)
-    of_saturated = FieldNote("1", "lower bound of I(Z;X) within 1 % of its ceiling")
+    saturated_note = FieldNote("1", "lower bound of I(Z;X) within 1 % of its ceiling")
     extra_dims = () if noise.scalar else (noise.dim,)
     coords = noise.coords
     if samples.labelled:  # a property of every bound at once: it travels with each of them
         dims = (*(samples.batch_dims or ()), *extra_dims)
-        coords = {**coords, "saturated": (dims, saturated, of_saturated._asdict())}
+        coords = {**coords, "saturated": (dims, saturated, saturated_note._asdict())}
     result = PairwiseInformation(  # only I(Z;Y), of two kinds of bounds, is clipped beyond rounding
         lower=noise.settle(xp.clip(values.lower, 0.0, ceiling) / scale, samples),
         upper=noise.settle(xp.clip(values.upper, 0.0, ceiling) / scale, samples),
@@ -69,14 +72,14 @@ def described(
             "kl": FieldNote(units, f"Kullback-Leibler estimate of {target}"),
             "chernoff": FieldNote(units, f"Chernoff estimate of {target}"),
             "ceiling": FieldNote(units, f"ceiling of {target}: {ceiling_name}"),
-            "saturated": of_saturated,
+            "saturated": saturated_note,
         },
         extra_dims=extra_dims,
         extra_coords=coords,
     )
 
 
-def is_saturated(lower: Array, ceiling: float, samples: Samples) -> Array:
+def mark_saturated(lower: Array, ceiling: float, samples: Samples) -> Array:
     """Tell where the lower bound of I(Z;X) is near its ceiling, and warn once if it is anywhere.
 
     The warning points to who called the function that called the caller.

@@ -38,14 +38,14 @@ def sampled_information(
     xp = samples.namespace
     values, errors = [], []
     for ratios, lengths in _log_ratios(samples, noise, shares, classes, draws, seed):
-        steps, others = (a[..., 1:] - a[..., :-1] for a in (ratios, lengths))
-        slopes = xp.sum(steps * others, axis=-1) / xp.sum(others * others)
+        steps, length_steps = (a[..., 1:] - a[..., :-1] for a in (ratios, lengths))
+        slopes = xp.sum(steps * length_steps, axis=-1) / xp.sum(length_steps * length_steps)
         values.append(xp.mean(ratios, axis=-1) - slopes * xp.mean(lengths))
         # half the mean square of the differences estimates the variance of one draw
-        left = steps - slopes[:, None] * others
-        variance = xp.sum(left * left, axis=-1) / (2 * (draws - 2))
+        residuals = steps - slopes[:, None] * length_steps
+        variance = xp.sum(residuals * residuals, axis=-1) / (2 * (draws - 2))
         errors.append((variance / draws) ** 0.5)
-    shape = (-1, noise.values.shape[1])
+    shape = (-1, noise.noise_variance.shape[1])
     return xp.reshape(xp.concat(values), shape), xp.reshape(xp.concat(errors), shape)
 
 
@@ -58,19 +58,26 @@ def _log_ratios(
     seed: int,
 ) -> Iterator[tuple[Array, Array]]:
     """Yield what :func:`_draw` returns, batch element by batch element, the sweep in parts."""
-    per_batch = noise.values.shape[0] > 1
+    per_batch = noise.noise_variance.shape[0] > 1
     for b in range(math.prod(samples.batch_shape)):
-        one = replace(samples, values=samples.flat(None)[b : b + 1])
-        own = replace(noise, values=noise.values[b : b + 1] if per_batch else noise.values)
-        components: Iterable[_Components]
+        element = replace(samples, values=samples.flat(None)[b : b + 1])
+        element_noise = noise
+        if per_batch:
+            element_noise = replace(noise, noise_variance=noise.noise_variance[b : b + 1])
+        mixtures: Iterable[_Components]
         if noise.per == "sample":
-            components = (_UnlikeComponents(one, variances) for variances in own.values[0])
+            mixtures = (
+                _UnlikeComponents(element, noise_variance)
+                for noise_variance in element_noise.noise_variance[0]
+            )
         elif noise.per == "unit":
-            components = (_AlikeComponents(*scaled) for scaled in scaled_to_unit_noise(one, own))
+            mixtures = (
+                _AlikeComponents(*scaled) for scaled in scaled_to_unit_noise(element, element_noise)
+            )
         else:
-            components = (_AlikeComponents(one, own),)
-        for component in components:
-            yield _draw(component, one, shares, classes, draws, seed)
+            mixtures = (_AlikeComponents(element, element_noise),)
+        for components in mixtures:
+            yield _draw(components, element, shares, classes, draws, seed)
 
 
 def _draw(
@@ -90,14 +97,14 @@ def _draw(
     position = (np.arange(draws) + generator.random(draws)) / draws
     chosen = np.searchsorted(np.cumsum(shares), position, side="right")
     chosen = np.minimum(chosen, np.flatnonzero(shares)[-1])  # the sum of shares is rounded
-    of_class = None if classes is None else classes.probabilities(shares)[classes.codes]
+    class_shares = None if classes is None else classes.probabilities(shares)[classes.codes]
     weights = samples.like(shares)
     blocks, lengths = [], []
     for start in range(0, draws, DRAWS_BLOCK):
         index = chosen[start : start + DRAWS_BLOCK]
         e = samples.like(generator.standard_normal((len(index), samples.units)))
-        whole: dict[int, Array] = {}
-        own: dict[int, Array] = {}
+        total: dict[int, Array] = {}
+        within: dict[int, Array] = {}
         for first in range(0, samples.size, SAMPLES_BLOCK):
             columns = slice(first, first + SAMPLES_BLOCK)
             same = None
@@ -108,13 +115,13 @@ def _draw(
             exponents = components.exponents(samples.like(index, "int64"), e, columns)
             for k, exponent in enumerate(exponents):
                 kernel = xp.exp(exponent) * weights[None, columns]
-                whole[k] = whole.get(k, 0.0) + xp.sum(kernel, axis=1)
+                total[k] = total.get(k, 0.0) + xp.sum(kernel, axis=1)
                 if same is not None:
-                    own[k] = own.get(k, 0.0) + xp.sum(kernel * same, axis=1)
-        logs = -xp.log(xp.stack(list(whole.values())))
-        if of_class is not None:
-            share = samples.like(of_class[index])
-            logs = logs + xp.log(xp.stack(list(own.values())) / share)
+                    within[k] = within.get(k, 0.0) + xp.sum(kernel * same, axis=1)
+        logs = -xp.log(xp.stack(list(total.values())))
+        if class_shares is not None:
+            share = samples.like(class_shares[index])
+            logs = logs + xp.log(xp.stack(list(within.values())) / share)
         blocks.append(logs)
         lengths.append((xp.sum(e * e, axis=1) - samples.units) / 2)
     return xp.concat(blocks, axis=1), xp.concat(lengths)
@@ -138,38 +145,39 @@ class _AlikeComponents:
     def __init__(self, samples: Samples, noise: NoiseSweep) -> None:
         self.xp = xp = samples.namespace
         self.x = centred(samples.flat(None), xp)[0]
-        self.rates = 1 / noise.values[0] ** 0.5  # (sweep,)
+        self.inverse_deviations = 1 / noise.noise_variance[0] ** 0.5  # (sweep,)
         self.ones = xp.ones_like(self.x)
-        unscaled = to_numpy(self.x) * float(to_numpy(self.rates).max())
-        zeros = np.zeros_like(unscaled)
-        self.exact = not harmless_product(unscaled, zeros, zeros + 1)
+        scaled = to_numpy(self.x) * float(to_numpy(self.inverse_deviations).max())
+        zeros = np.zeros_like(scaled)
+        self.exact = not harmless_product(scaled, zeros, zeros + 1)
 
     def exponents(self, index: Array, e: Array, columns: slice) -> Iterator[Array]:
         xp, z = self.xp, self.x[columns]
         x = xp.take(self.x, index, axis=0)
         squares = squares_over_variances(x, None, z, self.ones[columns], xp, exact=self.exact)
         along = xp.sum(e * x, axis=1)[:, None] - xp.matmul(e, z.T)
-        for rate in self.rates:
-            yield -rate * (0.5 * rate * squares + along)
+        for inverse in self.inverse_deviations:
+            yield -inverse * (0.5 * inverse * squares + along)
 
 
 class _UnlikeComponents:
     """Noise that differs from sample to sample and from unit to unit."""
 
-    def __init__(self, samples: Samples, variances: Array) -> None:
+    def __init__(self, samples: Samples, noise_variance: Array) -> None:
         self.xp = samples.namespace
         self.x = centred(samples.flat(None), self.xp)[0]
-        self.s = variances  # (sample, unit)
-        self.logs = self.xp.sum(self.xp.log(variances), axis=1)
-        drawn = np.abs(to_numpy(self.x)) + 10 * to_numpy(variances) ** 0.5  # as far as draws go
-        self.exact = not harmless_product(drawn, np.zeros_like(drawn), to_numpy(variances))
+        self.noise_variance = noise_variance  # (sample, unit)
+        self.logs = self.xp.sum(self.xp.log(noise_variance), axis=1)
+        variances = to_numpy(noise_variance)
+        drawn = np.abs(to_numpy(self.x)) + 10 * variances**0.5  # as far as draws go
+        self.exact = not harmless_product(drawn, np.zeros_like(drawn), variances)
 
     def exponents(self, index: Array, e: Array, columns: slice) -> Iterator[Array]:
         xp = self.xp
-        s = xp.take(self.s, index, axis=0)
-        x = xp.take(self.x, index, axis=0) + s**0.5 * e
+        noise_variance = xp.take(self.noise_variance, index, axis=0)
+        x = xp.take(self.x, index, axis=0) + noise_variance**0.5 * e
         quadratic = squares_over_variances(
-            x, None, self.x[columns], self.s[columns], xp, exact=self.exact
+            x, None, self.x[columns], self.noise_variance[columns], xp, exact=self.exact
         )
-        of_drawn = xp.take(self.logs, index, axis=0) + xp.sum(e * e, axis=1)
-        yield 0.5 * (of_drawn[:, None] - self.logs[None, columns] - quadratic)
+        drawn_logs = xp.take(self.logs, index, axis=0) + xp.sum(e * e, axis=1)
+        yield 0.5 * (drawn_logs[:, None] - self.logs[None, columns] - quadratic)

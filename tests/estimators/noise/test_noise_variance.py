@@ -23,12 +23,12 @@ def test_relative_variance_is_a_fraction_of_the_mean_variance_of_units():
 
 
 def test_relative_noise_makes_the_bounds_scale_free():
-    found = pairwise_information(Z, noise_variance=relative_noise_variance(Z, [0.1, 1.0]))
+    bounds = pairwise_information(Z, noise_variance=relative_noise_variance(Z, [0.1, 1.0]))
     squashed = pairwise_information(
         Z * 1e-3, noise_variance=relative_noise_variance(Z * 1e-3, [0.1, 1.0])
     )
-    np.testing.assert_allclose(found.kl, squashed.kl, atol=1e-10)
-    assert found.kl.shape == (2, 3, 2)
+    np.testing.assert_allclose(bounds.kl, squashed.kl, atol=1e-10)
+    assert bounds.kl.shape == (2, 3, 2)
 
 
 def test_batched_equals_looped():
@@ -46,11 +46,11 @@ def test_batched_equals_looped():
 
 
 def test_a_sweep_is_a_new_last_dimension():
-    found = pairwise_information(Z, noise_variance=[0.1, 0.2, 0.4, 0.8])
-    assert found.lower.shape == (2, 3, 4)
+    bounds = pairwise_information(Z, noise_variance=[0.1, 0.2, 0.4, 0.8])
+    assert bounds.lower.shape == (2, 3, 4)
     alone = pairwise_information(Z, noise_variance=0.4)
     assert alone.lower.shape == (2, 3)
-    np.testing.assert_allclose(found.lower[..., 2], alone.lower, atol=1e-12)
+    np.testing.assert_allclose(bounds.lower[..., 2], alone.lower, atol=1e-12)
 
 
 @pytest.fixture
@@ -65,30 +65,30 @@ def test_labelled_noise_is_aligned_by_name(labelled):
     assert noise.dims == ("seed", "epoch", "relative_noise_variance")
     plain = pairwise_information(Z, noise_variance=relative_noise_variance(Z, [0.1, 1.0]))
     for arranged in (noise, noise.transpose(..., "seed")):
-        found = pairwise_information(labelled, noise_variance=arranged)
-        assert found.lower.dims == ("seed", "epoch", "relative_noise_variance")
-        np.testing.assert_array_equal(found.relative_noise_variance, [0.1, 1.0])
-        np.testing.assert_allclose(found.noise_variance, noise)
-        np.testing.assert_allclose(found.lower, plain.lower, atol=1e-12)
+        bounds = pairwise_information(labelled, noise_variance=arranged)
+        assert bounds.lower.dims == ("seed", "epoch", "relative_noise_variance")
+        np.testing.assert_array_equal(bounds.relative_noise_variance, [0.1, 1.0])
+        np.testing.assert_allclose(bounds.noise_variance, noise)
+        np.testing.assert_allclose(bounds.lower, plain.lower, atol=1e-12)
 
 
 def test_labelled_noise_without_a_sweep(labelled):
-    found = pairwise_information(labelled, noise_variance=relative_noise_variance(labelled, 0.1))
-    assert found.lower.dims == ("seed", "epoch")
-    assert float(found.relative_noise_variance) == 0.1
-    assert found.noise_variance.dims == ("seed", "epoch")
+    bounds = pairwise_information(labelled, noise_variance=relative_noise_variance(labelled, 0.1))
+    assert bounds.lower.dims == ("seed", "epoch")
+    assert float(bounds.relative_noise_variance) == 0.1
+    assert bounds.noise_variance.dims == ("seed", "epoch")
     by_seed = xr.DataArray([0.1, 0.3], dims="seed", coords={"seed": [5, 6]})
-    found = pairwise_information(labelled, noise_variance=by_seed)
+    bounds = pairwise_information(labelled, noise_variance=by_seed)
     np.testing.assert_allclose(
-        found.kl[1], pairwise_information(Z[1], noise_variance=0.3).kl, atol=1e-12
+        bounds.kl[1], pairwise_information(Z[1], noise_variance=0.3).kl, atol=1e-12
     )
 
 
 def test_labelled_absolute_sweep_carries_its_values(labelled):
-    found = pairwise_information(labelled, noise_variance=[0.1, 0.5])
-    assert found.lower.dims == ("seed", "epoch", "noise_variance")
-    np.testing.assert_array_equal(found.noise_variance, [0.1, 0.5])
-    np.testing.assert_array_equal(found.epoch, [1, 10, 100])
+    bounds = pairwise_information(labelled, noise_variance=[0.1, 0.5])
+    assert bounds.lower.dims == ("seed", "epoch", "noise_variance")
+    np.testing.assert_array_equal(bounds.noise_variance, [0.1, 0.5])
+    np.testing.assert_array_equal(bounds.epoch, [1, 10, 100])
 
 
 def test_labelled_noise_of_other_runs_is_refused(labelled):

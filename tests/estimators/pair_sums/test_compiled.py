@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from scipy.spatial.distance import pdist, squareform
 
 from infotheo.estimators.pair_sums import compiled
 from infotheo.estimators.pair_sums.compiled import compiled_row_sums, compiled_serves
-from infotheo.estimators.pair_sums.row_sums import row_sums
+from infotheo.estimators.pair_sums.factors import Factors
+from infotheo.estimators.pair_sums.problem import PairProblem
+from infotheo.estimators.pair_sums.row_sums import choose_backend, row_sums
+from infotheo.estimators.pair_sums.tiles import tile_row_sums
 from infotheo.estimators.pairwise.bounds import input_and_label_information, pairwise_information
 
 pytestmark = pytest.mark.filterwarnings("ignore::infotheo.SaturationWarning")
@@ -27,8 +31,19 @@ def always(monkeypatch):
     monkeypatch.setattr(compiled, "FEWEST_PAIRS", 0)
 
 
+def exact_problem(x, kl, starts=None, ratio=1.0, weights=None):
+    """Sums of exact differences; with the ratio 1 those of the factors ``kl`` alone."""
+    return PairProblem(x, Factors(kl, ratio), weights, starts, str(x.dtype), exact=True)
+
+
+def compiled_sums(x, factors, starts=None, **options):
+    """Sums (factor, batch, sample), over all and within a class."""
+    sums = compiled_row_sums(exact_problem(x, factors, starts), **options)
+    return [None if part is None else part[1].swapaxes(0, 1) for part in sums]
+
+
 def exact_sums(x, factors, starts=None):
-    """Sums (factor, batch, sample) of every pair, and of pairs within a group."""
+    """Sums (factor, batch, sample) of every pair, and of pairs within a class."""
     x = np.asarray(x, dtype=np.float64)
     codes = np.zeros(x.shape[1])
     if starts is not None:
@@ -47,8 +62,8 @@ def activations(batch, size, units, dtype="float32", seed=0):
 def test_every_number_of_units(dtype, units):
     x = activations(1, 70, units, dtype)
     factors = np.array([[-0.125, -0.5]]) / (0.02 * units)
-    found, _ = compiled_row_sums(x, factors, None)
-    np.testing.assert_allclose(found, exact_sums(x, factors)[0], rtol=PRECISION[dtype])
+    total, _ = compiled_sums(x, factors)
+    np.testing.assert_allclose(total, exact_sums(x, factors)[0], rtol=PRECISION[dtype])
 
 
 @pytest.mark.parametrize("dtype", PRECISION)
@@ -57,14 +72,14 @@ def test_one_exponential(dtype, largest):
     """Between two samples: what is not a sample's own 1, to a few units in the last place."""
     x = np.zeros((3000, 2, 1), dtype)
     x[:, 1, 0] = np.linspace(0, largest, 3000)
-    found, _ = compiled_row_sums(x, np.array([[-1.0]]), None)
+    total, _ = compiled_sums(x, np.array([[-1.0]]))
     exponents = x[:, 1, 0].astype("float64") ** 2
-    terms = found[0, :, 0] - 1
+    terms = total[0, :, 0] - 1
     unit = np.finfo(dtype).eps / 2
-    seen = exponents < (80 if dtype == "float32" else 20)  # the 1 hides smaller ones
+    visible = exponents < (80 if dtype == "float32" else 20)  # the 1 hides smaller ones
     # difference, square, factor and product; polynomial, its last step and the power of two
     error = unit * (6 * exponents + 4) + (2**-52 * np.exp(exponents))
-    assert (np.abs(terms / np.exp(-exponents) - 1) <= error)[seen].all()
+    assert (np.abs(terms / np.exp(-exponents) - 1) <= error)[visible].all()
 
 
 SWEEPS = {
@@ -85,7 +100,7 @@ def test_tiles_groups_and_sweeps(dtype, size, sweep):
     """Sizes on both sides of a tile, groups that end inside of one, every kind of sweep."""
     x, factors = activations(3, size, 3, dtype), SWEEPS[sweep]
     for starts in (None, np.array([0, size // 2]), np.arange(0, size, 37), np.arange(size)):
-        total, within = compiled_row_sums(x, factors, starts)
+        total, within = compiled_sums(x, factors, starts)
         expected = exact_sums(x, factors, starts)
         np.testing.assert_allclose(total, expected[0], rtol=PRECISION[dtype])
         if starts is None:
@@ -100,10 +115,10 @@ def test_thousands_of_alike_terms():
     factors = -np.array([[0.3, 1.2]])  # a pair
     exact = 2048 * (1 + np.exp(factors[0]))
     for chosen in (slice(0, 2), slice(1, 2)):
-        found, _ = compiled_row_sums(x, factors[:, chosen], None)
-        found, expected = found[:, 0], exact[chosen, None]
+        total, _ = compiled_sums(x, factors[:, chosen])
+        total, expected = total[:, 0], exact[chosen, None]
         # exponents off by 2**-23, a row's sum in 16 steps of a lane, a column's in 32: half of each
-        np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), rtol=1.5e-6)
+        np.testing.assert_allclose(total, np.broadcast_to(expected, total.shape), rtol=1.5e-6)
 
 
 @pytest.mark.parametrize("dtype", PRECISION)
@@ -112,23 +127,22 @@ def test_same_bytes_for_any_number_of_threads(monkeypatch, dtype, pairs):
     monkeypatch.setattr(compiled, "TASK_PAIRS", pairs)
     x, starts = activations(5, 600, 7, dtype), np.array([0, 10, 400])
     factors = np.array([[-0.5, -2.0, -3.0]])
-    alone = compiled_row_sums(x, factors, starts, workers=1)
+    alone = compiled_sums(x, factors, starts, workers=1)
     for workers in (2, 5):
-        others = compiled_row_sums(x, factors, starts, workers=workers)
+        others = compiled_sums(x, factors, starts, workers=workers)
         assert all((a == b).all() for a, b in zip(alone, others, strict=True))
     for a, b in zip(alone, exact_sums(x, factors, starts), strict=True):
         np.testing.assert_allclose(a, b, rtol=PRECISION[dtype])
 
 
-@pytest.mark.parametrize("order", [0.25, 0.21])
-def test_sums_are_where_the_others_are(always, order):
+@pytest.mark.parametrize("ratio", [0.25, 0.21])
+def test_sums_are_where_the_others_are(always, ratio):
     x, starts = activations(2, 50, 4), np.array([0, 20])
-    rates = np.array([[-0.5, -3.0, -2.0], [-1.0, -0.1, -4.0]])
-    assert compiled_serves(x, rates)
-    found = row_sums(x, rates, order, None, starts, np, exact=True)
-    ones = np.ones(50)  # weights are left to the tiles
-    others = row_sums(x.astype("float64"), rates, order, ones, starts, np, single=False, exact=True)
-    for a, b in zip(found, others, strict=True):
+    kl = np.array([[-0.5, -3.0, -2.0], [-1.0, -0.1, -4.0]])
+    problem = exact_problem(x, kl, starts, ratio)
+    assert choose_backend(problem).name == "compiled"
+    by_tiles = tile_row_sums(exact_problem(x.astype("float64"), kl, starts, ratio))
+    for a, b in zip(row_sums(problem), by_tiles, strict=True):
         np.testing.assert_allclose(a, b, rtol=PRECISION["float32"])
 
 
@@ -165,26 +179,28 @@ def hazards():
 def test_hazards_of_float32(always, dtype, hazard):
     z, variances = hazards()[hazard]
     z, codes = z.astype(dtype), np.arange(600) // 100
-    for given in [*variances, variances]:
-        assert compiled_serves(z[None], -0.5 / np.atleast_2d(given))
-        about_input, about_label = input_and_label_information(z, codes, noise_variance=given)
-        exact = [exact_information(z, v, codes) for v in np.atleast_1d(given)]
-        found = np.array([about_input.lower, about_input.upper]).reshape(2, -1)
-        expected = np.transpose([of_input for of_input, _ in exact])
-        np.testing.assert_allclose(found, expected, rtol=0, atol=INFORMATION)
-        found = np.array([about_label.chernoff, about_label.kl]).reshape(2, -1)
-        expected = np.transpose([of_label for _, of_label in exact])
-        np.testing.assert_allclose(found, expected, rtol=0, atol=INFORMATION)
+    for noise_variance in [*variances, variances]:
+        assert compiled_serves(exact_problem(z[None], -0.5 / np.atleast_2d(noise_variance)))
+        about_input, about_label = input_and_label_information(
+            z, codes, noise_variance=noise_variance
+        )
+        exact = [exact_information(z, v, codes) for v in np.atleast_1d(noise_variance)]
+        bounds = np.array([about_input.lower, about_input.upper]).reshape(2, -1)
+        expected = np.transpose([input_bounds for input_bounds, _ in exact])
+        np.testing.assert_allclose(bounds, expected, rtol=0, atol=INFORMATION)
+        estimates = np.array([about_label.chernoff, about_label.kl]).reshape(2, -1)
+        expected = np.transpose([label_estimates for _, label_estimates in exact])
+        np.testing.assert_allclose(estimates, expected, rtol=0, atol=INFORMATION)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-10, 1e10, 1e15])
 @pytest.mark.parametrize("dtype", PRECISION)
 def test_any_scale(always, dtype, scale):
     z = activations(1, 200, 6, dtype)[0] * np.asarray(scale, dtype)
-    assert compiled_serves(z[None], np.array([[-0.5 / (0.1 * scale**2)]]))
-    found = pairwise_information(z, noise_variance=0.1 * scale**2)
+    assert compiled_serves(exact_problem(z[None], np.array([[-0.5 / (0.1 * scale**2)]])))
+    bounds = pairwise_information(z, noise_variance=0.1 * scale**2)
     expected = exact_information(z.astype("float64") / scale, 0.1)
-    np.testing.assert_allclose(found[:2], expected, rtol=0, atol=INFORMATION)
+    np.testing.assert_allclose(bounds[:2], expected, rtol=0, atol=INFORMATION)
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "float16", "bfloat16"])
@@ -195,16 +211,16 @@ def test_torch_gives_what_numpy_gives(always, kind):
     tensors = input_and_label_information(z, codes, noise_variance=0.1)
     arrays = input_and_label_information(same, codes, noise_variance=0.1)
     for a, b in zip(tensors, arrays, strict=True):
-        for of_torch, of_numpy in zip(a[:4], b[:4], strict=True):
-            assert isinstance(of_torch, torch.Tensor)
-            np.testing.assert_allclose(of_torch, of_numpy, rtol=1e-14)  # torch's own logarithm
+        for tensor, array in zip(a[:4], b[:4], strict=True):
+            assert isinstance(tensor, torch.Tensor)
+            np.testing.assert_allclose(tensor, array, rtol=1e-14)  # torch's own logarithm
 
 
 def test_a_gradient_goes_the_other_way(always):
     z = torch.tensor(activations(1, 100, 5)[0], requires_grad=True)
     variance = torch.tensor(0.1, dtype=torch.float64, requires_grad=True)
-    for offered, given in ((z, 0.1), (z.detach(), variance), (z, variance)):
-        bounds = pairwise_information(offered, noise_variance=given)
+    for values, noise_variance in ((z, 0.1), (z.detach(), variance), (z, variance)):
+        bounds = pairwise_information(values, noise_variance=noise_variance)
         bounds.kl.backward()
     assert z.grad.abs().max() > 0
     assert variance.grad != 0
@@ -215,9 +231,9 @@ def test_a_gradient_goes_the_other_way(always):
 
 def test_noise_of_each_unit(always):
     z, variances = activations(1, 200, 4)[0], np.array([0.1, 0.01, 1.0, 3.0])
-    found = pairwise_information(z, noise_variance=variances, noise_per="unit")
+    bounds = pairwise_information(z, noise_variance=variances, noise_per="unit")
     expected = exact_information(z.astype("float64") / np.sqrt(variances), 1.0)
-    np.testing.assert_allclose(found[:2], expected, rtol=0, atol=INFORMATION)
+    np.testing.assert_allclose(bounds[:2], expected, rtol=0, atol=INFORMATION)
 
 
 def test_elements_do_not_depend_on_the_batch(always):
@@ -229,17 +245,18 @@ def test_elements_do_not_depend_on_the_batch(always):
 
 
 def test_the_rule_of_choice():
-    z, rates = np.zeros((7, 4096, 10), dtype="float32"), np.array([[-5.0]])
-    assert compiled_serves(z, rates)
-    assert compiled_serves(np.zeros((10, 4096, 32)), rates)
-    assert not compiled_serves(z[:5], rates)
-    assert not compiled_serves(np.zeros((10, 4096, 33)), rates)
-    assert not compiled_serves(z, rates, np.ones(4096))
-    tensors = torch.tensor(z), torch.tensor(rates)
-    assert compiled_serves(*tensors)
-    assert not compiled_serves(tensors[0].requires_grad_(), tensors[1])
-    assert not compiled_serves(z + np.float32(1e30), rates)
-    assert not compiled_serves(z, np.array([[-1e-12, -1e12]]))
+    z, kl = np.zeros((7, 4096, 10), dtype="float32"), np.array([[-5.0]])
+    assert compiled_serves(exact_problem(z, kl))
+    assert compiled_serves(exact_problem(np.zeros((10, 4096, 32)), kl))
+    assert not compiled_serves(replace(exact_problem(z, kl), exact=False))
+    assert not compiled_serves(exact_problem(z[:5], kl))
+    assert not compiled_serves(exact_problem(np.zeros((10, 4096, 33)), kl))
+    assert not compiled_serves(exact_problem(z, kl, weights=np.ones(4096)))
+    tensors = torch.tensor(z), torch.tensor(kl)
+    assert compiled_serves(exact_problem(*tensors))
+    assert not compiled_serves(exact_problem(tensors[0].requires_grad_(), tensors[1]))
+    assert not compiled_serves(exact_problem(z + np.float32(1e30), kl))
+    assert not compiled_serves(exact_problem(z, np.array([[-1e-12, -1e12]])))
 
 
 def test_the_compiler_is_not_loaded_for_little_work():

@@ -10,9 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+import infotheo
 from infotheo import pairwise_information
-from infotheo.estimators.pair_sums import fused_plan
-from infotheo.estimators.pair_sums.fused import fused_available, fused_row_sums
+from infotheo.estimators import pair_sums
+from infotheo.estimators.pair_sums.factors import Factors
+from infotheo.estimators.pair_sums.fused import tiling
+from infotheo.estimators.pair_sums.fused.row_sums import fused_row_sums
+from infotheo.estimators.pair_sums.problem import PairProblem
+from infotheo.estimators.pair_sums.row_sums import choose_backend
 
 HERE = Path(__file__).parent
 
@@ -27,12 +32,12 @@ needs_accelerator = pytest.mark.skipif(
 @needs_triton
 def test_kernels_in_the_interpreter():
     """A process of its own: Triton reads TRITON_INTERPRET once, when it is imported."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     arguments = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "fused_in_interpreter.py"]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments],
         cwd=HERE,
-        env={**kept, "TRITON_INTERPRET": "1"},
+        env={**outside, "TRITON_INTERPRET": "1"},
         capture_output=True,
         text=True,
     )
@@ -40,9 +45,29 @@ def test_kernels_in_the_interpreter():
     assert " passed" in run.stdout
 
 
-def test_what_stays_off_an_accelerator_is_not_taken():
-    assert not fused_available(np.zeros((1, 2, 3)))
-    assert not fused_available(torch.zeros(1, 2, 3))
+def test_nothing_but_the_chooser_knows_the_kernel():
+    """And it only where points lie on an accelerator: elsewhere the package is not imported."""
+    package = Path(pair_sums.__file__).parent / "fused"
+    importers = [
+        path.name
+        for path in Path(infotheo.__file__).parent.rglob("*.py")
+        if package not in path.parents and "pair_sums.fused" in path.read_text()
+    ]
+    assert importers == ["row_sums.py"]
+    program = (
+        "import sys, torch, infotheo\n"
+        "z = torch.eye(100, requires_grad=True)\n"
+        "infotheo.pairwise_information(z, noise_variance=1.0).kl.backward()\n"
+        "assert not [name for name in sys.modules if 'fused' in name and 'infotheo' in name]"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
+
+
+@pytest.mark.parametrize("namespace", [np, torch])
+def test_points_on_the_host_are_not_taken(namespace):
+    factors = Factors(-namespace.ones((1, 1)), 0.25)
+    problem = PairProblem(namespace.zeros((1, 2, 3)), factors, precision="float32")
+    assert choose_backend(problem).name != "fused"
 
 
 # How the work is cut
@@ -52,34 +77,34 @@ def test_what_stays_off_an_accelerator_is_not_taken():
 @pytest.mark.parametrize("planes", [2, 32, 4000])
 def test_bands_cover_the_triangle_once_within_the_budget(tiles, planes):
     reached = 0
-    for first, height in fused_plan.bands(tiles, 128, planes):
+    for first, height in tiling.bands(tiles, 128, planes):
         assert first == reached
         assert height >= 1
         reached += height
         slots = 2 * planes * height * (tiles - first) * 128
-        assert height == 1 or 4 * slots <= fused_plan.SLOT_BYTES
+        assert height == 1 or 4 * slots <= tiling.SLOT_BYTES
     assert reached == tiles
 
 
 def test_sixty_thousand_samples_fit_the_budget():
     """Eight variances: a hundredth of what a matrix of the pairs would take, for each launch."""
-    tiles = fused_plan.tiles_of(60_000, 128)
-    parts = list(fused_plan.bands(tiles, 128, 2 * 8))
+    tiles = tiling.tile_count(60_000, 128)
+    parts = list(tiling.bands(tiles, 128, 2 * 8))
     most = max(2 * 16 * height * (tiles - first) * 128 * 4 for first, height in parts)
-    assert most <= fused_plan.SLOT_BYTES
-    assert fused_plan.SLOT_BYTES * 50 < 60_000**2 * 4
+    assert most <= tiling.SLOT_BYTES
+    assert tiling.SLOT_BYTES * 50 < 60_000**2 * 4
     assert len(parts) < 40
 
 
 @pytest.mark.parametrize(("batch", "size"), [(1, 60_000), (500, 900), (7, 20)])
 def test_gradient_bands_cover_every_row_once_within_the_budget(batch, size):
-    tiles = fused_plan.tiles_of(size, 64)
-    seen = np.zeros((batch, tiles), dtype=int)
-    for part, first, height in fused_plan.gradient_bands(batch, size, 64):
-        seen[part, first : first + height] += 1
+    tiles = tiling.tile_count(size, 64)
+    visits = np.zeros((batch, tiles), dtype=int)
+    for part, first, height in tiling.gradient_bands(batch, size, 64):
+        visits[part, first : first + height] += 1
         members = len(range(batch)[part])
-        assert members * height * tiles * 64**2 * 12 <= fused_plan.SLOT_BYTES
-    assert (seen == 1).all()
+        assert members * height * tiles * 64**2 * 12 <= tiling.SLOT_BYTES
+    assert (visits == 1).all()
 
 
 # What the compiler makes of the kernels, without a device
@@ -112,25 +137,25 @@ def test_kernels_compile_for_an_accelerator(
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from infotheo.estimators.pair_sums import fused_kernels
+    from infotheo.estimators.pair_sums.fused import kernels
 
     sums = kernel == "pair_sums"
-    tiling = (fused_plan.TILINGS if sums else fused_plan.GRADIENT_TILINGS)[name]
+    cut = (tiling.TILINGS if sums else tiling.GRADIENT_TILINGS)[name]
     signature = (SUMS if sums else SLOPES) | dict.fromkeys(NUMBERS, "i32")
-    signature |= {"groups": "*i32", "width" if sums else "tiles": "i32"}
+    signature |= {"classes": "*i32", "width" if sums else "tiles": "i32"}
     if name == "float64":
         signature |= {"x": "*fp64", "norms": "*fp64"}
     constants = {
-        "TILE": tiling.tile,
-        "DEPTH": tiling.depth,
+        "TILE": cut.tile,
+        "DEPTH": cut.depth,
         "PRECISION": "tf32x3" if name == "tf32x3" else "ieee",
         "HALF": True,
         "WEIGHTED": True,
-        "GROUPED": True,
+        "WITHIN": True,
     }
     constants |= {} if sums else {"TURNS": True}
     signature |= dict.fromkeys(constants, "constexpr")
-    function = getattr(fused_kernels, kernel)
+    function = getattr(kernels, kernel)
     order = function.arg_names
     compiled = triton.compile(
         ASTSource(
@@ -144,7 +169,7 @@ def test_kernels_compile_for_an_accelerator(
             },
         ),
         target=GPUTarget("cuda", 90, 32),
-        options={"num_warps": tiling.warps, "num_stages": tiling.stages},
+        options={"num_warps": cut.warps, "num_stages": cut.stages},
     )
     assert instruction in compiled.asm["ptx"]
     assert never not in compiled.asm["ptx"]
@@ -156,15 +181,16 @@ def test_kernels_compile_for_an_accelerator(
 # On an accelerator
 
 
-def exact_sums(x, rates, order):
+def exact_sums(x, factors):
     """Sums in float64 from exact differences, a block of rows at a time, on the host."""
     x = x.double()
     blocks = []
     for rows in x.split(200):
-        divergences = rates[:, None, None] * torch.cdist(rows, x, p=2, compute_mode=(
+        divergences = factors.kl[0, :, None, None] * torch.cdist(rows, x, p=2, compute_mode=(
             "donot_use_mm_for_euclid_dist"
         )).square()  # fmt: skip
-        blocks.append(torch.stack([torch.exp(q * divergences).sum(-1) for q in (order, 1.0)]))
+        ratios = (factors.chernoff_ratio, 1.0)
+        blocks.append(torch.stack([torch.exp(q * divergences).sum(-1) for q in ratios]))
     return torch.cat(blocks, dim=-1)  # (2, sweep, sample)
 
 
@@ -178,37 +204,39 @@ def test_an_accelerator_agrees_with_the_host(kind, variances):
     generator = np.random.default_rng(0)
     z = np.maximum(generator.normal(size=(5000, 512)), 0)
     x = torch.tensor(z - z.mean(axis=0), dtype=torch.float32)
-    rates = -0.5 / torch.tensor(variances, dtype=torch.float64)
-    expected = exact_sums(x, rates, 0.25)
-    on_device = x.to("cuda", torch.float64 if kind == "float64" else torch.float32)[None]
-    precision = "tf32x3" if kind == "tf32x3" else "ieee"
-    found = [
-        fused_row_sums(on_device, rates[None].cuda(), 0.25, precision=precision)[0].cpu()
-        for _ in range(2)
-    ]
-    assert torch.equal(*found)  # bytes
-    informations = [-(sums / 5000).log().mean(-1) for sums in (found[0][:, 0], expected)]
+    factors = Factors.from_noise_variance(torch.tensor([variances], dtype=torch.float64), 0.5)
+    expected = exact_sums(x, factors)
+    points = x.to("cuda", torch.float64 if kind == "float64" else torch.float32)[None]
+    on_device = Factors(factors.kl.cuda(), factors.chernoff_ratio)
+    problem = PairProblem(points, on_device, precision="float32")
+    assert choose_backend(problem).name == "fused"
+    product = "tf32x3" if kind == "tf32x3" else "ieee"
+    first, again = (
+        fused_row_sums(problem, float32_product=product)[0][:, 0].cpu() for _ in range(2)
+    )
+    assert torch.equal(first, again)  # bytes
+    informations = [-(sums / 5000).log().mean(-1) for sums in (first, expected)]
     np.testing.assert_allclose(*informations, rtol=0, atol=1e-4)  # nats, as promised
     if kind == "float64":  # exponentials, not distances: the docstring's bound for ln 5000 < 9
-        np.testing.assert_allclose(found[0][:, 0], expected, rtol=2.0**-24 * (100 + 3 * 9))
+        np.testing.assert_allclose(first, expected, rtol=2.0**-24 * (100 + 3 * 9))
 
 
 @needs_triton
 @needs_accelerator
 @pytest.mark.filterwarnings("ignore::infotheo.SaturationWarning")
-def test_the_whole_path_on_an_accelerator():
+def test_bounds_and_gradients_on_an_accelerator():
     generator = np.random.default_rng(1)
     z = np.maximum(generator.normal(size=(5000, 512)), 0).astype(np.float32)
     y = generator.integers(10, size=5000)
     options = {"noise_variance": [0.1, 10.0, 100.0], "weights": generator.random(5000)}
     expected = pairwise_information(z, y, **options)
     leaf = torch.tensor(z, device="cuda", requires_grad=True)
-    found = pairwise_information(leaf, y, **options)
+    information = pairwise_information(leaf, y, **options)
     for name in ("lower", "upper", "kl", "chernoff"):
-        assert getattr(found, name).is_cuda
-        values = getattr(found, name).detach().cpu()
+        assert getattr(information, name).is_cuda
+        values = getattr(information, name).detach().cpu()
         np.testing.assert_allclose(values, getattr(expected, name), rtol=0, atol=2e-4)  # 1e-4 each
-    (on_device,) = torch.autograd.grad(found.kl.sum(), leaf)
+    (on_device,) = torch.autograd.grad(information.kl.sum(), leaf)
     host = torch.tensor(z, requires_grad=True)
     (on_host,) = torch.autograd.grad(pairwise_information(host, y, **options).kl.sum(), host)
     np.testing.assert_allclose(

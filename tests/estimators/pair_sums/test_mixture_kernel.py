@@ -1,10 +1,10 @@
-"""The sums over pairs behind the bounds: every way to compute them, against plain formulas."""
+"""The sums over pairs behind the bounds: every backend against plain formulas."""
 
 import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-import array_api_compat.torch as torch_namespace
 import numpy as np
 import pytest
 import torch
@@ -15,8 +15,11 @@ from threadpoolctl import threadpool_info
 from infotheo.arrays.blas import one_blas_thread
 from infotheo.estimators.pair_sums import precision, tiles
 from infotheo.estimators.pair_sums.distances import centred
-from infotheo.estimators.pair_sums.exponents import chains_of
-from infotheo.estimators.pair_sums.row_sums import distinct_factors, plain_row_sums, row_sums
+from infotheo.estimators.pair_sums.exponents import squaring_chains
+from infotheo.estimators.pair_sums.factors import Factors, distinct_factors
+from infotheo.estimators.pair_sums.problem import PairProblem
+from infotheo.estimators.pair_sums.row_sums import choose_backend, row_sums
+from infotheo.estimators.pair_sums.tiles import tile_row_sums
 from infotheo.estimators.pairwise import mixture as mixture_module
 from infotheo.estimators.pairwise.bounds import pairwise_information
 
@@ -27,16 +30,28 @@ SINGLE = 1e-5  # relative: what exponentials and sums in float32 may cost
 DOUBLE = 1e-12
 
 
-def naive_sums(x, rates, order, weights, starts):
+def naive_sums(problem):
     """(total, within) from exact differences and one exponential for each pair and factor."""
-    x = np.asarray(x, dtype=np.float64)
+    x, kl = np.asarray(problem.points, dtype=np.float64), np.asarray(problem.factors.kl)
     batch, size, _ = x.shape
-    w = np.ones(size) if weights is None else weights
+    weights = np.ones(size) if problem.weights is None else np.asarray(problem.weights)
+    starts = problem.class_starts
     codes = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, size)))
     squared = ((x[:, :, None] - x[:, None]) ** 2).sum(-1)[:, None]
-    rates = np.broadcast_to(rates, (batch, rates.shape[1]))[..., None, None]
-    terms = np.stack([np.exp(f * rates * squared) * w for f in (order, 1.0)])
+    kl = np.broadcast_to(kl, (batch, kl.shape[1]))[..., None, None]
+    ratios = (problem.factors.chernoff_ratio, 1.0)
+    terms = np.stack([np.exp(ratio * kl * squared) * weights for ratio in ratios])
     return terms.sum(-1), (terms * (codes[:, None] == codes)).sum(-1)
+
+
+def in_torch(problem):
+    """The same problem of tensors."""
+    points, kl, weights = (
+        None if a is None else torch.tensor(a)
+        for a in (problem.points, problem.factors.kl, problem.weights)
+    )
+    factors = Factors(kl, problem.factors.chernoff_ratio)
+    return replace(problem, points=points, factors=factors, weights=weights)
 
 
 def set_tiles(monkeypatch, rows, columns):
@@ -61,35 +76,31 @@ SWEEPS = {
 
 @pytest.mark.parametrize("tile", [(7, 16), (5, 11), (16, 16), (256, 512)])
 @pytest.mark.parametrize("sweep", SWEEPS)
-@pytest.mark.parametrize("order", [0.25, 0.21])
+@pytest.mark.parametrize("ratio", [0.25, 0.21])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_sums_agree_with_the_formula(monkeypatch, sample, tile, sweep, order, weighted):
+def test_sums_agree_with_the_formula(monkeypatch, sample, tile, sweep, ratio, weighted):
     set_tiles(monkeypatch, *tile)
     x, weights = sample
-    rates, weights = SWEEPS[sweep], weights if weighted else None
-    expected = naive_sums(x, rates, order, weights, STARTS)
-    for product, single, exact in (
-        ("float32", True, False),
-        ("float64", True, False),
-        ("float64", False, False),
-        ("float64", False, True),
+    factors, weights = Factors(SWEEPS[sweep], ratio), weights if weighted else None
+    expected = naive_sums(PairProblem(x, factors, weights, STARTS))
+    for product, exponentials, exact in (
+        ("float32", "float32", False),
+        ("float64", "float32", False),
+        ("float64", "float64", False),
+        ("float64", "float64", True),
     ):
-        options = {"single": single, "exact": exact}
-        values = x.astype(product)
-        found = row_sums(values, rates, order, weights, STARTS, np, **options)
-        tolerance = SINGLE if single else DOUBLE
-        for a, b in zip(found, expected, strict=True):
+        problem = PairProblem(x.astype(product), factors, weights, STARTS, exponentials, exact)
+        assert choose_backend(problem).name == "tiles"
+        sums = row_sums(problem)
+        tolerance = SINGLE if exponentials == "float32" else DOUBLE
+        for a, b in zip(sums, expected, strict=True):
             assert a.shape == b.shape
             np.testing.assert_allclose(a, b, rtol=tolerance)
-        tensors = [None if a is None else torch.tensor(a) for a in (values, rates, weights)]
-        same = row_sums(
-            tensors[0], tensors[1], order, tensors[2], STARTS, torch_namespace, **options
-        )
+        assert choose_backend(in_torch(problem)).name == "differentiable"
+        tensors = row_sums(in_torch(problem))
         # what an accelerator without a fused kernel runs, here on the host
-        eager = plain_row_sums(
-            tensors[0], rates, order, tensors[2], STARTS, torch_namespace, single, exact, 1
-        )
-        for a, b, c, d in zip(found, same, eager, expected, strict=True):
+        eager = tile_row_sums(in_torch(problem), workers=1)
+        for a, b, c, d in zip(sums, tensors, eager, expected, strict=True):
             assert (a == b.numpy()).all()
             np.testing.assert_allclose(c, d, rtol=tolerance)
 
@@ -97,14 +108,11 @@ def test_sums_agree_with_the_formula(monkeypatch, sample, tile, sweep, order, we
 def test_sums_are_the_same_bits_for_any_number_of_threads(monkeypatch, sample):
     set_tiles(monkeypatch, 4, 8)
     x, weights = sample
-    found = [
-        plain_row_sums(
-            x.astype("float32"), SWEEPS["shared"], 0.25, weights, STARTS, np, True, False, workers
-        )
-        for workers in (1, 2, 7)
-    ]
-    for other in found[1:]:
-        for a, b in zip(found[0], other, strict=True):
+    factors = Factors(SWEEPS["shared"], 0.25)
+    problem = PairProblem(x.astype("float32"), factors, weights, STARTS, "float32")
+    first, *others = (tile_row_sums(problem, workers) for workers in (1, 2, 7))
+    for other in others:
+        for a, b in zip(first, other, strict=True):
             assert (a == b).all()
 
 
@@ -113,22 +121,21 @@ def test_a_tile_without_near_pairs_is_left_out_and_nothing_else(monkeypatch):
     set_tiles(monkeypatch, 8, 8)
     generator = np.random.default_rng(2)
     x = 40 * np.repeat(np.eye(3), 10, axis=0)[None] + generator.normal(size=(1, 30, 3))
-    rates = np.array([[-0.5, -1e-3, -0.02, -50.0]])
-    expected = naive_sums(x, rates, 0.25, None, STARTS)
-    found = row_sums(x, rates, 0.25, None, STARTS, np)
-    np.testing.assert_allclose(found, expected, rtol=SINGLE)
+    factors = Factors(np.array([[-0.5, -1e-3, -0.02, -50.0]]), 0.25)
+    problem = PairProblem(x, factors, None, STARTS, "float32")
+    np.testing.assert_allclose(row_sums(problem), naive_sums(problem), rtol=SINGLE)
 
 
 def test_factors_in_common_are_computed_once():
-    rates = np.array([[-8.0, -2.0, -1.0, -0.5]])  # Chernoff -2 -.5 -.25 -.125
-    factors, index = distinct_factors(rates, 0.25)
+    kl = np.array([[-8.0, -2.0, -1.0, -0.5]])  # Chernoff -2 -.5 -.25 -.125
+    factors, index = distinct_factors(kl, 0.25)
     assert factors.shape == (1, 6)
-    np.testing.assert_array_equal(factors[0][index], [[-2, -0.5, -0.25, -0.125], rates[0]])
-    assert [chain.first for chain in chains_of(factors)] == [0, 5]  # 4 doublings, a new chain
+    np.testing.assert_array_equal(factors[0][index], [[-2, -0.5, -0.25, -0.125], kl[0]])
+    assert [chain.first for chain in squaring_chains(factors)] == [0, 5]  # 4 doublings, a new chain
     batch = np.array([[-1.0, -4.0], [-1.0, -5.0]])  # in common for one element only
     factors, index = distinct_factors(batch, 0.25)
     np.testing.assert_array_equal(factors[:, index[1]], batch)
-    assert len(chains_of(factors)) == 2
+    assert len(squaring_chains(factors)) == 2
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -136,8 +143,8 @@ def test_long_sweeps_by_powers_of_two_keep_their_precision(dtype):
     """All distances are alike: roundings of their exponentials do not average out."""
     z = (np.arange(100) % 2)[:, None].astype(dtype)
     variances = 2.0 ** np.arange(-4, 24)
-    found = pairwise_information(z, noise_variance=variances)
-    for bound, scale in ((found.lower, 8), (found.upper, 2)):
+    information = pairwise_information(z, noise_variance=variances)
+    for bound, scale in ((information.lower, 8), (information.upper, 2)):
         exact = -np.log((1 + np.exp(-1 / (scale * variances))) / 2)
         np.testing.assert_allclose(bound, exact, rtol=0, atol=1e-6)
 
@@ -147,20 +154,20 @@ def test_weights_far_apart_keep_every_sum_positive(smallest):
     z = np.random.default_rng(3).normal(size=(40, 2)).astype("float32")
     weights = np.ones(40)
     weights[::3] = smallest
-    found = pairwise_information(z, np.arange(40) % 4, noise_variance=0.1, weights=weights)
-    kept = pairwise_information(
+    weighted = pairwise_information(z, np.arange(40) % 4, noise_variance=0.1, weights=weights)
+    heavy = pairwise_information(
         z[weights == 1], (np.arange(40) % 4)[weights == 1], noise_variance=0.1
     )
     # what has weight 1e-3 and below moves the bounds by about 13 times that
-    np.testing.assert_allclose(found[:4], kept[:4], atol=max(20 * smallest, 1e-5))
+    np.testing.assert_allclose(weighted[:4], heavy[:4], atol=max(20 * smallest, 1e-5))
 
 
 def test_one_blas_thread_gives_the_setting_back():
     def threads():
         # NumPy's own: libraries that others load later are none of its products' business
         libraries = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
-        own = [lib for lib in libraries if "numpy" in lib["filepath"]] or libraries
-        return [lib["num_threads"] for lib in own]
+        numpys = [lib for lib in libraries if "numpy" in lib["filepath"]] or libraries
+        return [lib["num_threads"] for lib in numpys]
 
     before = threads()
     with one_blas_thread():
@@ -175,12 +182,12 @@ def test_calls_from_several_threads_leave_the_setting_and_agree():
     z = np.random.default_rng(8).normal(size=(700, 5)).astype("float32")
     before = threadpool_info()
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: bounds_of(z), range(12)))
+        first, *others = pool.map(lambda _: lower_and_upper(z), range(12))
     assert threadpool_info() == before
-    assert all((other == found[0]).all() for other in found)
+    assert all((other == first).all() for other in others)
 
 
-def bounds_of(z):
+def lower_and_upper(z):
     return np.array(pairwise_information(z, noise_variance=0.5)[:2])
 
 
@@ -199,9 +206,10 @@ def products(monkeypatch):
     """What row_sums is asked for: [(dtype, exact, elements of the batch, samples)]."""
     asked = []
 
-    def recorded(x, *args, exact=False, **options):
-        asked.append((str(x.dtype), exact, *x.shape[:2]))
-        return row_sums(x, *args, exact=exact, **options)
+    def recorded(problem):
+        x = problem.points
+        asked.append((str(x.dtype), problem.exact, *x.shape[:2]))
+        return row_sums(problem)
 
     monkeypatch.setattr(mixture_module, "row_sums", recorded)
     return asked
@@ -216,9 +224,9 @@ def relu_sample(size, units=100, seed=4):
 def test_float32_products_serve_ordinary_activations(products, variance):
     """Alone by the norms only the last one would: for the others the sums say that it is enough."""
     z = relu_sample(2048)
-    found = pairwise_information(z, noise_variance=variance)
+    bounds = pairwise_information(z, noise_variance=variance)
     assert products[-1] == ("float32", False, 1, 2048)
-    np.testing.assert_allclose(found[:2], exact_information(z, variance), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(bounds[:2], exact_information(z, variance), rtol=0, atol=1e-4)
 
 
 def test_products_follow_the_data(products):
@@ -247,12 +255,12 @@ def test_a_wrong_guess_is_caught_by_the_sums(monkeypatch, products):
     monkeypatch.setattr(
         mixture_module._Components,
         "promising",
-        lambda self, x, elements, product: np.ones(len(elements), dtype=bool),
+        lambda self, problem, product: np.ones(len(problem.points), dtype=bool),
     )
     z = hazardous_clusters()
-    found = pairwise_information(z, noise_variance=1e-5)
+    bounds = pairwise_information(z, noise_variance=1e-5)
     assert [asked[0] for asked in products] == ["float32", "float64"]
-    np.testing.assert_allclose(found[:2], exact_information(z, 1e-5), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(bounds[:2], exact_information(z, 1e-5), rtol=0, atol=1e-4)
 
 
 @settings(max_examples=30, deadline=None)
@@ -269,18 +277,18 @@ def test_the_certificate_holds(seed, units, offset, spread, logarithm):
     centres = offset * generator.normal(size=(5, units))
     z = centres[np.arange(60) % 5] + spread * generator.normal(size=(60, units))
     x = centred(z[None], np)
-    rates, weights = np.array([[-0.5 * 10**-logarithm]]), np.full(60, 1 / 60)
+    factors, weights = Factors(np.array([[-0.5 * 10**-logarithm]]), 0.25), np.full(60, 1 / 60)
     errors = precision.distance_errors((x * x).sum(-1), units, 2.0**-24, np)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        total, _ = row_sums(x.astype(np.float32), rates, 0.25, None, None, np)
-    truth, _ = row_sums(x, rates, 0.25, None, None, np, single=False, exact=True)
-    bound = precision.information_error(errors, 1 - 1 / total, weights, rates, 0.25, np)[0]
-    found, exact = (-np.log(part).mean(axis=-1) for part in (total, truth))
-    if not np.isfinite(found).all():  # exponents off by so much overflow: they are never used
+        total, _ = row_sums(PairProblem(x.astype(np.float32), factors, precision="float32"))
+    truth, _ = row_sums(PairProblem(x, factors, exact=True))
+    bound = precision.information_error(errors, 1 - 1 / total, weights, factors, np)[0]
+    rounded, exact = (-np.log(part).mean(axis=-1) for part in (total, truth))
+    if not np.isfinite(rounded).all():  # exponents off by so much overflow: they are never used
         assert bound > precision.LARGE > precision.PRODUCTS[0].tolerance
     else:
-        assert np.abs(found - exact).max() <= bound + SINGLE
+        assert np.abs(rounded - exact).max() <= bound + SINGLE
 
 
 def test_elements_of_a_batch_do_not_depend_on_each_other(products):
@@ -298,9 +306,9 @@ def test_elements_of_a_batch_do_not_depend_on_each_other(products):
 def test_scales_near_the_ends_of_float32(scale):
     z = relu_sample(50, 8)
     expected = pairwise_information(z.astype(np.float64), noise_variance=0.3)
-    found = pairwise_information((z * scale).astype("float32"), noise_variance=0.3 * scale**2)
+    scaled = pairwise_information((z * scale).astype("float32"), noise_variance=0.3 * scale**2)
     # the scaled input is rounded to float32 again: a relative 1e-7 of exponents up to about 100
-    np.testing.assert_allclose(found[:2], expected[:2], rtol=0, atol=3e-5)
+    np.testing.assert_allclose(scaled[:2], expected[:2], rtol=0, atol=3e-5)
     lonely = pairwise_information(z, noise_variance=1e-40)
     assert lonely.lower == pytest.approx(np.log(50), abs=1e-12)
 
@@ -313,16 +321,16 @@ def test_scales_near_the_ends_of_float32(scale):
 def test_classes_in_any_tiles(monkeypatch, tile, classes):
     generator = np.random.default_rng(7)
     z, y = generator.normal(size=(40, 3)), generator.integers(classes, size=40)
-    own = [
+    class_bounds = [
         pairwise_information(z[y == k], noise_variance=0.3)[:2] for k in set(y) if sum(y == k) > 1
     ]
     shares = [np.mean(y == k) for k in set(y) if sum(y == k) > 1]
-    whole = pairwise_information(z, noise_variance=0.3)
+    about_input = pairwise_information(z, noise_variance=0.3)
     set_tiles(monkeypatch, *tile)
-    found = pairwise_information(z, y, noise_variance=0.3)
-    within = np.transpose(own) @ shares
-    np.testing.assert_allclose(found.kl, whole.upper - within[1], atol=1e-12)
-    np.testing.assert_allclose(found.chernoff, whole.lower - within[0], atol=1e-12)
+    about_label = pairwise_information(z, y, noise_variance=0.3)
+    within = np.transpose(class_bounds) @ shares
+    np.testing.assert_allclose(about_label.kl, about_input.upper - within[1], atol=1e-12)
+    np.testing.assert_allclose(about_label.chernoff, about_input.lower - within[0], atol=1e-12)
 
 
 @pytest.mark.parametrize("gradient", [False, True])
@@ -330,9 +338,9 @@ def test_memory_is_a_tile_not_a_matrix(gradient):
     z = torch.randn(3000, 3, generator=torch.Generator().manual_seed(0), requires_grad=gradient)
     for size in (10, 3000):  # the first call loads what is loaded once
         tracemalloc.start()
-        found = pairwise_information(z[:size], noise_variance=1.0)
+        bounds = pairwise_information(z[:size], noise_variance=1.0)
         if gradient:
-            found.kl.backward()
+            bounds.kl.backward()
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     # two threads with three tiles of float64 at most, and some arrays of the sample's size
@@ -345,27 +353,25 @@ def test_memory_is_a_tile_not_a_matrix(gradient):
 @pytest.mark.parametrize("tile", [(4, 5), (256, 512)])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("starts", [None, np.array([0, 2, 3])])
-@pytest.mark.parametrize("order", [0.25, 0.21])
-def test_gradients_of_the_sums(monkeypatch, tile, weighted, starts, order):
+@pytest.mark.parametrize("ratio", [0.25, 0.21])
+def test_gradients_of_the_sums(monkeypatch, tile, weighted, starts, ratio):
     set_tiles(monkeypatch, *tile)
     generator = torch.Generator().manual_seed(0)
     options = {"generator": generator, "dtype": torch.float64}
     weights = torch.rand(9, **options) if weighted else None
     x = torch.randn(2, 9, 3, **options).requires_grad_()
     for elements, exact in ((1, False), (2, False), (2, True)):
-        rates = (-torch.rand(elements, 2, **options)).requires_grad_()
+        kl = (-torch.rand(elements, 2, **options)).requires_grad_()
 
         shape = (2, 2, 2, 2, 9)  # kind, divergence, batch, sweep, sample
         pull = torch.randn(shape, **options)
 
-        def loss(x, rates, exact=exact, pull=pull):
-            found = row_sums(
-                x, rates, order, weights, starts, torch_namespace, single=False, exact=exact
-            )
-            pairs = zip(found, pull, strict=True)
+        def loss(x, kl, exact=exact, pull=pull):
+            problem = PairProblem(x, Factors(kl, ratio), weights, starts, exact=exact)
+            pairs = zip(row_sums(problem), pull, strict=True)
             return sum((part * g).sum() for part, g in pairs if part is not None)
 
-        assert torch.autograd.gradcheck(loss, (x, rates), fast_mode=True)
+        assert torch.autograd.gradcheck(loss, (x, kl), fast_mode=True)
 
 
 @pytest.mark.parametrize("variance", [0.1, 3.0, 100.0])

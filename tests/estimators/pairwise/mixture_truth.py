@@ -84,7 +84,7 @@ def draw_mixture(generator: np.random.Generator) -> Mixture:
 
 def compare(mixture: Mixture, seed: int) -> tuple[Compared, Compared]:
     """Bound and sample I(Z;X) and I(Z;Y) of one mixture."""
-    found = []
+    comparisons = []
     sampled = {k: v for k, v in mixture.options.items() if k != "alpha"}
     for labels in (None, mixture.labels):
         with warnings.catch_warnings():
@@ -93,8 +93,8 @@ def compare(mixture: Mixture, seed: int) -> tuple[Compared, Compared]:
         value = mixture_information_monte_carlo(
             mixture.z, labels, draws=DRAWS, seed=seed, **sampled
         )
-        found.append(Compared(bounds, float(value.value), float(value.standard_error)))
-    return found[0], found[1]
+        comparisons.append(Compared(bounds, float(value.value), float(value.standard_error)))
+    return comparisons[0], comparisons[1]
 
 
 def comparisons(mixtures: int, seed: int) -> Iterator[tuple[Mixture, tuple[Compared, Compared]]]:

@@ -23,19 +23,21 @@ def compared():
 @pytest.mark.parametrize("target", [0, 1], ids=mixture_truth.TARGETS)
 def test_the_sampled_value_lies_between_the_bounds(compared, target):
     worst = max(
-        one[target].beyond(float(one[target].bounds.lower), float(one[target].bounds.upper))
-        for _, one in compared
+        comparisons[target].beyond(
+            float(comparisons[target].bounds.lower), float(comparisons[target].bounds.upper)
+        )
+        for _, comparisons in compared
     )
     assert worst <= 4
 
 
 def test_floors_and_ceilings(compared):
     for _, both in compared:
-        for one in both:
-            bounds = one.bounds
+        for comparison in both:
+            bounds = comparison.bounds
             assert 0 <= bounds.lower <= bounds.upper + mixture_truth.ROUNDING
             assert bounds.upper <= bounds.ceiling
-            assert one.beyond(0, float(bounds.ceiling)) <= 4
+            assert comparison.beyond(0, float(bounds.ceiling)) <= 4
         about_input, about_label = both
         assert about_label.bounds.ceiling <= about_input.bounds.ceiling + 1e-12
         # for I(Z;X) the same-side estimates are the bounds, but for the clipping of rounding
@@ -46,8 +48,12 @@ def test_floors_and_ceilings(compared):
 def test_the_comparison_tells_estimates_from_bounds(compared):
     """Same-side estimates of I(Z;Y), read as bounds, would fail in many of the same mixtures."""
     label = [both[1] for _, both in compared]
-    below = sum(one.beyond(float(one.bounds.kl), math.inf) > 4 for one in label)
-    above = sum(one.beyond(-math.inf, float(one.bounds.chernoff)) > 4 for one in label)
+    below = sum(
+        comparison.beyond(float(comparison.bounds.kl), math.inf) > 4 for comparison in label
+    )
+    above = sum(
+        comparison.beyond(-math.inf, float(comparison.bounds.chernoff)) > 4 for comparison in label
+    )
     assert below > len(label) / 10
     assert above > len(label) / 10
 
@@ -55,12 +61,12 @@ def test_the_comparison_tells_estimates_from_bounds(compared):
 def test_the_draw_covers_the_range(compared):
     """From nothing known to everything, in every kind of noise: no corner is the whole test."""
     for per in ("layer", "unit", "sample"):
-        known = [
+        shares = [
             both[0].value / float(both[0].bounds.ceiling)
             for mixture, both in compared
             if mixture.options["noise_per"] == per
         ]
-        assert np.histogram(known, bins=[-0.1, 0.2, 0.8, 1.1])[0].min() >= len(known) / 20
+        assert np.histogram(shares, bins=[-0.1, 0.2, 0.8, 1.1])[0].min() >= len(shares) / 20
     sizes = [mixture.z.shape for mixture, _ in compared]
     assert min(sizes)[0] < 5
     assert max(sizes)[0] > 150

@@ -15,7 +15,7 @@ Y = np.arange(12) % 3
 SHAPES = {"layer": (), "unit": (3,), "sample": (12, 3)}
 
 
-def noise_of(per, seed=1):
+def noise_variances(per, seed=1):
     return 0.5 * np.exp(np.random.default_rng(seed).normal(size=SHAPES[per]))
 
 
@@ -32,10 +32,10 @@ def integrated(z, variances, shares, y):
 
         return integrate.quad(integrand, -12, 12, limit=400, points=sorted(z[parts]))[0]
 
-    whole = entropy(slice(None))
-    of_noise = np.sum(shares * np.log(2 * np.pi * np.e * deviations**2) / 2)
+    total = entropy(slice(None))
+    noise_entropy = np.sum(shares * np.log(2 * np.pi * np.e * deviations**2) / 2)
     within = sum(shares[y == k].sum() * entropy(y == k) for k in (0, 1))
-    return whole, whole - of_noise, whole - within
+    return total, total - noise_entropy, total - within
 
 
 @pytest.mark.parametrize("per", ["layer", "sample"])
@@ -52,24 +52,24 @@ def test_agrees_with_quadrature(per):
         "draws": 20000,
         "seed": 3,
     }
-    found = (
+    estimates = (
         it.mixture_entropy_monte_carlo(z, **options),
         it.mixture_information_monte_carlo(z, **options),
         it.mixture_information_monte_carlo(z, y, **options),
     )
-    for expected, one in zip(truth, found, strict=True):
-        assert one.standard_error < 0.01
-        assert one.value == pytest.approx(expected, abs=4 * one.standard_error)
+    for expected, estimate in zip(truth, estimates, strict=True):
+        assert estimate.standard_error < 0.01
+        assert estimate.value == pytest.approx(expected, abs=4 * estimate.standard_error)
 
 
 def test_entropy_lies_where_the_printed_reference_does():
     z = np.tanh(np.random.RandomState(0).randn(64, 4))  # noqa: NPY002
-    found = it.mixture_entropy_monte_carlo(z, noise_variance=0.1, draws=20000, seed=0)
+    sampled = it.mixture_entropy_monte_carlo(z, noise_variance=0.1, draws=20000, seed=0)
     printed_error = 0.009
-    assert found.value == pytest.approx(3.856, abs=4 * math.hypot(found.standard_error, 0.009))
-    assert found.standard_error < printed_error
+    assert sampled.value == pytest.approx(3.856, abs=4 * math.hypot(sampled.standard_error, 0.009))
+    assert sampled.standard_error < printed_error
     bounds = it.mixture_entropy(z, noise_variance=0.1)
-    assert bounds.lower < found.value < bounds.upper
+    assert bounds.lower < sampled.value < bounds.upper
 
 
 @pytest.mark.parametrize("labels", [None, Y])
@@ -77,12 +77,16 @@ def test_entropy_lies_where_the_printed_reference_does():
 def test_the_standard_error_is_honest(labels, weighted):
     """Over 300 seeds values scatter as the standard errors say: their ratio is 1 within 17 %."""
     weights = np.exp(np.random.default_rng(2).normal(size=12)) if weighted else None
-    options = {"noise_variance": noise_of("sample"), "noise_per": "sample", "weights": weights}
-    found = [
+    options = {
+        "noise_variance": noise_variances("sample"),
+        "noise_per": "sample",
+        "weights": weights,
+    }
+    estimates = [
         it.mixture_information_monte_carlo(Z[0], labels, draws=120, seed=seed, **options)
         for seed in range(300)
     ]
-    values, errors, _ = np.array(found).T
+    values, errors, _ = np.array(estimates).T
     # four standard errors of a standard deviation from 300 values: 4 / sqrt(600) = 0.16
     assert values.std() / np.sqrt(np.mean(errors**2)) == pytest.approx(1, abs=0.17)
     # and no bias: the mean of 300 against one run of a hundred times the draws
@@ -93,12 +97,17 @@ def test_the_standard_error_is_honest(labels, weighted):
 
 def test_entropy_is_information_plus_the_noise():
     for per in SHAPES:
-        options = {"noise_variance": noise_of(per), "noise_per": per, "draws": 100, "seed": 0}
+        options = {
+            "noise_variance": noise_variances(per),
+            "noise_per": per,
+            "draws": 100,
+            "seed": 0,
+        }
         entropy = it.mixture_entropy_monte_carlo(Z[0], **options)
         information = it.mixture_information_monte_carlo(Z[0], **options)
-        variances = np.broadcast_to(noise_of(per), (12, 3))
-        of_noise = np.mean(np.sum(np.log(2 * np.pi * np.e * variances), axis=1)) / 2
-        assert entropy.value == pytest.approx(information.value + of_noise, abs=1e-12)
+        variances = np.broadcast_to(noise_variances(per), (12, 3))
+        noise_entropy = np.mean(np.sum(np.log(2 * np.pi * np.e * variances), axis=1)) / 2
+        assert entropy.value == pytest.approx(information.value + noise_entropy, abs=1e-12)
         assert entropy.standard_error == information.standard_error
 
 
@@ -118,7 +127,7 @@ def test_same_seed_same_bytes_and_no_global_state():
 
 @pytest.mark.parametrize("per", ["layer", "unit", "sample"])
 def test_batches_and_sweeps_are_single_calls_with_common_random_numbers(per):
-    variances = np.stack([noise_of(per, seed) for seed in (1, 2, 3)])
+    variances = np.stack([noise_variances(per, seed) for seed in (1, 2, 3)])
     swept = variances[None].repeat(2, axis=0)
     options = {"noise_per": per, "draws": 60, "seed": 0}
     batched = it.mixture_information_monte_carlo(Z, Y, noise_variance=swept, **options)
@@ -133,12 +142,12 @@ def test_batches_and_sweeps_are_single_calls_with_common_random_numbers(per):
 
 @pytest.mark.parametrize("per", ["layer", "unit", "sample"])
 def test_tiles_do_not_change_the_result(monkeypatch, per):
-    options = {"noise_variance": noise_of(per), "noise_per": per, "draws": 60, "seed": 0}
-    whole = it.mixture_information_monte_carlo(Z, Y, **options)
+    options = {"noise_variance": noise_variances(per), "noise_per": per, "draws": 60, "seed": 0}
+    total = it.mixture_information_monte_carlo(Z, Y, **options)
     monkeypatch.setattr(mixture_sampling, "DRAWS_BLOCK", 7)
     monkeypatch.setattr(mixture_sampling, "SAMPLES_BLOCK", 5)
     tiled = it.mixture_information_monte_carlo(Z, Y, **options)
-    np.testing.assert_allclose(tiled.value, whole.value, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(tiled.value, total.value, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("per", ["layer", "sample"])
@@ -147,12 +156,12 @@ def test_extreme_scales_use_exact_differences(per):
     near = np.array([[0.0, 0.0], [1e-9, 0.0]])
     z = np.concatenate([near, near + [1.1, -0.7]])  # the same pair twice, far apart
     noise = 1e-18 if per == "layer" else np.full((4, 2), 1e-18)
-    found, alone = (
+    both, alone = (
         it.mixture_information_monte_carlo(x, noise_variance=n, noise_per=per, draws=400, seed=0)
         for x, n in ((z, noise), (near, noise if per == "layer" else noise[:2]))
     )
-    error = 4 * math.hypot(found.standard_error, alone.standard_error)
-    assert found.value == pytest.approx(alone.value + math.log(2), abs=error)
+    error = 4 * math.hypot(both.standard_error, alone.standard_error)
+    assert both.value == pytest.approx(alone.value + math.log(2), abs=error)
     assert 0.05 < alone.value < 0.6
 
 
@@ -163,21 +172,21 @@ def test_strata_leave_nothing_to_chance_between_components():
     which 4,000 draws mistake for an effect of the noise's length: (1 / 4000) ** 1.5 or so.
     """
     z = np.array([[0.0], [0.0], [0.0], [1000.0]])
-    found = it.mixture_information_monte_carlo(z, noise_variance=1.0, draws=4000, seed=0)
+    sampled = it.mixture_information_monte_carlo(z, noise_variance=1.0, draws=4000, seed=0)
     exact = 0.75 * math.log(4 / 3) + 0.25 * math.log(4)
-    assert found.value == pytest.approx(exact, abs=2e-5)
-    assert found.standard_error < 1e-3
+    assert sampled.value == pytest.approx(exact, abs=2e-5)
+    assert sampled.standard_error < 1e-3
 
 
 def test_samples_of_weight_zero_are_never_drawn():
     z = np.concatenate([Z[0], [[1e6, 0, 0]]])
     weights = np.r_[np.ones(12), 0.0]
     options = {"noise_variance": 0.5, "draws": 90, "seed": 0}
-    found = it.mixture_information_monte_carlo(z, weights=weights, **options)
+    sampled = it.mixture_information_monte_carlo(z, weights=weights, **options)
     without = it.mixture_information_monte_carlo(Z[0], **options)
     # a mean over one more sample, 1e6 away, moves the centre: rounding of squares of 1e5
-    assert found.value == pytest.approx(without.value, abs=1e-5)
-    assert found.ceiling == pytest.approx(without.ceiling, abs=1e-12)
+    assert sampled.value == pytest.approx(without.value, abs=1e-5)
+    assert sampled.ceiling == pytest.approx(without.ceiling, abs=1e-12)
 
 
 def test_every_kind_of_array():
@@ -187,12 +196,12 @@ def test_every_kind_of_array():
     assert isinstance(tensor.value, torch.Tensor)
     np.testing.assert_allclose(tensor.value, plain.value, rtol=0, atol=1e-12)
     labelled = xr.DataArray(Z, dims=("epoch", "sample", "unit"), coords={"epoch": [1, 10]})
-    found = it.mixture_information_monte_carlo(labelled, Y, **options)
-    assert found.value.dims == ("epoch", "noise_variance")
-    np.testing.assert_array_equal(found.noise_variance, [0.2, 1.0])
-    np.testing.assert_allclose(found.value, plain.value, rtol=0, atol=1e-12)
-    assert found.value.attrs["units"] == "bits"
-    assert '"seed": 0' in found.value.attrs["settings"]
+    sampled = it.mixture_information_monte_carlo(labelled, Y, **options)
+    assert sampled.value.dims == ("epoch", "noise_variance")
+    np.testing.assert_array_equal(sampled.noise_variance, [0.2, 1.0])
+    np.testing.assert_allclose(sampled.value, plain.value, rtol=0, atol=1e-12)
+    assert sampled.value.attrs["units"] == "bits"
+    assert '"seed": 0' in sampled.value.attrs["settings"]
     entropy = it.mixture_entropy_monte_carlo(labelled, **options)
     assert set(entropy.data_vars) == {"value", "standard_error"}
 

@@ -51,8 +51,10 @@ def expected(z, s, alpha, weights, y=None):
         return low, high, high, low
     within = np.zeros(2)
     for label in np.unique(y):
-        own = y == label
-        within += c[own].sum() * naive(z[own], s[own], alpha, c[own] / c[own].sum())
+        members = y == label
+        within += c[members].sum() * naive(
+            z[members], s[members], alpha, c[members] / c[members].sum()
+        )
     return low - within[1], high - within[0], high - within[1], low - within[0]
 
 
@@ -67,20 +69,20 @@ def expected(z, s, alpha, weights, y=None):
 def test_agrees_with_double_loops(monkeypatch, per, alpha, weights, labels, block):
     monkeypatch.setattr(per_sample_noise, "HOST_BLOCK", block)
     noise = OF_UNIT if per == "unit" else OF_SAMPLE
-    found = pairwise_information(
+    bounds = pairwise_information(
         Z, labels, noise_variance=noise, noise_per=per, alpha=alpha, weights=weights
     )
     twin = np.array(expected(Z, np.broadcast_to(noise, Z.shape), alpha, weights, labels))
-    twin[:2] = twin[:2].clip(0, found.ceiling)
-    np.testing.assert_allclose(found[:4], twin, rtol=0, atol=1e-9)
+    twin[:2] = twin[:2].clip(0, bounds.ceiling)
+    np.testing.assert_allclose(bounds[:4], twin, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("exact", [False, True])
 def test_products_and_differences_agree(monkeypatch, exact):
     monkeypatch.setattr(per_sample_noise, "harmless_product", lambda *_: not exact)
-    found = pairwise_information(Z, Y, noise_variance=OF_SAMPLE, noise_per="sample")
+    bounds = pairwise_information(Z, Y, noise_variance=OF_SAMPLE, noise_per="sample")
     twin = expected(Z, OF_SAMPLE, 0.5, None, Y)
-    np.testing.assert_allclose(found[2:4], twin[2:], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(bounds[2:4], twin[2:], rtol=0, atol=1e-9)
 
 
 def test_products_are_left_where_they_would_cost_precision():
@@ -89,9 +91,9 @@ def test_products_are_left_where_they_would_cost_precision():
     z = np.concatenate([near, near + 1])
     s = 1e-18 * np.exp(GENERATOR.normal(size=z.shape))
     assert not per_sample_noise.harmless_product(z, s, s)
-    found = pairwise_information(z, noise_variance=s, noise_per="sample")
+    bounds = pairwise_information(z, noise_variance=s, noise_per="sample")
     # the samples themselves are rounded to 1e-16 beside 1: 1e-7 of a standard deviation of noise
-    np.testing.assert_allclose(found[:2], expected(z, s, 0.5, None)[:2], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(bounds[:2], expected(z, s, 0.5, None)[:2], rtol=0, atol=1e-5)
     expanded = per_sample_noise.squares_over_variances(z, s, z, s, np, exact=False)
     plain = per_sample_noise.squares_over_variances(z, s, z, s, np, exact=True)
     assert np.abs(expanded - plain).max() > 1
@@ -103,8 +105,8 @@ def test_variances_over_the_whole_range_of_floats():
     exponents = np.random.default_rng(3).uniform(-140, 140, size=(6, 5))
     s = 10.0**exponents
     z = np.random.default_rng(4).normal(size=(6, 5))
-    found = pairwise_information(z, noise_variance=s, noise_per="sample", alpha=0.3)
-    assert found.lower == pytest.approx(math.log(6), abs=1e-9)  # nothing alike is left
+    bounds = pairwise_information(z, noise_variance=s, noise_per="sample", alpha=0.3)
+    assert bounds.lower == pytest.approx(math.log(6), abs=1e-9)  # nothing alike is left
     alike = pairwise_information(
         z, noise_variance=np.tile(s[:1], (6, 1)), noise_per="sample", alpha=0.3
     )
@@ -118,9 +120,9 @@ def test_equal_variances_are_the_isotropic_case(per, labels):
     shape = (3,) if per == "unit" else (14, 3)
     for alpha in (0.5, 0.3):
         noise = np.full(shape, 0.7)
-        found = pairwise_information(Z, labels, noise_variance=noise, noise_per=per, alpha=alpha)
+        bounds = pairwise_information(Z, labels, noise_variance=noise, noise_per=per, alpha=alpha)
         plain = pairwise_information(Z, labels, noise_variance=0.7, alpha=alpha)
-        np.testing.assert_allclose(found, plain, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(bounds, plain, rtol=0, atol=1e-12)
         entropy = mixture_entropy(Z, noise_variance=noise, noise_per=per, alpha=alpha)
         np.testing.assert_allclose(
             entropy, mixture_entropy(Z, noise_variance=0.7, alpha=alpha), rtol=0, atol=1e-12
@@ -139,12 +141,12 @@ def test_samples_of_weight_zero_are_left_out():
     z, s = np.concatenate([Z, [[1e6, 0, 0]]]), np.concatenate([OF_SAMPLE, OF_UNIT[None]])
     weights, y = np.r_[np.ones(14), 0.0], np.r_[Y, 7]
     for labels, fewer in ((None, None), (y, Y)):
-        found = pairwise_information(
+        bounds = pairwise_information(
             z, labels, noise_variance=s, noise_per="sample", weights=weights
         )
         without = pairwise_information(Z, fewer, noise_variance=OF_SAMPLE, noise_per="sample")
         # a sample 1e6 away moves the centre by 7e4: rounding of 1e-11 in differences of 1
-        np.testing.assert_allclose(found[:5], without[:5], rtol=0, atol=1e-9)
+        np.testing.assert_allclose(bounds[:5], without[:5], rtol=0, atol=1e-9)
     entropy = mixture_entropy(z, noise_variance=s, noise_per="sample", weights=weights)
     without = mixture_entropy(Z, noise_variance=OF_SAMPLE, noise_per="sample")
     np.testing.assert_allclose(entropy, without, rtol=0, atol=1e-9)
@@ -155,16 +157,16 @@ def test_entropy_of_one_gaussian_is_exact():
     z, s = np.ones((4, 3)), np.tile(OF_UNIT, (4, 1))
     exact = 0.5 * np.sum(np.log(2 * np.pi * np.e * OF_UNIT))
     for noise, per in ((OF_UNIT, "unit"), (s, "sample")):
-        found = mixture_entropy(z, noise_variance=noise, noise_per=per)
-        np.testing.assert_allclose(found, exact, rtol=0, atol=1e-12)
+        entropy = mixture_entropy(z, noise_variance=noise, noise_per=per)
+        np.testing.assert_allclose(entropy, exact, rtol=0, atol=1e-12)
 
 
 def test_far_components_have_the_mean_entropy_and_ln_n():
     z = 1e6 * np.arange(4.0)[:, None] * np.ones(3)
     s = np.exp(np.random.default_rng(5).normal(size=(4, 3)))
     exact = 0.5 * np.log(2 * np.pi * np.e * s).sum(axis=1).mean() + math.log(4)
-    found = mixture_entropy(z, noise_variance=s, noise_per="sample")
-    np.testing.assert_allclose(found, exact, rtol=0, atol=1e-9)
+    entropy = mixture_entropy(z, noise_variance=s, noise_per="sample")
+    np.testing.assert_allclose(entropy, exact, rtol=0, atol=1e-9)
 
 
 def test_half_is_not_the_tightest_order_for_unlike_noise():
@@ -196,21 +198,21 @@ def test_invariances(seed, per):
 
     order, columns = generator.permutation(15), generator.permutation(4)
     scale = 10 ** generator.uniform(-3, 3, size=4)
-    of = (lambda rows: s) if per == "unit" else (lambda rows: s[rows])
+    noise = (lambda rows: s) if per == "unit" else (lambda rows: s[rows])
     twice = np.tile(np.arange(15), 2)
     same = {
-        "permutation of samples": bounds(z[order], of(order), y[order]),
+        "permutation of samples": bounds(z[order], noise(order), y[order]),
         "permutation of units": bounds(z[:, columns], s[..., columns]),
         "translation": bounds(z + 1000 * generator.normal(size=4), s),
         "scaling of each unit with its noise": bounds(z * scale, s * scale**2),
-        "duplication": bounds(z[twice], of(twice), y[twice]),
+        "duplication": bounds(z[twice], noise(twice), y[twice]),
         "constant unit": bounds(
             np.c_[z, np.full(15, 1e6)], np.concatenate([s, np.ones((*shape[:-1], 1))], axis=-1)
         ),
     }
-    for name, found in same.items():
+    for name, values in same.items():
         # translation by 1e3 costs the differences of z a relative 1e-13
-        np.testing.assert_allclose(found, bounds(z, s), rtol=0, atol=1e-10, err_msg=name)
+        np.testing.assert_allclose(values, bounds(z, s), rtol=0, atol=1e-10, err_msg=name)
 
 
 # Kinds of array, batches, sweeps
@@ -218,17 +220,17 @@ def test_invariances(seed, per):
 
 def test_batches_and_sweeps_equal_single_calls():
     z = np.stack([Z, 2 * Z])
-    of_unit = np.exp(GENERATOR.normal(size=(2, 4, 3)))
-    swept = pairwise_information(z, Y, noise_variance=of_unit, noise_per="unit")
-    of_sample = np.exp(GENERATOR.normal(size=(2, 4, 14, 3)))
-    sampled = pairwise_information(z, Y, noise_variance=of_sample, noise_per="sample")
-    entropy = mixture_entropy(z, noise_variance=of_sample, noise_per="sample")
+    unit_noise_variance = np.exp(GENERATOR.normal(size=(2, 4, 3)))
+    swept = pairwise_information(z, Y, noise_variance=unit_noise_variance, noise_per="unit")
+    sample_noise_variance = np.exp(GENERATOR.normal(size=(2, 4, 14, 3)))
+    sampled = pairwise_information(z, Y, noise_variance=sample_noise_variance, noise_per="sample")
+    entropy = mixture_entropy(z, noise_variance=sample_noise_variance, noise_per="sample")
     assert swept.kl.shape == sampled.kl.shape == entropy.lower.shape == (2, 4)
     for b, k in np.ndindex(2, 4):
-        options = {"noise_variance": of_unit[b, k], "noise_per": "unit"}
+        options = {"noise_variance": unit_noise_variance[b, k], "noise_per": "unit"}
         alone = pairwise_information(z[b], Y, **options)
         np.testing.assert_allclose(swept.kl[b, k], alone.kl, rtol=0, atol=1e-12)
-        options = {"noise_variance": of_sample[b, k], "noise_per": "sample"}
+        options = {"noise_variance": sample_noise_variance[b, k], "noise_per": "sample"}
         alone = pairwise_information(z[b], Y, **options)
         np.testing.assert_allclose(sampled.chernoff[b, k], alone.chernoff, rtol=0, atol=1e-12)
         alone = mixture_entropy(z[b], **options)
@@ -296,22 +298,22 @@ def test_labelled_noise_is_aligned_by_name(labelled):
         coords={"gain": [1, 2, 3, 4], "unit_hidden1": list("abc")},
     )
     plain = pairwise_information(labelled.values, Y, noise_variance=noise, noise_per="sample")
-    found = pairwise_information(
+    bounds = pairwise_information(
         labelled, Y, noise_variance=array.transpose("unit_hidden1", ...), noise_per="sample"
     )
-    assert found.lower.dims == ("epoch", "gain")
-    np.testing.assert_array_equal(found.gain, [1, 2, 3, 4])
-    np.testing.assert_allclose(found.kl, plain.kl, rtol=0, atol=1e-12)
-    assert found.saturated.dims == ("epoch", "gain")
+    assert bounds.lower.dims == ("epoch", "gain")
+    np.testing.assert_array_equal(bounds.gain, [1, 2, 3, 4])
+    np.testing.assert_allclose(bounds.kl, plain.kl, rtol=0, atol=1e-12)
+    assert bounds.saturated.dims == ("epoch", "gain")
     shared = pairwise_information(labelled, noise_variance=array[0], noise_per="sample")
     plain = pairwise_information(labelled.values[1], noise_variance=noise[0], noise_per="sample")
     np.testing.assert_allclose(shared.kl[1], plain.kl, rtol=0, atol=1e-12)
-    of_unit = pairwise_information(labelled, noise_variance=array[:, 0, 0], noise_per="unit")
+    by_unit = pairwise_information(labelled, noise_variance=array[:, 0, 0], noise_per="unit")
     plain = pairwise_information(
         labelled.values[1], noise_variance=noise[1, 0, 0], noise_per="unit"
     )
-    assert of_unit.kl.dims == ("epoch",)
-    np.testing.assert_allclose(of_unit.kl[1], plain.kl, rtol=0, atol=1e-12)
+    assert by_unit.kl.dims == ("epoch",)
+    np.testing.assert_allclose(by_unit.kl[1], plain.kl, rtol=0, atol=1e-12)
     unnamed = pairwise_information(labelled, noise_variance=noise[:, :, 0], noise_per="unit")
     assert unnamed.kl.dims == ("epoch", "noise")
 
@@ -379,8 +381,8 @@ def test_gradients(monkeypatch, labels, per, shape):
     noise = torch.rand(shape, dtype=torch.float64, generator=generator) + 0.3
 
     def differentiable(z, noise):
-        found = pairwise_information(z, labels, noise_variance=noise, noise_per=per)
-        return found.kl, found.chernoff
+        bounds = pairwise_information(z, labels, noise_variance=noise, noise_per=per)
+        return bounds.kl, bounds.chernoff
 
     assert torch.autograd.gradcheck(differentiable, (z.requires_grad_(), noise.requires_grad_()))
 
@@ -389,17 +391,17 @@ def test_a_gradient_keeps_no_array_of_pairs_and_units(monkeypatch):
     """What is kept until the backward pass grows as N, not as N * N * d."""
     monkeypatch.setattr(per_sample_noise, "HOST_BLOCK", 20)
     z = torch.tensor(np.random.default_rng(8).normal(size=(60, 10)), requires_grad=True)
-    kept: dict[int, int] = {}
+    stored: dict[int, int] = {}
 
     def keep(tensor):
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        stored[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        found = pairwise_information(z, noise_variance=torch.exp(z), noise_per="sample")
-    found.kl.backward()
+        bounds = pairwise_information(z, noise_variance=torch.exp(z), noise_per="sample")
+    bounds.kl.backward()
     assert z.grad.abs().max() > 0
-    assert sum(kept.values()) < 60 * 60 * 10 * 8 / 4
+    assert sum(stored.values()) < 60 * 60 * 10 * 8 / 4
 
 
 def test_gradient_of_the_entropy_knows_the_noise():
@@ -414,14 +416,14 @@ def test_gradient_of_the_entropy_knows_the_noise():
 
 def test_relative_variance_of_each_unit():
     z = np.stack([Z, 2 * Z])
-    found = it.relative_noise_variance(z, [0.1, 1.0], per="unit")
-    assert found.shape == (2, 2, 3)
-    np.testing.assert_allclose(found[:, 1], z.var(axis=1), rtol=1e-12)
-    np.testing.assert_allclose(found[:, 0], 0.1 * z.var(axis=1), rtol=1e-12)
+    noise_variance = it.relative_noise_variance(z, [0.1, 1.0], per="unit")
+    assert noise_variance.shape == (2, 2, 3)
+    np.testing.assert_allclose(noise_variance[:, 1], z.var(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(noise_variance[:, 0], 0.1 * z.var(axis=1), rtol=1e-12)
     assert it.relative_noise_variance(Z, 0.1, per="unit").shape == (3,)
     assert it.relative_noise_variance(z, 0.1, per="unit").shape == (2, 1, 3)
     options = {"noise_per": "unit"}
-    plain = pairwise_information(z, noise_variance=found, **options)
+    plain = pairwise_information(z, noise_variance=noise_variance, **options)
     # each unit's own scale is gone
     scaled = z * np.array([1e-3, 1.0, 50])
     noise = it.relative_noise_variance(scaled, [0.1, 1.0], per="unit")
@@ -432,14 +434,14 @@ def test_relative_variance_of_each_unit():
 def test_relative_variance_of_each_unit_labelled(labelled):
     noise = it.relative_noise_variance(labelled, [0.1, 1.0], per="unit")
     assert noise.dims == ("epoch", "relative_noise_variance", "unit_hidden1")
-    found = pairwise_information(labelled, noise_variance=noise, noise_per="unit")
-    assert found.lower.dims == ("epoch", "relative_noise_variance")
-    np.testing.assert_array_equal(found.relative_noise_variance, [0.1, 1.0])
-    np.testing.assert_allclose(found.kl[0], found.kl[1], rtol=0, atol=1e-10)
+    bounds = pairwise_information(labelled, noise_variance=noise, noise_per="unit")
+    assert bounds.lower.dims == ("epoch", "relative_noise_variance")
+    np.testing.assert_array_equal(bounds.relative_noise_variance, [0.1, 1.0])
+    np.testing.assert_allclose(bounds.kl[0], bounds.kl[1], rtol=0, atol=1e-10)
     scalar = it.relative_noise_variance(labelled, 0.1, per="unit")
     assert scalar.dims == ("epoch", "unit_hidden1")
-    found = pairwise_information(labelled, noise_variance=scalar, noise_per="unit")
-    assert found.lower.dims == ("epoch",)
+    bounds = pairwise_information(labelled, noise_variance=scalar, noise_per="unit")
+    assert bounds.lower.dims == ("epoch",)
 
 
 def test_relative_variance_names_a_dead_unit():

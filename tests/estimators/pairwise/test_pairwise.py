@@ -45,8 +45,8 @@ def naive_labels(z, y, variance, alpha=0.5, weights=None):
     low, high = naive(z, variance, alpha, c)
     within = np.zeros(2)
     for label in np.unique(y):
-        own = y == label
-        within += c[own].sum() * np.array(naive(z[own], variance, alpha, c[own]))
+        members = y == label
+        within += c[members].sum() * np.array(naive(z[members], variance, alpha, c[members]))
     return low - within[1], high - within[0], high - within[1], low - within[0]
 
 
@@ -63,9 +63,9 @@ PRINTED = 5.1e-7
 
 
 def test_printed_reference_values_of_the_tiny_sample():
-    found = pairwise_information(TINY, noise_variance=0.1, units="bits")
-    assert found.upper == pytest.approx(1.713871, abs=PRINTED)
-    assert found.lower == pytest.approx(1.316464, abs=PRINTED)
+    bounds = pairwise_information(TINY, noise_variance=0.1, units="bits")
+    assert bounds.upper == pytest.approx(1.713871, abs=PRINTED)
+    assert bounds.lower == pytest.approx(1.316464, abs=PRINTED)
     labelled = pairwise_information(TINY, TINY_LABELS, noise_variance=0.1, units="bits")
     assert labelled.kl == pytest.approx(0.508328, abs=PRINTED)
     assert labelled.chernoff == pytest.approx(0.371744, abs=PRINTED)
@@ -78,17 +78,17 @@ def tanh_sample():
 
 def test_printed_reference_values_of_the_tanh_sample(tanh_sample):
     z, y = tanh_sample
-    found = pairwise_information(z, noise_variance=0.1, units="bits")
+    bounds = pairwise_information(z, noise_variance=0.1, units="bits")
     labelled = pairwise_information(z, y, noise_variance=0.1, units="bits")
-    values = [found.upper, found.lower, labelled.kl, labelled.chernoff]
+    values = [bounds.upper, bounds.lower, labelled.kl, labelled.chernoff]
     np.testing.assert_allclose(values, [5.300480, 3.267338, 1.425838, 0.356614], atol=PRINTED)
 
 
 def test_closed_form_of_two_pairs():
-    found = pairwise_information([[0], [0], [0.5], [0.5]], noise_variance=0.1)
-    assert found.upper == pytest.approx(-math.log((1 + math.exp(-0.25 / 0.2)) / 2), abs=1e-12)
-    assert found.lower == pytest.approx(-math.log((1 + math.exp(-0.25 / 0.8)) / 2), abs=1e-12)
-    assert found.ceiling == pytest.approx(math.log(4), abs=1e-15)
+    bounds = pairwise_information([[0], [0], [0.5], [0.5]], noise_variance=0.1)
+    assert bounds.upper == pytest.approx(-math.log((1 + math.exp(-0.25 / 0.2)) / 2), abs=1e-12)
+    assert bounds.lower == pytest.approx(-math.log((1 + math.exp(-0.25 / 0.8)) / 2), abs=1e-12)
+    assert bounds.ceiling == pytest.approx(math.log(4), abs=1e-15)
 
 
 @pytest.mark.parametrize("alpha", [0.5, 0.2, 0.9])
@@ -98,9 +98,9 @@ def test_agrees_with_double_loops(tanh_sample, alpha, weighted):
     z, y = z[:20], y[:20]
     weights = np.arange(20.0) if weighted else None  # one weight is 0
     options = {"noise_variance": 0.3, "alpha": alpha, "weights": weights}
-    found = pairwise_information(z, **options)
+    bounds = pairwise_information(z, **options)
     np.testing.assert_allclose(
-        [found.lower, found.upper], naive(z, 0.3, alpha, weights), rtol=0, atol=1e-9
+        [bounds.lower, bounds.upper], naive(z, 0.3, alpha, weights), rtol=0, atol=1e-9
     )
     labelled = pairwise_information(z, y, **options)
     lower, upper, kl, chernoff = naive_labels(z, y, 0.3, alpha, weights)
@@ -174,10 +174,10 @@ def test_monte_carlo_label_information_lies_between_the_bounds(tanh_sample):
     z, _ = tanh_sample
     y = (z[:, 0] > 0).astype(int)
     bounds = pairwise_information(z, y, noise_variance=0.02)
-    whole, error = monte_carlo_entropy(z, 0.02, 4000, 1)
+    total, error = monte_carlo_entropy(z, 0.02, 4000, 1)
     parts = [monte_carlo_entropy(z[y == k], 0.02, 4000, 2 + k) for k in (0, 1)]
     shares = [np.mean(y == k) for k in (0, 1)]
-    truth = whole - sum(p * part for p, (part, _) in zip(shares, parts, strict=True))
+    truth = total - sum(p * part for p, (part, _) in zip(shares, parts, strict=True))
     error = math.hypot(error, *(p * e for p, (_, e) in zip(shares, parts, strict=True)))
     assert 0 < bounds.lower < truth + 4 * error
     assert truth - 4 * error < bounds.upper <= bounds.ceiling
@@ -253,13 +253,13 @@ def test_extreme_scales_use_exact_differences():
 def test_self_distances_are_exactly_zero(monkeypatch, exact):
     monkeypatch.setattr(distances, "HOST_BLOCK", 8)
     x = np.random.default_rng(9).normal(size=(1, 20, 6))
-    seen = 0
+    rows_covered = 0
     for rows, columns, tile in distances.squared_distance_tiles(x, np, exact=exact):
         assert (tile >= 0).all()
         if rows == columns:
-            seen += len(tile[0])
+            rows_covered += len(tile[0])
             assert (np.diagonal(tile[0]) == 0).all()
-    assert seen == 20
+    assert rows_covered == 20
 
 
 @pytest.mark.parametrize("samples", [3, 6, 7, 11, 49])
@@ -271,7 +271,7 @@ def test_centred_constants_are_exactly_zero(samples):
 # Invariances
 
 
-def bounds_of(z, y=None, variance=0.2, **options):
+def bounds_and_estimates(z, y=None, variance=0.2, **options):
     return np.array(pairwise_information(z, y, noise_variance=variance, **options)[:4])
 
 
@@ -283,11 +283,11 @@ def test_order_and_ceiling_hold_for_any_sample(seed, samples, units):
     z[:, generator.random(units) < 0.3] = 1.5  # constant units are legal
     y = generator.integers(3, size=samples)
     for labels in (None, y):
-        found = pairwise_information(z, labels, noise_variance=[1e-3, 1.0, 1e3])
-        assert (found.lower >= 0).all()
-        assert (found.lower <= found.upper + 1e-12).all()
-        assert (found.upper <= found.ceiling).all()
-        assert (np.diff(found.kl) <= 1e-9).all() or labels is not None  # more noise, less to know
+        bounds = pairwise_information(z, labels, noise_variance=[1e-3, 1.0, 1e3])
+        assert (bounds.lower >= 0).all()
+        assert (bounds.lower <= bounds.upper + 1e-12).all()
+        assert (bounds.upper <= bounds.ceiling).all()
+        assert (np.diff(bounds.kl) <= 1e-9).all() or labels is not None  # more noise, less to know
 
 
 @settings(max_examples=10, deadline=None)
@@ -296,28 +296,28 @@ def test_invariances(seed):
     generator = np.random.default_rng(seed)
     z = generator.normal(size=(18, 4))
     y = np.arange(18) % 3
-    expected = bounds_of(z, y)
+    expected = bounds_and_estimates(z, y)
     order = generator.permutation(18)
     rotation = np.linalg.qr(generator.normal(size=(4, 4)))[0]
     scale = 10 ** generator.uniform(-3, 3)
     same = {
-        "permutation": bounds_of(z[order], y[order]),
-        "translation": bounds_of(z + 1000 * generator.normal(size=4), y),
-        "rotation": bounds_of(z @ rotation, y),
-        "scaling": bounds_of(z * scale, y, 0.2 * scale**2),
-        "duplication": bounds_of(np.tile(z, (2, 1)), np.tile(y, 2)),
-        "constant unit": bounds_of(np.c_[z, np.full(18, 1e6)], y),
-        "relabelling": bounds_of(z, 7 - y),
-        "one-hot": bounds_of(z, np.eye(3)[y]),
+        "permutation": bounds_and_estimates(z[order], y[order]),
+        "translation": bounds_and_estimates(z + 1000 * generator.normal(size=4), y),
+        "rotation": bounds_and_estimates(z @ rotation, y),
+        "scaling": bounds_and_estimates(z * scale, y, 0.2 * scale**2),
+        "duplication": bounds_and_estimates(np.tile(z, (2, 1)), np.tile(y, 2)),
+        "constant unit": bounds_and_estimates(np.c_[z, np.full(18, 1e6)], y),
+        "relabelling": bounds_and_estimates(z, 7 - y),
+        "one-hot": bounds_and_estimates(z, np.eye(3)[y]),
     }
-    for name, found in same.items():
+    for name, values in same.items():
         # translation by 1e3 costs the differences of z a relative 1e-13
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10, err_msg=name)
+        np.testing.assert_allclose(values, expected, rtol=0, atol=1e-10, err_msg=name)
 
 
 def test_all_constant_units_carry_nothing():
-    found = pairwise_information(np.ones((6, 3)), noise_variance=0.1)
-    assert tuple(found[:4]) == (0, 0, 0, 0)
+    bounds = pairwise_information(np.ones((6, 3)), noise_variance=0.1)
+    assert tuple(bounds[:4]) == (0, 0, 0, 0)
 
 
 def test_units():
@@ -330,8 +330,8 @@ def test_units():
 
 
 def differentiable(z, y, variance):
-    found = pairwise_information(z, y, noise_variance=variance)
-    return found.kl, found.chernoff
+    bounds = pairwise_information(z, y, noise_variance=variance)
+    return bounds.kl, bounds.chernoff
 
 
 @pytest.mark.parametrize("labels", [None, [0, 1, 1, 0, 1, 0]])
@@ -358,10 +358,11 @@ def test_a_penalty_trains():
 @pytest.mark.filterwarnings("default::infotheo.SaturationWarning")
 def test_saturation_warns_once_and_can_be_silenced():
     z = np.arange(20.0)[:, None]
-    with pytest.warns(SaturationWarning, match=r"ceiling 2\.996 nats .* in 2 of 3 values") as seen:
+    message = r"ceiling 2\.996 nats .* in 2 of 3 values"
+    with pytest.warns(SaturationWarning, match=message) as caught:
         pairwise_information(z, noise_variance=[1e-4, 1e-3, 10.0])
-    assert len(seen) == 1
-    assert seen[0].filename == __file__  # it points to the call that it is about
+    assert len(caught) == 1
+    assert caught[0].filename == __file__  # it points to the call that it is about
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pairwise_information(z, noise_variance=10.0)
@@ -375,9 +376,9 @@ def test_saturation_is_part_of_the_result(labels):
     z = np.stack([np.arange(20.0)[:, None], np.zeros((20, 1))])
     options = {"noise_variance": [1e-4, 1e-3, 10.0]}
     expected = [[True, True, False], [False, False, False]]
-    found = pairwise_information(z, labels, **options)
-    assert found._fields[:5] == ("lower", "upper", "kl", "chernoff", "ceiling")
-    assert found.saturated.tolist() == expected
+    bounds = pairwise_information(z, labels, **options)
+    assert bounds._fields[:5] == ("lower", "upper", "kl", "chernoff", "ceiling")
+    assert bounds.saturated.tolist() == expected
     assert pairwise_information(z[0], labels, noise_variance=1e-4).saturated
     tensor = pairwise_information(torch.tensor(z), labels, **options).saturated
     assert tensor.dtype == torch.bool
@@ -396,9 +397,9 @@ def test_saturation_is_part_of_the_result(labels):
 
 def test_a_constant_sample_is_not_saturated():
     """Equal samples of one weight alone: the ceiling is 0, and nothing is near it."""
-    found = pairwise_information(np.ones((3, 2)), noise_variance=1.0, weights=[1, 0, 0])
-    assert found.ceiling == found.upper == 0
-    assert not found.saturated
+    bounds = pairwise_information(np.ones((3, 2)), noise_variance=1.0, weights=[1, 0, 0])
+    assert bounds.ceiling == bounds.upper == 0
+    assert not bounds.saturated
 
 
 # Hazards that the peers were measured to have
@@ -411,10 +412,10 @@ def test_label_information_never_exceeds_the_label_entropy():
     z = generator.normal(size=(10, 32))[y] * 3 + generator.normal(size=(300, 32))
     entropy = -np.sum(np.bincount(y) / 300 * np.log(np.bincount(y) / 300))
     for variance in (1e-6, 1e-2, 1.0, 100.0):
-        found = pairwise_information(z, y, noise_variance=variance)
-        assert found.ceiling == pytest.approx(entropy, abs=1e-12)
-        assert max(found[:4]) <= found.ceiling + 1e-12
-        assert found.lower >= 0
+        bounds = pairwise_information(z, y, noise_variance=variance)
+        assert bounds.ceiling == pytest.approx(entropy, abs=1e-12)
+        assert max(bounds[:4]) <= bounds.ceiling + 1e-12
+        assert bounds.lower >= 0
 
 
 def test_resampled_rows_lose_information_that_subsamples_keep():
@@ -425,8 +426,8 @@ def test_resampled_rows_lose_information_that_subsamples_keep():
     """
     generator = np.random.default_rng(11)
     z = 100 * generator.normal(size=(200, 3))
-    whole = pairwise_information(z, noise_variance=1e-3)
-    assert whole.lower == pytest.approx(math.log(200), abs=1e-9)
+    distinct = pairwise_information(z, noise_variance=1e-3)
+    assert distinct.lower == pytest.approx(math.log(200), abs=1e-9)
     lost = [
         math.log(200)
         - pairwise_information(z[generator.integers(200, size=200)], noise_variance=1e-3).upper
@@ -443,17 +444,17 @@ def test_units_of_a_result_are_its_own():
     bits = pairwise_information(TINY, noise_variance=0.1, units="bits")
     assert pairwise_information(TINY, noise_variance=0.1) == first
     labelled = xr.DataArray(np.array(TINY, float), dims=("sample", "unit"))
-    found = pairwise_information(labelled, noise_variance=0.1, units="bits")
-    assert float(found.upper) == bits.upper
-    assert found.upper.attrs["units"] == found.ceiling.attrs["units"] == "bits"
+    bounds = pairwise_information(labelled, noise_variance=0.1, units="bits")
+    assert float(bounds.upper) == bits.upper
+    assert bounds.upper.attrs["units"] == bounds.ceiling.attrs["units"] == "bits"
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.int8, bool])
 def test_narrow_dtypes_are_computed_in_wide_ones(dtype):
     z = (np.random.default_rng(12).normal(size=(40, 6)) * 2).astype(dtype)
     before = z.copy()
-    found = pairwise_information(z, noise_variance=0.3)
+    bounds = pairwise_information(z, noise_variance=0.3)
     wide = pairwise_information(z.astype(np.float64), noise_variance=0.3)
-    assert found.lower.dtype == np.float64
-    np.testing.assert_allclose(found[:4], wide[:4], rtol=0, atol=1e-4)
+    assert bounds.lower.dtype == np.float64
+    np.testing.assert_allclose(bounds[:4], wide[:4], rtol=0, atol=1e-4)
     np.testing.assert_array_equal(z, before)

@@ -22,32 +22,32 @@ def exact_squares(z):
 
 def exact_bounds(squares, variances, codes=None):
     """(lower, upper, kl, chernoff) (4, sweep) before clipping: full matrices, plain formulas."""
-    found = []
+    bounds = []
     for variance in variances:
-        whole, within = np.zeros(2), np.zeros(2)
+        total, within = np.zeros(2), np.zeros(2)
         for which, scale in enumerate((8, 2)):
             kernel = np.exp(-squares / (scale * variance))
-            whole[which] = -np.log(kernel.mean(axis=1)).mean()
+            total[which] = -np.log(kernel.mean(axis=1)).mean()
             if codes is not None:
                 same = codes[:, None] == codes[None]
-                own = (kernel * same).sum(axis=1) / same.sum(axis=1)
-                within[which] = -np.log(own).mean()
-        low, high = whole
-        found.append((low - within[1], high - within[0], high - within[1], low - within[0]))
-    return np.array(found).T
+                class_means = (kernel * same).sum(axis=1) / same.sum(axis=1)
+                within[which] = -np.log(class_means).mean()
+        low, high = total
+        bounds.append((low - within[1], high - within[0], high - within[1], low - within[0]))
+    return np.array(bounds).T
 
 
 def assert_agree(squares, variances, codes, *offered):
     """Compare what comes of each of the ``offered`` arrays with what the squares say."""
     exact = exact_bounds(squares, variances, codes)
     for z in offered:
-        found = pairwise_information(z, codes, noise_variance=variances)
-        values = np.array([np.asarray(values) for values in found[:4]])
+        bounds = pairwise_information(z, codes, noise_variance=variances)
+        values = np.array([np.asarray(values) for values in bounds[:4]])
         expected = exact.copy()
-        expected[:2] = expected[:2].clip(0, float(found.ceiling))
+        expected[:2] = expected[:2].clip(0, float(bounds.ceiling))
         np.testing.assert_allclose(values, expected, rtol=0, atol=PROMISED)
         assert (values[0] <= values[1] + 1e-12).all()
-        assert (values[1] <= float(found.ceiling)).all()
+        assert (values[1] <= float(bounds.ceiling)).all()
 
 
 def offset_relu():
@@ -132,13 +132,17 @@ def test_trained_activations_with_noise_of_their_own(trained_layer, per):
     z = z[:, z.std(axis=0) > 0][:400]
     generator = np.random.default_rng(2)
     s = 10 ** generator.uniform(-6, 0, size=z.shape[1:] if per == "unit" else z.shape)
-    found = pairwise_information(z, noise_variance=s, noise_per=per)
+    bounds = pairwise_information(z, noise_variance=s, noise_per=per)
     x = z.astype(np.float64)
-    each = np.broadcast_to(s, z.shape)
+    variances = np.broadcast_to(s, z.shape)
     expected = []
     for i in range(len(x)):
-        squared, v = (x[i] - x) ** 2, (each[i] + each) / 2
-        chernoff = (squared / v / 8 + np.log(v) / 2 - np.log(each[i] * each) / 4).sum(axis=1)
-        kl = (np.log(each / each[i]) + each[i] / each - 1 + squared / each).sum(axis=1) / 2
+        squared, v = (x[i] - x) ** 2, (variances[i] + variances) / 2
+        chernoff = (squared / v / 8 + np.log(v) / 2 - np.log(variances[i] * variances) / 4).sum(
+            axis=1
+        )
+        kl = (
+            np.log(variances / variances[i]) + variances[i] / variances - 1 + squared / variances
+        ).sum(axis=1) / 2
         expected.append([-np.log(np.exp(-d).mean()) for d in (chernoff, kl)])
-    np.testing.assert_allclose(found[:2], np.mean(expected, axis=0), rtol=0, atol=PROMISED)
+    np.testing.assert_allclose(bounds[:2], np.mean(expected, axis=0), rtol=0, atol=PROMISED)

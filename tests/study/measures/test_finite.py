@@ -86,11 +86,11 @@ def test_leading_dimensions_come_back_as_they_were(name, activations, logits):
     for moment, part in enumerate((values, later)):
         alone = measure_finite(OF_ROWS[name], part, SETTINGS.get(name, {}))
         for variable in alone.data_vars:
-            joined = measured[variable]
-            if "seed" in joined.dims:
-                assert joined.dims[:2] == ("seed", "epoch")
-                joined = joined.isel(epoch=moment)
-            np.testing.assert_allclose(joined, alone[variable], rtol=1e-10, err_msg=variable)
+            together = measured[variable]
+            if "seed" in together.dims:
+                assert together.dims[:2] == ("seed", "epoch")
+                together = together.isel(epoch=moment)
+            np.testing.assert_allclose(together, alone[variable], rtol=1e-10, err_msg=variable)
     assert measured["epoch"].values.tolist() == [0, 3]
     assert measured["step"].values.tolist() == [0, 9]
     assert measured["seed"].values.tolist() == SEEDS

@@ -1,11 +1,19 @@
-"""How the fused sums over pairs are cut: tiles for the kernel, bands of them for its memory."""
+"""Cuts of the fused sums over pairs: tiles for the kernel, bands of them for its memory."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["Tiling", "bands", "batch_parts", "gradient_bands"]
+__all__ = [
+    "GRADIENT_TILINGS",
+    "TILINGS",
+    "Tiling",
+    "bands",
+    "batch_parts",
+    "gradient_bands",
+    "tile_count",
+]
 
 SLOT_BYTES = 2**28  # of a launch's results, whatever the size of the sample
 
@@ -20,8 +28,8 @@ class Tiling(NamedTuple):
 
 
 # Fixed, not tuned when first called: a choice by the clock could differ between two processes, and
-# the order of additions with it. `benchmarks/fused.py --tune` measures others. These compile for
-# compute capability 9.0 without spilled registers, or almost.
+# the order of additions with it. `python -m benchmarks.fused_cuts` measures others. These compile
+# for compute capability 9.0 without spilled registers, or almost.
 TILINGS = {
     "ieee": Tiling(128, 32, 8, 3),
     "tf32x3": Tiling(128, 32, 8, 3),
@@ -34,7 +42,7 @@ GRADIENT_TILINGS = {  # two tiles of numbers at once: larger ones spill
 }
 
 
-def tiles_of(size: int, tile: int) -> int:
+def tile_count(size: int, tile: int) -> int:
     """Count the tiles along a sample of ``size``."""
     return -(-size // tile)
 
@@ -51,7 +59,7 @@ def bands(
     tile
         Samples of a tile.
     planes
-        Sums for each sample: batch members times rates times divergences times kinds.
+        Sums for each sample: batch members times variances times divergences times kinds.
     budget
         Bytes of the slots, those of rows and those of columns; ``SLOT_BYTES`` by default. A band
         has at least one row.
@@ -83,7 +91,7 @@ def batch_parts(batch: int, size: int, tile: int, planes: int) -> Iterator[slice
     >>> list(batch_parts(3, 10**6, 128, 32))
     [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None)]
     """
-    step = max(1, SLOT_BYTES // (2 * planes * tiles_of(size, tile) * tile * 4))
+    step = max(1, SLOT_BYTES // (2 * planes * tile_count(size, tile) * tile * 4))
     for start in range(0, batch, step):
         yield slice(start, start + step)
 
@@ -98,7 +106,7 @@ def gradient_bands(batch: int, size: int, tile: int) -> Iterator[tuple[slice, in
     >>> list(gradient_bands(1, 60_000, 64))[:2]
     [(slice(0, 1, None), 0, 5), (slice(0, 1, None), 5, 5)]
     """
-    tiles = tiles_of(size, tile)
+    tiles = tile_count(size, tile)
     fit = max(1, SLOT_BYTES // (12 * tiles * tile**2))  # rows of tiles at once
     height = min(fit, tiles)
     members = fit // height

@@ -1,8 +1,10 @@
 """Triton kernels of the pairwise bounds: a tile of pairs is measured, used and forgotten.
 
-Imported by :mod:`infotheo.estimators.pair_sums.fused` alone, when a tensor on an accelerator
-asks for it.
+Imported when the first launch asks for them: they need Triton.
 """
+
+# what Triton compiles is typed by the arguments of a launch, not by annotations
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ def distance_tile(
     TILE: tl.constexpr,
     DEPTH: tl.constexpr,
     PRECISION: tl.constexpr,
-):
+) -> tl.tensor:
     """Squared distances (TILE, TILE) in float32: 0 to itself, infinite beyond the sample."""
     inside = tl.arange(0, TILE)
     depth = tl.arange(0, DEPTH)
@@ -34,9 +36,9 @@ def distance_tile(
     x_columns = x + (column * TILE).to(tl.int64) * units + columns[:, None] * units + depth[None, :]
     products = tl.zeros((TILE, TILE), dtype=x.dtype.element_ty)
     for k in range(0, units, DEPTH):
-        left = depth[None, :] < units - k
-        a = tl.load(x_rows + k, mask=left, other=0.0)
-        b = tl.load(x_columns + k, mask=left, other=0.0)
+        in_units = depth[None, :] < units - k
+        a = tl.load(x_rows + k, mask=in_units, other=0.0)
+        b = tl.load(x_columns + k, mask=in_units, other=0.0)
         products = tl.dot(
             a, tl.trans(b), products, input_precision=PRECISION, out_dtype=x.dtype.element_ty
         )
@@ -51,7 +53,9 @@ def distance_tile(
 
 
 @triton.jit
-def store_sums(values, row_weights, column_weights, across, down, above, WEIGHTED: tl.constexpr):
+def store_sums(
+    values, row_weights, column_weights, across, down, above, WEIGHTED: tl.constexpr
+) -> None:
     """Store sums over columns for the rows and, above the diagonal, over rows for the columns."""
     if WEIGHTED:
         tl.store(across, tl.sum(values * column_weights[None, :], axis=1))
@@ -69,7 +73,7 @@ def pair_sums(
     norms,  # (batch, sample) squared, in the dtype of x
     coefficients,  # (batch or 1, sweep, 2 [chernoff, kl]) float32, negative, for exp2
     weights,  # (sample,) float32
-    groups,  # (sample,) int32, ascending
+    classes,  # (sample,) int32, ascending
     across,  # (batch, kind, 2, sweep, width, height * TILE) float32: a slot for a column tile
     down,  # (batch, kind, 2, sweep, height, width * TILE) float32: a slot for a row tile
     size,
@@ -84,9 +88,9 @@ def pair_sums(
     PRECISION: tl.constexpr,
     HALF: tl.constexpr,
     WEIGHTED: tl.constexpr,
-    GROUPED: tl.constexpr,
-):
-    """Row and column sums of one tile of the upper triangle, for every rate."""
+    WITHIN: tl.constexpr,
+) -> None:
+    """Row and column sums of one tile of the upper triangle, for every variance."""
     # neighbours share a column tile and cycle through the band's rows: both stay in the cache
     program = tl.program_id(0)
     row_slot = program % height
@@ -114,15 +118,15 @@ def pair_sums(
         if WEIGHTED:
             row_weights = tl.load(weights + i)
             column_weights = tl.load(weights + j)
-        row_groups = inside
-        column_groups = inside
-        if GROUPED:
-            row_groups = tl.load(groups + i)
-            column_groups = tl.load(groups + j)
-        # groups are contiguous: most tiles hold no pair of one group
-        together = tl.min(column_groups, axis=0) <= tl.max(row_groups, axis=0)
+        row_classes = inside
+        column_classes = inside
+        if WITHIN:
+            row_classes = tl.load(classes + i)
+            column_classes = tl.load(classes + j)
+        # classes are contiguous: most tiles hold no pair of one class
+        together = tl.min(column_classes, axis=0) <= tl.max(row_classes, axis=0)
         above = column > row
-        planes: tl.constexpr = 4 if GROUPED else 2
+        planes: tl.constexpr = 4 if WITHIN else 2
         plane = tl.cast(height, tl.int64) * width * TILE
         across += member * planes * sweep * plane + column_slot * height * TILE + row_slot * TILE
         down += member * planes * sweep * plane + row_slot * width * TILE + column_slot * TILE
@@ -146,9 +150,9 @@ def pair_sums(
                     above,
                     WEIGHTED,
                 )
-                if GROUPED:
+                if WITHIN:
                     if together:
-                        same = row_groups[:, None] == column_groups[None, :]
+                        same = row_classes[:, None] == column_classes[None, :]
                         store_sums(
                             tl.where(same, values, 0.0),
                             row_weights,
@@ -166,7 +170,7 @@ def pair_slopes(
     norms,  # (batch, sample) squared, in the dtype of x
     coefficients,  # (batch or 1, sweep, 2 [chernoff, kl]) float32, negative, for exp2
     weights,  # (sample,) float32
-    groups,  # (sample,) int32, ascending
+    classes,  # (sample,) int32, ascending
     incoming,  # (batch, kind, 2, sweep, sample) float32: gradient of the sums
     slopes,  # (batch, height * TILE, tiles * TILE) float32: of the loss against squared distances
     turns,  # (batch, 2, sweep, height, tiles) float32: of the loss against the coefficients, / ln 2
@@ -182,10 +186,10 @@ def pair_slopes(
     PRECISION: tl.constexpr,
     HALF: tl.constexpr,
     WEIGHTED: tl.constexpr,
-    GROUPED: tl.constexpr,
+    WITHIN: tl.constexpr,
     TURNS: tl.constexpr,
-):
-    """Gradients of one tile, summed over divergences, rates and kinds of sums."""
+) -> None:
+    """Gradients of one tile, summed over divergences, variances and kinds of sums."""
     program = tl.program_id(0)
     row_slot = program % height
     column = (program // height) % tiles
@@ -205,7 +209,7 @@ def pair_slopes(
     inside = tl.arange(0, TILE)
     i = tl.minimum(row * TILE + inside, size - 1)
     j = tl.minimum(column * TILE + inside, size - 1)
-    kinds: tl.constexpr = 2 if GROUPED else 1
+    kinds: tl.constexpr = 2 if WITHIN else 1
     incoming += member * kinds * 2 * sweep * size
     coefficients += member * coefficient_step
     turns += (member * 2 * sweep * height + row_slot) * tiles + column
@@ -225,9 +229,9 @@ def pair_slopes(
             plane = incoming + (which * sweep + k) * size
             from_row = tl.load(plane + i)[:, None]
             from_column = tl.load(plane + j)[None, :]
-            if GROUPED:  # a pair of one group is in both sums
+            if WITHIN:  # a pair of one class is in both sums
                 within = plane + 2 * sweep * size
-                same = tl.load(groups + i)[:, None] == tl.load(groups + j)[None, :]
+                same = tl.load(classes + i)[:, None] == tl.load(classes + j)[None, :]
                 from_row += tl.where(same, tl.load(within + i)[:, None], 0.0)
                 from_column += tl.where(same, tl.load(within + j)[None, :], 0.0)
             if WEIGHTED:
