@@ -4,6 +4,7 @@ import weakref
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from torch import nn
 
 from infotheo.invertibility.residual_norms import ZeroNormWarning, residual_norms
@@ -159,7 +160,10 @@ def test_batches_labels_and_one_tensor_agree_and_no_batch_is_kept():
     model = Block(linear(normal(3, 3)))
     x = normal(10, 3, seed=1)
     undivided = residual_norms(model, x)
-    assert undivided.identical(residual_norms(model, [(x[:4], torch.arange(4)), [x[4:]]]))
+    divided = residual_norms(model, [(x[:4], torch.arange(4)), [x[4:]]])
+    # single precision, sums of three products: how they are rounded may depend on the batch's size
+    xr.testing.assert_allclose(divided, undivided, rtol=1e-5)
+    assert divided.attrs == undivided.attrs
     references, alive = [], []
 
     def batches():

@@ -97,15 +97,14 @@ def differences(replicas, index, network):
     }
 
 
-def assert_same(first, index, second, other):
-    """Compare a replica of one training with one of another to the bit."""
+def assert_same(first, index, second, other, tolerance=0.0):
+    """Compare a replica of one training with one of another, to the bit unless told otherwise."""
+    close = {"rtol": 0, "atol": tolerance, "equal_nan": True}
     for name, value in {**first.replicas.parameters, **first.replicas.buffers}.items():
         stacked = {**second.replicas.parameters, **second.replicas.buffers}[name]
-        assert torch.equal(value[index], stacked[other]), name
+        torch.testing.assert_close(value[index], stacked[other], **close, msg=name)
     for name, values in first.history.items():
-        torch.testing.assert_close(
-            values[:, index], second.history[name][:, other], rtol=0, atol=0, equal_nan=True
-        )
+        torch.testing.assert_close(values[:, index], second.history[name][:, other], **close)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
@@ -164,9 +163,12 @@ def test_neighbours_are_irrelevant(regularizer):
         )
 
 
-def test_place_among_as_many_others_changes_no_bit():
+def test_place_among_as_many_others_changes_nothing():
+    # not a bit, where the products of a stack are rounded alike wherever in it they stand; no
+    # library promises that on every processor
     first = train_replicas("dropout", [0, 1, 2], epochs=4)
-    assert_same(first, 1, train_replicas("dropout", [1, 5, 9], epochs=4), 0)
+    moved = train_replicas("dropout", [1, 5, 9], epochs=4)
+    assert_same(first, 1, moved, 0, TOLERANCE[torch.float32])
     assert not torch.equal(
         first.replicas.parameters["output.weight"][0], first.replicas.parameters["output.weight"][1]
     )
@@ -330,7 +332,9 @@ def test_captured_layer_is_that_layers_output(layer):
 def test_one_seed_in_several_replicas_gives_the_same_start_order_and_masks():
     trained = train_replicas("dropout", [2, 2], epochs=2)
     for value in trained.replicas.parameters.values():
-        assert torch.equal(value[0], value[1])
+        # products of a stack may be rounded by where in it they stand; another start, order or
+        # mask differs by a learning rate of 1e-3 at least
+        torch.testing.assert_close(value[0], value[1], rtol=0, atol=TOLERANCE[torch.float32])
 
 
 def test_a_loss_weight_belongs_to_its_own_replica():
