@@ -47,9 +47,9 @@ ROWS = {
         [*CONFIGURATION, "figure saturation"],
     ),
     "a figure taken out": ({"figures.saturation": ...}, CONFIGURATION),
-    "a figure's layer": (
-        {"figures.saturation": {"layer": "hidden1"}},
-        [*CONFIGURATION, "figure saturation"],
+    "a figure's layer, the first of the study": (
+        {"figures.saturation": {"layer": "hidden2"}},
+        CONFIGURATION,
     ),
     "correlation": ({"correlation.permutations": 199}, [*CONFIGURATION, *CORRELATE]),
     "noise variance": (
