@@ -143,6 +143,7 @@ def test_results_deleted_halfway(copied):
     assert would_run(copied, CONFIG) == sorted(expected)
 
 
+@pytest.mark.gate
 def test_a_moved_copy_without_snakemakes_own_notes(copied):
     shutil.rmtree(copied / ".snakemake")
     configs = {row: changed(changes) for row, (changes, _) in ROWS.items()}
