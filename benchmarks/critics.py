@@ -1,4 +1,4 @@
-"""What the estimators that fit a critic find where the truth is known: value, error, seconds.
+"""Estimators that fit a critic where the truth is known: value, error, seconds.
 
     python -m benchmarks.critics [--samples 1000 8000] [--tasks ...] [--out results/benchmarks]
 

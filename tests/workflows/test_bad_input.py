@@ -66,7 +66,7 @@ def test_a_file_where_results_are_to_lie(folder):
 def a_job(tmp_path):
     log = tmp_path / "logs" / "job.log"
     return SimpleNamespace(
-        threads=1, log=[str(log)], rule="estimate", config={"file": "study.yaml"}
+        threads=1, log=[str(log)], output=[], rule="estimate", config={"file": "study.yaml"}
     )
 
 

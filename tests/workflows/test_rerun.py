@@ -47,9 +47,9 @@ ROWS = {
         [*CONFIGURATION, "figure saturation"],
     ),
     "a figure taken out": ({"figures.saturation": ...}, CONFIGURATION),
-    "a figure's layer": (
-        {"figures.saturation": {"layer": "hidden1"}},
-        [*CONFIGURATION, "figure saturation"],
+    "a figure's layer, the first of the study": (
+        {"figures.saturation": {"layer": "hidden2"}},
+        CONFIGURATION,
     ),
     "correlation": ({"correlation.permutations": 199}, [*CONFIGURATION, *CORRELATE]),
     "noise variance": (
@@ -143,6 +143,7 @@ def test_results_deleted_halfway(copied):
     assert would_run(copied, CONFIG) == sorted(expected)
 
 
+@pytest.mark.gate
 def test_a_moved_copy_without_snakemakes_own_notes(copied):
     shutil.rmtree(copied / ".snakemake")
     assert would_run(copied, CONFIG) == NOTHING

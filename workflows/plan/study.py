@@ -114,6 +114,14 @@ class Study:
         # the layer whose activations are read, and whose columns, where a function looks at these
         reserved = {kind, "layer"} - set(parameters(code) or ())
         stated = {k: v for k, v in settings.items() if k not in reserved}
+        if "layer" in stated:
+            if stated["layer"] not in self.layers:
+                raise ConfigError(
+                    f"{key}.layer: found {stated['layer']!r}, expected one of "
+                    f"{', '.join(self.layers)}"
+                )
+            if stated["layer"] == self.layers[0]:  # its columns bear no layer's name
+                del stated["layer"]
         kept = minimal(stated, code, key, passed(kind))
         layer = settings.get("layer", self.layers[0])
         drawing = Drawing(kind, function, code, kept, layer)

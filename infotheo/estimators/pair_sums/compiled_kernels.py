@@ -256,11 +256,11 @@ def strip_sums(
     floors
         (2,) what is set to 0 before one squaring, before two, in the samples' dtype.
     ends
-        (sample,) one past the last sample of the group, or 0: no groups.
+        (sample,) one past the last sample of the class, or 0: no classes.
     start, stop
         The samples.
     total, within
-        (factor, batch, sample - start) float64, added to: all pairs, pairs within a group.
+        (factor, batch, sample - start) float64, added to: all pairs, pairs within a class.
     """
     batch, size, units = samples.shape
     kind = samples.dtype

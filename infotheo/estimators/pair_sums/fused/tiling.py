@@ -28,8 +28,8 @@ class Tiling(NamedTuple):
 
 
 # Fixed, not tuned when first called: a choice by the clock could differ between two processes, and
-# the order of additions with it. `python -m benchmarks.fused_cuts` measures others. These compile
-# for compute capability 9.0 without spilled registers, or almost.
+# the order of additions with it. `python -m benchmarks.accelerator.pair_sums` measures others.
+# These compile for compute capability 9.0 without spilled registers, or almost.
 TILINGS = {
     "ieee": Tiling(128, 32, 8, 3),
     "tf32x3": Tiling(128, 32, 8, 3),
