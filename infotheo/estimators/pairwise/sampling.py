@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from infotheo.arrays.labels import Classes
+from infotheo.arrays.random_streams import numpy_generator
 from infotheo.arrays.samples import Array, Samples, to_numpy
 from infotheo.estimators.noise.sweep import NoiseSweep
 from infotheo.estimators.pair_sums.distances import centred
@@ -93,7 +94,7 @@ def _draw(
     The latter (draw,) has mean 0 and goes with the former: what it explains is no error.
     """
     xp = samples.namespace
-    generator = np.random.default_rng(seed)
+    generator = numpy_generator(seed, "Monte Carlo")
     position = (np.arange(draws) + generator.random(draws)) / draws
     chosen = np.searchsorted(np.cumsum(shares), position, side="right")
     chosen = np.minimum(chosen, np.flatnonzero(shares)[-1])  # the sum of shares is rounded
