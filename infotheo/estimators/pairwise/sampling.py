@@ -16,6 +16,7 @@ import numpy as np
 from infotheo.arrays.labels import Classes
 from infotheo.arrays.random_streams import numpy_generator
 from infotheo.arrays.samples import Array, Samples, to_numpy
+from infotheo.estimators.noise.scale import to_moderate_scale
 from infotheo.estimators.noise.sweep import NoiseSweep
 from infotheo.estimators.pair_sums.distances import centred
 from infotheo.estimators.pairwise.per_sample_noise import harmless_product, squares_over_variances
@@ -37,6 +38,7 @@ def sampled_information(
 ) -> tuple[Array, Array]:
     """Return I(Z;X), or I(Z;Y) with classes, and its standard error (nats), each (batch, sweep)."""
     xp = samples.namespace
+    samples, noise = to_moderate_scale(samples, noise)
     values, errors = [], []
     for ratios, lengths in _log_ratios(samples, noise, shares, classes, draws, seed):
         steps, length_steps = (a[..., 1:] - a[..., :-1] for a in (ratios, lengths))
@@ -78,7 +80,9 @@ def _log_ratios(
         else:
             mixtures = (_AlikeComponents(element, element_noise),)
         for components in mixtures:
-            yield _draw(components, element, shares, classes, draws, seed)
+            with np.errstate(over="ignore"):  # infinitely far is far
+                drawn = _draw(components, element, shares, classes, draws, seed)
+            yield drawn
 
 
 def _draw(
