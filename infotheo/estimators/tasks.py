@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from infotheo.arrays.numbers import check_count, check_number
+from infotheo.arrays.random_streams import numpy_generator
 
 __all__ = ["Task", "linear_gaussian_layer", "separated_clusters", "tasks"]
 
@@ -53,7 +54,7 @@ class Task:
         >>> x.shape, y.shape
         ((100, 1), (100, 1))
         """
-        return self.draw(size, np.random.default_rng(seed))
+        return self.draw(size, numpy_generator(seed, "task"))
 
 
 def _normal_pair(rho: float) -> tuple[Draw, Ratio]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from infotheo.arrays.random_streams import torch_seed
 from infotheo.invertibility.blocks import block_parts, require_sum
 from infotheo.invertibility.inputs import (
     branch_outputs,
@@ -79,7 +80,7 @@ def measure_block(
     branch, shortcut, _ = block_parts(block)
     read_branch(branch)
     require_finite(x, "x")
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(torch_seed(seed, "directions"))
     with evaluation_mode(block):
         require_sum(block, x[:CHECKED], name)
         outputs = branch_outputs(branch, x)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from infotheo.arrays.labels import check_open_unit
 from infotheo.arrays.numbers import check_count
+from infotheo.arrays.random_streams import torch_seed
 from infotheo.arrays.results import attach_attrs, provenance
 from infotheo.invertibility.inputs import (
     branch_output,
@@ -120,7 +121,9 @@ def lipschitz_bounds(
     x = read_tensor(x, "x", minimum=2)
     check_count(iterations, "iterations")
     tolerance = check_open_unit(tolerance, "tolerance")
-    generator = torch.Generator().manual_seed(check_count(seed, "seed", least=0))
+    generator = torch.Generator().manual_seed(
+        torch_seed(check_count(seed, "seed", least=0), "directions")
+    )
 
     with evaluation_mode(branch):
         outputs = branch_outputs(branch, x)

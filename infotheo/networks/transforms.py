@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheo.arrays.numbers import check_count, check_number
+from infotheo.arrays.random_streams import numpy_generator
 from infotheo.arrays.samples import Array, read_samples
 
 __all__ = ["Whitening", "ones_with_random_diagonal", "random_positive_diagonal", "whitening"]
@@ -28,8 +29,8 @@ def random_positive_diagonal(units: int, *, seed: int) -> np.ndarray:
     Examples
     --------
     >>> random_positive_diagonal(2, seed=0).round(2)
-    array([[0.36, 0.  ],
-           [0.  , 0.73]])
+    array([[0.92, 0.  ],
+           [0.  , 0.54]])
     """
     return np.diag(_uniform(units, seed))
 
@@ -43,8 +44,8 @@ def ones_with_random_diagonal(units: int, *, seed: int) -> np.ndarray:
     Examples
     --------
     >>> ones_with_random_diagonal(2, seed=0).round(2)
-    array([[0.36, 1.  ],
-           [1.  , 0.73]])
+    array([[0.92, 1.  ],
+           [1.  , 0.54]])
     """
     matrix = np.ones((units, units))
     np.fill_diagonal(matrix, _uniform(units, seed))
@@ -108,5 +109,5 @@ def whitening(
 
 
 def _uniform(units: int, seed: int) -> np.ndarray:
-    generator = np.random.default_rng(check_count(seed, "seed", least=0))
+    generator = numpy_generator(check_count(seed, "seed", least=0), "random transform")
     return 1.0 - generator.random(check_count(units, "units"))  # never 0

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from infotheo.arrays.numbers import check_count
+from infotheo.arrays.random_streams import torch_seed
 
 __all__ = ["HessianDiagonal", "HessianTrace", "hessian_diagonal", "hessian_trace"]
 
@@ -173,7 +174,9 @@ def _products(
     if not callable(loss):
         raise TypeError(f"loss is a {type(loss).__name__}; expected a function that computes it")
     probes, batch = check_count(probes, "probes", least=2), check_count(batch, "batch")
-    generator = torch.Generator().manual_seed(check_count(seed, "seed", least=0))
+    generator = torch.Generator().manual_seed(
+        torch_seed(check_count(seed, "seed", least=0), "Hessian probes")
+    )
     tensors = list(parameters.values())
     with torch.enable_grad():
         value = loss()

@@ -139,6 +139,11 @@ def read_cells(
         boundaries = boundaries if len(boundaries) > 1 else _cell_around(boundaries[0])
         return Cells(samples, 0, len(boundaries) - 2, edges=boundaries)
     low, high = _read_range(range, samples)
+    if math.isinf(high - low):
+        raise ValueError(
+            f"range is ({low:.4g}, {high:.4g}), wider than float64 holds; expected less (divide z "
+            "by a constant)"
+        )
     boundaries = np.linspace(low, high, bins + 1) if low < high else _cell_around(low)
     return Cells(samples, 0, len(boundaries) - 2, edges=boundaries, name="range")
 

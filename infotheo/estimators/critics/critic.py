@@ -32,7 +32,7 @@ class Critics:
         One of the two.
     units
         Numbers of units of x and of y.
-    seeds
+    streams
         Of the initial weights, one for each fold.
     hidden, embedding
         Units of a hidden layer, and of g and h.
@@ -41,7 +41,8 @@ class Critics:
 
     Examples
     --------
-    >>> critics = Critics("separable", (3, 2), [0, 1], hidden=8, embedding=4, device="cpu")
+    >>> streams = [np.random.default_rng(fold) for fold in range(2)]
+    >>> critics = Critics("separable", (3, 2), streams, hidden=8, embedding=4, device="cpu")
     >>> critics(torch.ones(2, 5, 3), torch.ones(2, 7, 2)).shape
     torch.Size([2, 5, 7])
     """
@@ -50,7 +51,7 @@ class Critics:
         self,
         architecture: Architecture,
         units: tuple[int, int],
-        seeds: Sequence[Sequence[int]] | Sequence[int],
+        streams: Sequence[np.random.Generator],
         *,
         hidden: int,
         embedding: int,
@@ -64,7 +65,6 @@ class Critics:
                 shapes += _tower(width, hidden, embedding + 1)
         else:
             shapes = _concatenated(*units, hidden)
-        streams = [np.random.default_rng(seed) for seed in seeds]
         self.parameters: list[Tensor] = []
         for shape, deviation in shapes:
             values = np.stack([stream.normal(0, deviation, shape) for stream in streams])

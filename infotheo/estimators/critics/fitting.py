@@ -12,6 +12,7 @@ from torch import Tensor
 
 from infotheo.arrays.labels import check_choice
 from infotheo.arrays.numbers import check_count, check_number
+from infotheo.arrays.random_streams import numpy_generator
 from infotheo.estimators.critics.critic import Architecture, Critics
 from infotheo.estimators.critics.objectives import Contrast, Objective, all_pairs, class_pairs
 from infotheo.estimators.critics.standard_units import StandardUnits
@@ -113,7 +114,7 @@ def fit_critics(
     critics = Critics(
         settings.architecture,
         (data.x.count, data.y.count),
-        [(seed, fold, 0) for fold in range(folds)],
+        [numpy_generator(seed, "critic", fold) for fold in range(folds)],
         hidden=settings.hidden,
         embedding=settings.embedding,
         device=data.device,
@@ -158,7 +159,7 @@ def _steps(last: int, label: str | None) -> Iterable[int]:
 
 def _batches(training: Tensor, size: int, seed: int) -> Iterator[Tensor]:
     """Yield (fold, size) indices without end: a new order each time the samples are used up."""
-    streams = [np.random.default_rng([seed, fold, 1]) for fold in range(len(training))]
+    streams = [numpy_generator(seed, "batches", fold) for fold in range(len(training))]
     while True:
         orders = np.stack([stream.permutation(training.shape[1]) for stream in streams])
         order = torch.gather(training, 1, torch.tensor(orders, device=training.device))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from infotheo.arrays.numbers import check_count
+from infotheo.arrays.random_streams import numpy_generator
 
 __all__ = ["Fold", "cross_fitting_folds"]
 
@@ -53,7 +54,7 @@ def cross_fitting_folds(
             f"folds is {folds} for {samples} samples; expected 2 to {samples // FEWEST}: at least "
             f"{FEWEST} samples in each"
         )
-    mixed = np.random.default_rng(seed).permutation(samples)
+    mixed = numpy_generator(seed, "folds").permutation(samples)
     order = mixed if codes is None else mixed[np.argsort(codes[mixed], kind="stable")]
     rank = np.argsort(mixed)  # parts come out in the mixed order, whatever their classes
     number = np.arange(samples) % folds

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from infotheo.arrays.random_streams import numpy_generator
 from infotheo.estimators.neighbors.search import Nearest, count_near
 from infotheo.estimators.shannon import entropy
 
@@ -103,7 +104,7 @@ def pair_trial(x: np.ndarray, y: np.ndarray, terms: Terms) -> str | None:
     else:  # between the directions of most variance, where it is easiest to see
         squared = np.zeros_like(squared)
         squared[0] = 1 - math.exp(-2 * PLANTED)
-    stream = np.random.default_rng(0)
+    stream = numpy_generator(0, "pair trial")
     a, b = (stream.standard_normal((size, len(loadings))) for loadings in (loadings_x, loadings_y))
     m, rho = len(squared), np.sqrt(squared)
     b[:, :m] = rho * a[:, :m] + np.sqrt(1 - squared) * b[:, :m]
@@ -138,7 +139,7 @@ def joint_trial(z: np.ndarray, terms: Terms) -> str | None:
         )
     root = np.linalg.cholesky(correlation)
     information = -float(np.log(np.diagonal(root)).sum())
-    white = np.random.default_rng(0).standard_normal(z.shape)
+    white = numpy_generator(0, "joint trial").standard_normal(z.shape)
     samples = white @ root.T
     queries = _queries(size)
     true = information + 0.5 * ((samples**2).sum(axis=1) - (white**2).sum(axis=1))[queries]
@@ -156,7 +157,7 @@ def label_trial(x: np.ndarray, codes: np.ndarray, value: float, terms: ClassTerm
         return None  # nothing to find; or nothing more that could be missing
     if len(loadings) >= size - 1:
         return f"{x.shape[1]} units are too many for {size} samples"
-    scores = np.random.default_rng(0).standard_normal((size, len(loadings)))
+    scores = numpy_generator(0, "label trial").standard_normal((size, len(loadings)))
     labels = np.empty(size, np.int64)
     labels[np.argsort(scores[:, 0])] = np.sort(codes)
     queries = _queries(size)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from infotheo.arrays.samples import Array, read_samples, to_numpy
-from infotheo.estimators.noise.variance import settle_variances
+from infotheo.estimators.noise.scale import power_of_two_scale
+from infotheo.estimators.noise.variance import scaled_back, settle_variances
 from infotheo.estimators.pair_sums.distances import centred, squared_distance_tiles
 
 if TYPE_CHECKING:
@@ -58,10 +59,12 @@ def likelihood_noise_variance(
     """
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
     xp = samples.namespace
-    x = samples.flat()
+    scaled, exponent = power_of_two_scale(samples)
+    x = scaled.flat()
     x = centred(x.detach() if hasattr(x, "detach") else x, xp)
     variances = [_most_likely_variance(x[index : index + 1], xp) for index in range(x.shape[0])]
     values = samples.like(np.array(variances))[:, None]
+    values = scaled_back(values, exponent, samples)
     return settle_variances(values, samples, True, "likelihood_noise_variance", {})
 
 

@@ -50,7 +50,11 @@ class NoiseSweep:
     def entropy(self, samples: Samples, shares: np.ndarray) -> Array:
         """Entropy of Z given the input, H(Z|X), in nats: (batch or 1, sweep)."""
         xp = samples.namespace
-        unit_entropy = 0.5 * xp.log(2 * math.pi * math.e * self.noise_variance)
+        constant = 2 * math.pi * math.e
+        if float(to_numpy(self.noise_variance).max()) < 1e300:
+            unit_entropy = 0.5 * xp.log(constant * self.noise_variance)
+        else:
+            unit_entropy = 0.5 * (math.log(constant) + xp.log(self.noise_variance))
         if self.per == "layer":
             return samples.units * unit_entropy
         sample_entropy = xp.sum(unit_entropy, axis=-1)

@@ -10,13 +10,14 @@ import numpy as np
 from infotheo.arrays.labels import check_choice
 from infotheo.arrays.results import provenance
 from infotheo.arrays.samples import Array, Samples, read_samples, to_numpy
+from infotheo.estimators.noise.scale import power_of_two_scale
 from infotheo.estimators.noise.sweep import unit_dim_among
 from infotheo.estimators.pair_sums.distances import centred
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["relative_noise_variance", "settle_variances"]
+__all__ = ["relative_noise_variance", "scaled_back", "settle_variances"]
 
 
 def relative_noise_variance(
@@ -78,7 +79,8 @@ def relative_noise_variance(
     bad = fractions[~(np.isfinite(fractions) & (fractions > 0))]
     if bad.size:
         raise ValueError(f"fraction contains {bad.flat[0]}; expected positive, finite numbers")
-    x = centred(samples.flat(), xp)
+    scaled, exponent = power_of_two_scale(samples)
+    x = centred(scaled.flat(), xp)
     variance = xp.mean(x * x, axis=1)  # (batch, unit)
     if per == "layer":
         variance = xp.mean(variance, axis=1)
@@ -91,7 +93,7 @@ def relative_noise_variance(
         values = variance[:, None, :] * sweep[..., None]
         trailing = (unit_dim_among(z.dims if samples.labelled else (), unit_dim),)
     return settle_variances(
-        values,
+        scaled_back(values, exponent, samples),
         samples,
         fractions.ndim == 0,
         "relative_noise_variance",
@@ -117,6 +119,22 @@ def _refuse_constant(variance: Array, samples: Samples) -> None:
         f"z is constant: every unit{where} has variance 0; expected at least one unit that "
         "varies (or pass an absolute noise_variance)"
     )
+
+
+def scaled_back(values: Array, exponent: int, samples: Samples) -> Array:
+    """Return variances of samples divided by 2^exponent in the unit of the samples themselves."""
+    if not exponent:
+        return values
+    powers = to_numpy(values)
+    with np.errstate(over="ignore", under="ignore"):
+        factor = np.ldexp(powers, 2 * exponent)
+    if not np.all(np.isfinite(factor) & (factor >= np.finfo(np.float64).tiny)):
+        raise ValueError(
+            f"z is up to {max(map(abs, samples.extent)):.3g} in size, so that its variance is no "
+            "float64; expected values whose squares are (divide z by a constant)"
+        )
+    half = 2.0**exponent
+    return values * half * half
 
 
 def settle_variances(

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
+import numpy as np
+
 from infotheo.arrays.labels import Units, check_open_unit, nats_per, read_classes, read_weights
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, read_samples
+from infotheo.estimators.noise.scale import to_moderate_scale
 from infotheo.estimators.noise.sweep import NoisePer, read_noise_variance
 from infotheo.estimators.pairwise.mixture import Mixture, MixtureKernel
 from infotheo.estimators.pairwise.per_sample_noise import SampleNoiseMixture
@@ -254,10 +257,12 @@ def input_and_label_information(
     classes = None if labels is None else read_classes(labels, samples)
     nats_per(units)  # refuses what is no unit before the work
 
-    mixture = _KERNELS[noise.per](samples, noise, alpha)
-    lower, upper, within_lower, within_upper = mixture.bounds(shares, classes)
+    scaled = to_moderate_scale(samples, noise)
+    with np.errstate(over="ignore"):  # infinitely far is far
+        mixture = _KERNELS[noise.per](*scaled, alpha)
+        lower, upper, within_lower, within_upper = mixture.bounds(shares, classes)
     ceiling = entropy(shares)
-    saturated = mark_saturated(lower, ceiling, samples)
+    saturated = mark_saturated(lower, ceiling, samples, "I(Z;X)" if classes is None else "I(Z;Y)")
     settings = {"alpha": alpha, "weighted": weights is not None}
 
     def wrapped(
@@ -324,7 +329,9 @@ def mixture_entropy(
     alpha = check_open_unit(alpha, "alpha")
     shares = read_weights(weights, samples)
     scale = nats_per(units)
-    bounds = _KERNELS[noise.per](samples, noise, alpha).bounds(shares, None)[:2]
+    scaled = to_moderate_scale(samples, noise)
+    with np.errstate(over="ignore"):
+        bounds = _KERNELS[noise.per](*scaled, alpha).bounds(shares, None)[:2]
     noise_entropy = noise.entropy(samples, shares)
     return wrap(
         MixtureEntropy(*(noise.settle((noise_entropy + b) / scale, samples) for b in bounds)),

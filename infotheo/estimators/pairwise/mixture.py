@@ -73,6 +73,12 @@ class Mixture:
         self.precision = precision or exponential_precision(samples)
         self.factors = Factors.from_noise_variance(noise.noise_variance, alpha)
 
+    def _centring_loses(self, points: Array) -> bool:
+        """Whether rounding by centred points, of which some are far, shows beside the noise."""
+        extent = float(self.xp.max(self.xp.abs(_detached(points))))
+        steepest = float(np.max(np.abs(to_numpy(self.factors.kl))))
+        return extent * 2.0**-53 * (2 * steepest) ** 0.5 > 1e-8
+
     def bounds(self, shares: np.ndarray, classes: Classes | None) -> Bounds:
         """Bound I(Z;X) and, with classes, what they share of it; see :class:`Bounds`."""
         xp = self.xp
@@ -93,12 +99,15 @@ class Mixture:
             products = (Product(dtype, exact=True, rounding=0.0, tolerance=0.0),)
         else:
             problem = replace(problem, points=centred(points, xp))  # float64
+        uncentred = self._centring_loses(points)
         undecided = np.arange(points.shape[0])
         parts, order = [], []
         for product in products:
             if not len(undecided):
                 break
             posed = replace(problem, exact=product.exact)
+            if product.exact and uncentred:
+                posed = replace(posed, points=points)
             candidates = posed.elements(undecided)
             promising = undecided[components.promising(candidates, product)]
             if not len(promising):

@@ -79,18 +79,20 @@ def wrap_information(
     )
 
 
-def mark_saturated(lower: Array, ceiling: float, samples: Samples) -> Array:
+def mark_saturated(lower: Array, ceiling: float, samples: Samples, target: str) -> Array:
     """Tell where the lower bound of I(Z;X) is near its ceiling, and warn once if it is anywhere.
 
-    The warning points to who called the function that called the caller.
+    The warning names the information that was asked for, ``target``, and points to who
+    called the function that called the caller.
     """
     saturated = (lower >= SATURATED * ceiling) & (ceiling > 0)
     count = int(np.sum(to_numpy(saturated)))
     if count:
+        consequence = "" if target == "I(Z;X)" else f"bounds of {target} rest on those of I(Z;X): "
         warnings.warn(
-            f"lower bound of I(Z;X) within 1% of its ceiling {ceiling:.4g} nats (ln N, N = "
-            f"{samples.size}) in {count} of {math.prod(lower.shape)} values: take more samples "
-            "or a larger noise_variance",
+            f"{consequence}lower bound of I(Z;X) within 1% of its ceiling {ceiling:.4g} nats "
+            f"(ln N, N = {samples.size}) in {count} of {math.prod(lower.shape)} values: take "
+            "more samples or a larger noise_variance",
             SaturationWarning,
             stacklevel=4,
         )

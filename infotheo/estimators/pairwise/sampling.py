@@ -14,7 +14,9 @@ from typing import Protocol
 import numpy as np
 
 from infotheo.arrays.labels import Classes
+from infotheo.arrays.random_streams import numpy_generator
 from infotheo.arrays.samples import Array, Samples, to_numpy
+from infotheo.estimators.noise.scale import to_moderate_scale
 from infotheo.estimators.noise.sweep import NoiseSweep
 from infotheo.estimators.pair_sums.distances import centred
 from infotheo.estimators.pairwise.per_sample_noise import harmless_product, squares_over_variances
@@ -36,6 +38,7 @@ def sampled_information(
 ) -> tuple[Array, Array]:
     """Return I(Z;X), or I(Z;Y) with classes, and its standard error (nats), each (batch, sweep)."""
     xp = samples.namespace
+    samples, noise = to_moderate_scale(samples, noise)
     values, errors = [], []
     for ratios, lengths in _log_ratios(samples, noise, shares, classes, draws, seed):
         steps, length_steps = (a[..., 1:] - a[..., :-1] for a in (ratios, lengths))
@@ -77,7 +80,9 @@ def _log_ratios(
         else:
             mixtures = (_AlikeComponents(element, element_noise),)
         for components in mixtures:
-            yield _draw(components, element, shares, classes, draws, seed)
+            with np.errstate(over="ignore"):  # infinitely far is far
+                drawn = _draw(components, element, shares, classes, draws, seed)
+            yield drawn
 
 
 def _draw(
@@ -93,7 +98,7 @@ def _draw(
     The latter (draw,) has mean 0 and goes with the former: what it explains is no error.
     """
     xp = samples.namespace
-    generator = np.random.default_rng(seed)
+    generator = numpy_generator(seed, "Monte Carlo")
     position = (np.arange(draws) + generator.random(draws)) / draws
     chosen = np.searchsorted(np.cumsum(shares), position, side="right")
     chosen = np.minimum(chosen, np.flatnonzero(shares)[-1])  # the sum of shares is rounded

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from infotheo.arrays.random_streams import numpy_generator
+
 __all__ = ["draws", "exchanges", "group_means"]
 
 
@@ -60,7 +62,7 @@ def draws(sizes: NDArray[np.intp], resamples: int, seed: int) -> NDArray[np.floa
     array([2., 2., 2.])
     """
     groups = len(sizes)
-    drawn = np.random.default_rng([seed, 0]).integers(groups, size=(resamples, groups))
+    drawn = numpy_generator(seed, "resamples of groups").integers(groups, size=(resamples, groups))
     drawn += groups * np.arange(resamples)[:, None]
     times = np.bincount(drawn.ravel(), minlength=groups * resamples).reshape(resamples, groups)
     return np.repeat(times, sizes, axis=1).astype(np.float64)
@@ -91,7 +93,7 @@ def exchanges(sizes: NDArray[np.intp], permutations: int, seed: int) -> NDArray[
     >>> exchanges(np.array([1, 2, 3]), 3, seed=0) is None
     True
     """
-    generator = np.random.default_rng([seed, 1])
+    generator = numpy_generator(seed, "exchanges of groups")
     starts = np.cumsum(sizes) - sizes
     orders = np.tile(np.arange(sizes.sum()), (permutations, 1))
     exchangeable = False

@@ -12,6 +12,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from infotheo.arrays.numbers import check_count
+from infotheo.arrays.random_streams import torch_seed
 from infotheo.arrays.results import provenance
 from infotheo.invertibility.inputs import NotFiniteError, read_tensor, require_module
 from infotheo.invertibility.layer_walk import LayerWalk, UnknownNormError
@@ -129,7 +130,9 @@ def margins(
     """
     require_finite_weights(require_module(network, "network"), "network")
     count = check_count(samples, "samples", least=2)
-    generator = torch.Generator().manual_seed(check_count(seed, "seed", least=0))
+    generator = torch.Generator().manual_seed(
+        torch_seed(check_count(seed, "seed", least=0), "samples of margins")
+    )
     x = read_tensor(inputs, "inputs", minimum=2)
     if not isinstance(labels, Tensor) or labels.shape != (len(x),):
         given = tuple(labels.shape) if isinstance(labels, Tensor) else type(labels).__name__
@@ -187,7 +190,7 @@ def _divide(values: np.ndarray, scale: float) -> np.ndarray:
 
 def _network_norm(network: nn.Module, x: Tensor) -> tuple[float, str]:
     """Multiply the norms of all layers; NaN, and why, where one is not known."""
-    walk = LayerWalk(CONVOLUTION_EXCESS, torch.Generator().manual_seed(0))
+    walk = LayerWalk(CONVOLUTION_EXCESS, torch.Generator().manual_seed(torch_seed(0, "directions")))
     try:
         with evaluation_mode(network):
             return walk.follow(network, x, "")[0], ""

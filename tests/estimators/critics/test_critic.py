@@ -11,7 +11,14 @@ ARCHITECTURES = ["separable", "concatenated"]
 
 
 def critics(architecture, folds=3):
-    networks = Critics(architecture, (4, 2), range(folds), hidden=8, embedding=3, device="cpu")
+    networks = Critics(
+        architecture,
+        (4, 2),
+        [np.random.default_rng(fold) for fold in range(folds)],
+        hidden=8,
+        embedding=3,
+        device="cpu",
+    )
     stream = torch.Generator().manual_seed(0)
     for value in networks.parameters:  # no zeros left
         value.data += 0.3 * torch.randn(value.shape, generator=stream)
@@ -38,7 +45,14 @@ def test_all_pairs_are_single_pairs_and_folds_stay_apart(architecture):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_folds_first_weights_come_from_its_own_seed(architecture):
     def first(seeds):
-        return Critics(architecture, (4, 2), seeds, hidden=8, embedding=3, device="cpu").parameters
+        return Critics(
+            architecture,
+            (4, 2),
+            [np.random.default_rng(seed) for seed in seeds],
+            hidden=8,
+            embedding=3,
+            device="cpu",
+        ).parameters
 
     for both, alone in zip(first([5, 6]), first([6]), strict=True):
         assert torch.equal(both[1:], alone)
@@ -46,7 +60,9 @@ def test_a_folds_first_weights_come_from_its_own_seed(architecture):
 
 def test_the_gaussian_log_ratio_is_a_separable_critic():
     rho = 0.75
-    result = Critics("separable", (1, 1), [0], hidden=4, embedding=1, device="cpu")
+    result = Critics(
+        "separable", (1, 1), [np.random.default_rng(0)], hidden=4, embedding=1, device="cpu"
+    )
     for value in result.parameters:
         value.data.zero_()
     (square_weights_x, square_weights_y), towers = result.parameters[:2], result.parameters[2:]
