@@ -9,7 +9,7 @@ from typing import Any
 
 from workflows.plan.errors import ConfigError
 from workflows.plan.extends import extended
-from workflows.plan.reading import COMMAND_LINE, read_arguments, read_config, update
+from workflows.plan.reading import COMMAND_LINE, check_bounded, read_arguments, read_config, update
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ def read_configuration(
     last = str(files[-1])
     stated = [(str(file), read_config(Path(file))) for file in files]
     given = dict(arguments) if isinstance(arguments, Mapping) else read_arguments(arguments)
+    check_bounded(given, COMMAND_LINE)
     stated.append((COMMAND_LINE, given))
     config: dict[str, Any] = {}
     for _, changes in stated:

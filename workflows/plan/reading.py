@@ -85,12 +85,12 @@ def read_config(path: Path, asked_for: str | None = None) -> dict[str, Any]:
             f"{path}: found {'nothing' if config is None else type(config).__name__}, "
             "expected a mapping of keys"
         )
-    _check_bounded(config, str(path))
+    check_bounded(config, str(path))
     if "__use_yte__" in config:  # Snakemake's templates
         from snakemake.common.configfile import load_configfile
 
         config = dict(load_configfile(path))
-        _check_bounded(config, str(path))
+        check_bounded(config, str(path))
     return config
 
 
@@ -111,7 +111,7 @@ def read_arguments(arguments: Iterable[str]) -> dict[str, Any]:
             raise ConfigError(f"{COMMAND_LINE}: {key}.{error}") from None
         except (yaml.YAMLError, ValueError, RecursionError):
             value = text
-        _check_bounded(value, COMMAND_LINE)
+        check_bounded(value, COMMAND_LINE)
         update(config, {key: value})
     return config
 
@@ -155,8 +155,14 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return config
 
 
-def _check_bounded(config: Any, place: str) -> None:
-    """Check the number of values as if every alias were written out, and their depth."""
+def check_bounded(config: Any, place: str) -> None:
+    """Check the number of values as if every alias were written out, and their depth.
+
+    Raises
+    ------
+    ConfigError
+        If there are more than a configuration can have.
+    """
     waiting, values = [(config, 0)], 0
     while waiting:
         value, depth = waiting.pop()
