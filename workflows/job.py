@@ -6,12 +6,20 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from workflows.records import forget, record
+
+
+def _told(error: Exception, output: Iterable[Any]) -> str:
+    """Return an error's text; one of the system without a file names what was being made."""
+    if isinstance(error, OSError) and error.errno is not None:
+        place = error.filename if error.filename is not None else ", ".join(map(str, output))
+        return f"{place}: {error.strerror}"
+    return str(error)
 
 
 @contextmanager
@@ -23,6 +31,7 @@ def job(snakemake: Any) -> Iterator[None]:
     for library in ("OMP", "MKL", "OPENBLAS"):  # read when torch is imported, inside the job
         os.environ[f"{library}_NUM_THREADS"] = str(snakemake.threads)
     log = Path(snakemake.log[0])
+    logging.raiseExceptions = False  # a full disk takes no log; what failed is told below
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         logging.basicConfig(filename=log, filemode="w", level=logging.INFO, format="%(message)s")
@@ -31,9 +40,9 @@ def job(snakemake: Any) -> Iterator[None]:
         record(snakemake.output, snakemake.params.spec)
         logging.info("done")
     except Exception as error:
-        with suppress(OSError):  # a full disk takes no log either
+        with suppress(OSError):
             logging.error(traceback.format_exc())
-        text = " ".join(str(error).split())
+        text = " ".join(_told(error, snakemake.output).split())
         if not isinstance(error, ValueError | TypeError | OSError):
             text = f"{type(error).__name__}: {text} (trace in {log})"
         # in one write: jobs that fail together must not end up on one line

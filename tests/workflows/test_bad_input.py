@@ -1,6 +1,8 @@
 """What only a job can find out is said in one line as well, and leaves nothing half-written."""
 
+import contextlib
 import errno
+import logging
 import os
 import re
 import subprocess
@@ -66,7 +68,12 @@ def test_a_file_where_results_are_to_lie(folder):
 def a_job(tmp_path):
     log = tmp_path / "logs" / "job.log"
     return SimpleNamespace(
-        threads=1, log=[str(log)], output=[], rule="estimate", config={"file": "study.yaml"}
+        threads=1,
+        log=[str(log)],
+        rule="estimate",
+        config={"file": "study.yaml"},
+        output=["results/a.nc"],
+        params=SimpleNamespace(spec={}),
     )
 
 
@@ -82,6 +89,32 @@ def test_errors_of_the_users_making_are_one_line(tmp_path, capsys):
     error = ValueError("bins: found 0,\n    expected 1")
     told = complaint_of(error, tmp_path, capsys)
     assert told == "study.yaml: estimate: bins: found 0, expected 1\n"
+
+
+def test_an_error_of_the_system_names_a_file(tmp_path, capsys):
+    named = OSError(errno.ENOENT, os.strerror(errno.ENOENT), "data/train.gz")
+    told = complaint_of(named, tmp_path, capsys)
+    assert told == "study.yaml: estimate: data/train.gz: No such file or directory\n"
+    told = complaint_of(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), tmp_path, capsys)
+    assert told == "study.yaml: estimate: results/a.nc: No space left on device\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+def test_a_log_on_a_full_disk_prints_no_trace(tmp_path, capfd, monkeypatch):
+    root = logging.getLogger()
+    before, root.handlers = root.handlers, []
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    surroundings = a_job(tmp_path)
+    surroundings.log = ["/dev/full"]
+    try:
+        with pytest.raises(SystemExit), job(surroundings):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        with contextlib.suppress(OSError):
+            root.handlers[0].close()
+        root.handlers = before
+    expected = "study.yaml: estimate: results/a.nc: No space left on device\n"
+    assert capfd.readouterr().err == expected
 
 
 def test_other_errors_name_the_log(tmp_path, capsys):

@@ -84,6 +84,18 @@ def test_unknown_and_missing_keys(changes, key, said, tmp_path):
         ("figures.saturation.figure", 3, "expected the name of a figure"),
         ("study", "runs", "other than runs"),
         ("study", "../up", "a name of letters"),
+        ("study", "tiny\n", "a name of letters"),
+        ("study", "a" * 300, "at most 100"),
+        ("device", "cpu\n", "expected auto"),
+        ("layers", ["hidden2\n"], "expected the name of a layer"),
+        ("training.seeds", 10**9, "at most 10,000"),
+        ("training.epochs", 10**12, "at most 1,000,000"),
+        pytest.param("training.epochs", 10**5000, "a number of more than 4000 digits", id="long"),
+        ("conditions", {"a\nb": {}}, "in one line"),
+        ("conditions.a.network.name", 3, "expected a registered name"),
+        ("conditions.a.network.width", "wide", "expected a whole number"),
+        ("conditions.a.training.epochs", 0, "expected a whole number"),
+        ("data", {"name": "mnist", "data_dir": "~nobody17/x"}, "expected a folder"),
     ],
 )
 def test_values_of_the_wrong_kind(key, value, expected, tmp_path):
@@ -117,6 +129,13 @@ def test_unknown_names_get_the_nearest_one(key, value, kind, nearest, tmp_path):
         ("no_such_package.networks:Mine", "there is no module 'no_such_package.networks'"),
         ("infotheo.networks:Mine", "infotheo.networks defines no 'Mine'"),
         ("infotheo.networks.mlp", "unknown network"),
+        ("os:getcwd", "module 'os' is built in or compiled; expected a function of a module with"),
+        ("os.path:join", "module 'os.path' is built in or compiled"),
+        ("math:sin", "module 'math' is built in or compiled"),
+        ("numpy.linalg._umath_linalg:svd", "is built in or compiled"),
+        ("math.sin:x", "there is no module 'math.sin'"),
+        ("a\0b:x", "there is no module"),
+        (f"infotheo.{'x' * 180}:y", "there is no module"),
     ],
 )
 def test_dotted_paths_that_lead_nowhere(value, said, tmp_path):
@@ -181,6 +200,41 @@ def test_a_device_that_is_not_there(device, there, tmp_path, monkeypatch):
     monkeypatch.setattr("workflows.plan.device.sys.platform", "linux")
     line = complaint({"device": device}, tmp_path)
     assert line.startswith(f"device: found {device!r}, which this machine does not have")
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"network": {"widht": 3}}, "conditions.a.network.widht: unknown setting; did you mean"),
+        ({"network": {"name": "mpl"}}, "conditions.a.network.name: unknown network 'mpl'; did"),
+        ({"training": {"optimizer": "adan"}}, "conditions.a.training.optimizer: unknown optimizer"),
+        (
+            {"training": {"optimizer_settings": {"beta": 1}}},
+            "conditions.a.training.optimizer_settings.beta: unknown setting",
+        ),
+        ({"data": {"train_size": 20}}, "training.batch_size: found 50, expected at most 20, the"),
+    ],
+)
+def test_a_key_of_a_condition_is_named_in_full(changes, line, tmp_path):
+    told = complaint({"conditions": {"a": changes, "b": {}}}, tmp_path)
+    assert told.startswith(line)
+    assert told.startswith("conditions.a.") or told.endswith(", in condition 'a'")
+
+
+def test_what_a_message_shows_of_a_long_value_is_short(tmp_path):
+    assert len(complaint({"layers": ["a b"] * 10_000}, tmp_path)) < 300
+
+
+def test_a_home_directory_is_written_out(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    study = Study(changed({"data": {"name": "mnist", "data_dir": "~/sets"}}), "a", tmp_path)
+    assert study.jobs()["data"] == {"data_dir": "/home/me/sets"}
+
+
+def test_a_whole_number_beyond_64_bits_stays_a_float(tmp_path):
+    study = Study(changed({"measures.pairwise.noise_variance": [1e20]}), "a", tmp_path)
+    (variance,) = study.config["measures"]["pairwise"]["noise_variance"]
+    assert isinstance(variance, float)
 
 
 @pytest.mark.parametrize("written", ["1e-3", "1E-3", "+1e-3", "10e-4", 0.001])

@@ -44,8 +44,8 @@ def test_settings_one_by_one_and_other_keys_whole(tmp_path):
         "regularizers": {"baseline": None},
         "snapshots": {"count": 5},
     }
-    config, files = read(written(tmp_path, base=base, derived=derived) / "derived.yaml")
-    assert [file.name for file in files] == ["derived.yaml", "base.yaml"]
+    config, bases = read(written(tmp_path, base=base, derived=derived) / "derived.yaml")
+    assert [file.name for file in bases] == ["base.yaml"]
     assert config == {
         "study": "derived",
         "data": {"name": "mnist"},
@@ -65,9 +65,9 @@ def test_a_chain_of_files_in_several_folders(tmp_path):
         middle={"extends": "../base.yaml", "layers": ["b"]},
         last={"extends": "middle.yaml", "study": "last"},
     )
-    config, files = read(tmp_path / "studies" / "last.yaml")
+    config, bases = read(tmp_path / "studies" / "last.yaml")
     assert config == {"study": "last", "layers": ["b"], "data": {"name": "x"}}
-    assert len(files) == 3
+    assert len(bases) == 2
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,10 @@ def test_a_chain_of_files_in_several_folders(tmp_path):
         ({"a": {"extends": "b.yaml"}, "b": {"extends": "a.yaml"}}, "'a.yaml', which extends"),
         ({"a": {"extends": 3}}, "found 3, expected the name of a file"),
         ({"a": {"extends": "b.yaml"}, "b": "- 1"}, "found list, expected a mapping"),
-        ({"a": {"extends": "b.yaml"}, "b": "a: ["}, "while parsing"),
+        (
+            {"a": {"extends": "b.yaml"}, "b": "a: ["},
+            "b.yaml, line 1: cannot be read as YAML",
+        ),
     ],
 )
 def test_bad_bases_are_one_line(tmp_path, files, words):

@@ -1,6 +1,10 @@
 """Which runs a study has, what they are called, and which seeds are trained already."""
 
+import re
+
+import numpy as np
 import pytest
+import xarray as xr
 
 from tests.workflows.tiny_study import changed, reordered
 from workflows.plan.chunks import TRAINED, chunks_of
@@ -168,6 +172,33 @@ def found(folder, wanted, at_most=20):
 def test_only_new_seeds_are_trained(trained, wanted, expected, tmp_path):
     train(tmp_path, *trained)
     assert found(tmp_path, list(wanted)) == expected
+
+
+def test_far_apart_seeds_are_planned_at_once(tmp_path):
+    seeds = [2**32 - 1 - 200_000_000 * number for number in range(20)]
+    (chunk,) = chunks_of(seeds, tmp_path, 20)
+    assert re.fullmatch(r"seeds-494967295-and-19-more-[0-9a-f]{8}", chunk.name)
+    assert chunk.seeds == chunk.wanted == tuple(sorted(seeds))
+    (chunk,) = chunks_of([0, 2**32 - 1], tmp_path, 20)
+    assert chunk.name == "seeds-0_4294967295"
+
+
+def test_the_seeds_of_a_short_name_are_read_back(tmp_path):
+    seeds = sorted(2**32 - 1 - 200_000_000 * number for number in range(20))
+    (chunk,) = chunks_of(seeds, tmp_path, 20)
+    train(tmp_path, chunk.name)
+    weights = xr.Dataset(coords={"seed": np.array(seeds, dtype=np.int64)})
+    weights.to_netcdf(tmp_path / chunk.name / "weights.nc")
+    assert found(tmp_path, [3, *seeds[4:]]) == {"seeds-3": (3,), chunk.name: tuple(seeds[4:])}
+    (tmp_path / chunk.name / "weights.nc").write_bytes(b"torn")
+    assert chunks_of(seeds, tmp_path, 20)[0].name == chunk.name
+
+
+def test_a_trained_range_of_all_seeds_is_not_written_out(tmp_path):
+    train(tmp_path, "seeds-0-4294967295")
+    (chunk,) = chunks_of(range(3), tmp_path, 20)
+    assert chunk.seeds == range(2**32)
+    assert chunk.wanted == (0, 1, 2)
 
 
 def test_large_numbers_of_seeds_are_divided(tmp_path):

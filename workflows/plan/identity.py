@@ -10,7 +10,7 @@ from typing import Any
 
 
 def canonical(value: Any) -> Any:
-    """Return the value with sorted keys, whole floats as integers and tuples as lists.
+    """Return the value with sorted keys, whole floats of 64 bits as integers, tuples as lists.
 
     Examples
     --------
@@ -21,7 +21,8 @@ def canonical(value: Any) -> Any:
         return {key: canonical(value[key]) for key in sorted(value)}
     if isinstance(value, list | tuple):
         return [canonical(item) for item in value]
-    if isinstance(value, float) and value.is_integer():
+    # beyond 64 bits a whole number is none that NumPy takes: 1e20 stays a float
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
         return int(value)
     return value
 

@@ -23,6 +23,7 @@ from workflows.plan.sources import (
 )
 
 _SCHEDULING = ("seeds", "seeds_per_job", "regularized_layer")
+_LONGEST = 100  # of the readable part of a name: a file's has at most 255
 _PENALTIES = ("regularizer", "weight regularizer")
 
 
@@ -80,7 +81,10 @@ def expand(
                 )
         for label, settings in config["regularizers"].items():
             along = (dict(snapshots or {}), tuple(code))
-            runs.append(_run(condition, label, settings, changed, file, folder, along))
+            try:
+                runs.append(_run(condition, label, settings, changed, file, folder, along))
+            except ConfigError as error:
+                raise _in_condition(error, condition, changes, file) from None
     _check_locations(config, runs, file)
     names: dict[str, Run] = {}
     for run in runs:
@@ -91,6 +95,22 @@ def expand(
                 f"{twin.condition}, {twin.regularizer}; expected different settings"
             )
     return runs
+
+
+def _in_condition(
+    error: ConfigError, condition: str, changes: Mapping[str, Any], file: str
+) -> ConfigError:
+    """Return the error with its key where the condition states it, or with the condition."""
+    start = f"{file}: "
+    if not changes or not str(error).startswith(start):
+        return error
+    line = str(error).removeprefix(start)
+    for section, stated in changes.items():
+        for key in stated:
+            rest = line.removeprefix(f"{section}.{key}")
+            if rest != line and rest[:1] in (".", ":"):
+                return ConfigError(f"{start}conditions.{condition}.{line}")
+    return ConfigError(f"{start}{line}, in condition {condition!r}")
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,11 +170,11 @@ def _run(
     title = readable(data["name"], network["name"], regularizer_spec["name"])
     if weight is not None:
         title += "-grid" if isinstance(weight, list) else f"-{weight:g}"
-    name = f"{title}-{digest(spec)}"
+    name = f"{title[:_LONGEST]}-{digest(spec)}"
     seeds = training.get("seeds", 1)
     wanted = tuple(range(seeds) if isinstance(seeds, int) else seeds)
     chunks = chunks_of(wanted, folder / name, training.get("seeds_per_job", 20))
-    data_name = f"{readable(data['name'])}-{digest(data_spec)}"
+    data_name = f"{readable(data['name'])[:_LONGEST]}-{digest(data_spec)}"
     code = (network_code, regularizer_code, *training_code, *snapshot_code)
     return Run(condition, label, name, data_name, spec, chunks, code, selection)
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from infotheo.registry import nearest
-from workflows.plan.errors import ConfigError
+from workflows.plan.errors import ConfigError, shown
 from workflows.plan.identity import canonical
 from workflows.plan.sources import (
     REQUIRED,
     Definition,
     Passed,
     definition,
+    exists,
     module_file,
     parameters,
     registered,
@@ -50,7 +51,12 @@ def resolve(name: str, kinds: tuple[str, ...], key: str) -> Definition:
         )
     module, _, attribute = name.partition(":")
     if module_file(module) is None:
-        raise ConfigError(f"{key}: found {name!r}, but there is no module {module!r} to import")
+        lack = f"there is no module {module!r} to import"
+        if exists(module):
+            lack = f"module {module!r} is built in or compiled"
+        raise ConfigError(
+            f"{key}: found {name!r}, but {lack}; expected a function of a module with Python source"
+        )
     code = definition(module, attribute)
     if code is None:
         raise ConfigError(f"{key}: found {name!r}, but {module} defines no {attribute!r}")
@@ -115,15 +121,17 @@ def _check_type(value: Any, annotation: str, key: str) -> None:
             return
         types, expected = _LISTS[kind]
         if not isinstance(value, list) or not all(type(item) in types for item in value):
-            raise ConfigError(f"{key}: found {value!r}, expected a list of {expected}")
+            raise ConfigError(f"{key}: found {shown(value)}, expected a list of {expected}")
         return
     if kind.startswith("Literal["):
         choices = ast.literal_eval(f"({kind[len('Literal[') : -1]},)")
         if value not in choices and not (value is None and "None" in rest):
-            raise ConfigError(f"{key}: found {value!r}, expected {' or '.join(map(repr, choices))}")
+            raise ConfigError(
+                f"{key}: found {shown(value)}, expected {' or '.join(map(repr, choices))}"
+            )
         return
     if kind not in _KINDS or (value is None and "None" in rest) or any(r != "None" for r in rest):
         return
     fits = isinstance(value, _KINDS[kind]) and (kind == "bool" or not isinstance(value, bool))
     if not fits:
-        raise ConfigError(f"{key}: found {value!r}, expected {_EXPECTED[kind]}")
+        raise ConfigError(f"{key}: found {shown(value)}, expected {_EXPECTED[kind]}")

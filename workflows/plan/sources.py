@@ -7,7 +7,10 @@ they are passed, and which settings a function takes.
 from __future__ import annotations
 
 import ast
+import glob
 import importlib.util
+import os
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -80,10 +83,29 @@ def module_file(name: str) -> Path | None:
         return Path(package.origin) if package.origin and package.origin.endswith(".py") else None
     for folder in package.submodule_search_locations or ():
         path = Path(folder, *rest)
-        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-            if candidate.is_file():
+        for candidate in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
+            if os.path.isfile(candidate):  # of any name at all, too long ones as well
                 return candidate
     return None
+
+
+def exists(module: str) -> bool:
+    """Return whether there is such a module, with or without source, importing nothing.
+
+    Built-in and compiled modules, and what a module without folder holds (``os.path``), count.
+    """
+    top, *rest = module.split(".")
+    try:
+        package = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return False
+    if package is None or not rest:
+        return package is not None
+    folders = package.submodule_search_locations
+    if folders is None:
+        return module in sys.modules
+    *inner, last = rest
+    return any(list(Path(folder, *inner).glob(f"{glob.escape(last)}.*")) for folder in folders)
 
 
 @cache
