@@ -22,7 +22,10 @@ def dry_run(arguments: list[str]) -> str:
             try:
                 main([*arguments, "-n"])
             except SystemExit as finished:
-                status = int(finished.code or 0)
+                if isinstance(finished.code, str):  # as Python says it at its end
+                    print(finished.code, file=sys.stderr)
+                else:
+                    status = int(finished.code or 0)
             finally:
                 sys.stdout.flush()
                 sys.stderr.flush()
