@@ -71,7 +71,7 @@ BAD = {
         "other length": np.asarray(y)[:-1],
         "fractions": np.asarray(y) / 2,
         "NaN": changed(np.asarray(y, float), 0, np.nan),
-        "text": np.asarray(y).astype(str),
+        "byte strings": np.asarray(y).astype("S"),
         "not one-hot": np.ones((len(y), 3)),
         "three dimensions": np.zeros((len(y), 2, 2), int),
         "a number": 3,

@@ -7,6 +7,7 @@ torch, and torch input stays on its device and keeps its gradient.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,13 +16,17 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_numpy_array, is_torch_array, to_device
 
+from infotheo.arrays.conversion import Array, is_labelled, read_array, to_numpy
 from infotheo.arrays.threads import map_in_threads
 
-__all__ = ["Array", "Samples", "is_labelled", "read_samples", "to_numpy"]
+__all__ = ["Array", "ImageShapeWarning", "Samples", "is_labelled", "read_samples", "to_numpy"]
 
+FEW = 32  # samples: so few, in more batch elements than that, are rather rows of an image
 EXTENT_BLOCK = 2**20  # values looked at by one thread at a time
 
-Array = Any  # an array of NumPy or torch (any array-API library); xarray only at the door
+
+class ImageShapeWarning(UserWarning):
+    """Few samples under many leading dimensions: images, perhaps, with the samples first."""
 
 
 @dataclass(frozen=True)
@@ -108,22 +113,6 @@ class Samples:
             )
 
 
-def is_labelled(array: Any) -> bool:
-    """Whether ``array`` is an xarray object, asked without importing xarray."""
-    return type(array).__module__.partition(".")[0] == "xarray"
-
-
-def to_numpy(array: Any) -> np.ndarray:
-    """Return a NumPy view or copy of an array of any kind, off its device and gradient."""
-    if is_torch_array(array):
-        tensor = array.detach().cpu()
-        values: np.ndarray = (
-            tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
-        ).numpy()
-        return values
-    return np.asarray(array)
-
-
 def read_samples(
     z: Any,
     *,
@@ -153,6 +142,12 @@ def read_samples(
         If the dtype is not real and numeric.
     ValueError
         If a dimension is missing or empty, there are too few samples, or a value is not finite.
+
+    Warns
+    -----
+    ImageShapeWarning
+        If two or more leading dimensions hold more batch elements than there are samples, and these
+        are at most 32 or as many as the units: so look feature maps (sample, channel, row, column).
 
     Examples
     --------
@@ -184,6 +179,8 @@ def read_samples(
         z = z.values
     values, namespace = _cast_to_floating(z, name)
     _check_shape(values.shape, name, minimum)
+    if batch_dims is None and minimum > 1:
+        _warn_if_images(values.shape, name)
     samples = Samples(values, namespace, sample_dim, batch_dims, coords, sample_index)
     if not all(map(math.isfinite, samples.extent)):
         raise ValueError(
@@ -194,12 +191,9 @@ def read_samples(
 
 def _cast_to_floating(z: Any, name: str) -> tuple[Array, Any]:
     """Cast to float32 (half precision, bool) or float64 (integers); keep float32 and float64."""
-    if isinstance(z, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array; expected all values (drop the masked samples)")
-    if not is_torch_array(z):
-        z = np.asarray(z)
-        if z.dtype.kind not in "fiub":
-            raise TypeError(f"{name} has dtype {z.dtype}; expected real numbers")
+    z = read_array(z, name, "real numbers (..., sample, unit)")
+    if not is_torch_array(z) and z.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {z.dtype}; expected real numbers")
     namespace = array_namespace(z)
     if namespace.isdtype(z.dtype, "complex floating"):
         raise TypeError(f"{name} has dtype {z.dtype}; expected real numbers")
@@ -223,6 +217,20 @@ def _check_shape(shape: Sequence[int], name: str, minimum: int) -> None:
         raise ValueError(
             f"{name} has {lengths[-2]} sample(s) (shape {lengths}); expected at least {minimum} "
             "along the second to last dimension"
+        )
+
+
+def _warn_if_images(shape: Sequence[int], name: str) -> None:
+    """Warn where the samples seem to come first, as those of a convolutional layer do."""
+    *leading, size, units = (int(length) for length in shape)
+    few = size <= FEW or size == units
+    if len(leading) > 1 and few and math.prod(leading) > size:
+        warnings.warn(
+            f"{name} of shape {(*leading, size, units)} is read as {math.prod(leading)} batch "
+            f"elements of {size} samples with {units} units; if its first dimension counts the "
+            f"samples, pass {name}.reshape(len({name}), -1); a DataArray names its dimensions",
+            ImageShapeWarning,
+            stacklevel=4,
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
+from infotheo.arrays.conversion import read_array
 from infotheo.arrays.labels import Classes, Units, nats_per, read_classes
 from infotheo.arrays.numbers import check_count
 from infotheo.arrays.results import FieldNote, wrap
@@ -265,9 +266,12 @@ def fano_error_bound(conditional_entropy: Any, classes: int) -> float | Array | 
     0.7325
     """
     classes = check_count(classes, "classes", least=3)
-    if isinstance(conditional_entropy, list | tuple):
-        conditional_entropy = np.asarray(conditional_entropy)
-    values = to_numpy(conditional_entropy)
+    array = read_array(conditional_entropy, "conditional_entropy", "nats")
+    if not isinstance(conditional_entropy, int | float) and not hasattr(
+        conditional_entropy, "clip"
+    ):
+        conditional_entropy = array
+    values = to_numpy(array)
     if values.dtype.kind not in "fiu":
         raise TypeError(f"conditional_entropy has dtype {values.dtype}; expected nats")
     bad = values[~((values >= 0) & (values <= math.log(classes) * (1 + 1e-9)))]

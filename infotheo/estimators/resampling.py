@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays.numbers import check_count
+from infotheo.arrays.conversion import read_array
+from infotheo.arrays.numbers import check_count, check_seed
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples, to_numpy
+from infotheo.arrays.wording import describe
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,6 +30,13 @@ class PermutationTest(NamedTuple):
     value: Array
     p_value: Array
     null: Array
+
+    def __repr__(self) -> str:
+        count = int(np.shape(self.null)[-1])
+        return (
+            f"{type(self).__name__}(value={self.value!r}, p_value={self.p_value!r}, "
+            f"null=<{count} permutations>)"
+        )
 
 
 class SubsampleError(NamedTuple):
@@ -98,7 +107,7 @@ def permutation_test(
     check_count(permutations, "permutations")
     samples = read_samples(x, name="x", sample_dim=sample_dim, unit_dim=unit_dim)
     estimate = _read_field(estimator(x, y), field)
-    stream = np.random.default_rng(check_count(seed, "seed", least=0))
+    stream = np.random.default_rng(check_seed(seed))
     null = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -200,7 +209,7 @@ def subsample_error(
             f"pieces is {pieces} for {samples.size} samples; expected at least 2 samples in each"
         )
     estimate = _read_field(estimator(*arrays), field)
-    stream = np.random.default_rng(check_count(seed, "seed", least=0))
+    stream = np.random.default_rng(check_seed(seed))
     variances = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -240,7 +249,7 @@ def subsample_error(
 
 def _check_estimator(estimator: Any) -> None:
     if not callable(estimator):
-        raise TypeError(f"estimator is {estimator!r}; expected a function of samples")
+        raise TypeError(f"estimator is {describe(estimator)}; expected a function of samples")
 
 
 def _estimator_name(estimator: Callable[..., Any]) -> str:
@@ -250,7 +259,7 @@ def _estimator_name(estimator: Callable[..., Any]) -> str:
 def _read_field(result: Any, field: str) -> np.ndarray:
     fields = list(result.data_vars) if is_labelled(result) else list(getattr(result, "_fields", ()))
     if field not in fields:
-        raise ValueError(f"field is {field!r}; expected one of the estimator's: {fields}")
+        raise ValueError(f"field is {describe(field)}; expected one of the estimator's: {fields}")
     values = result[field] if is_labelled(result) else getattr(result, field)
     if values is None:
         raise ValueError(f"field is {field!r}, which this estimator leaves empty (None)")
@@ -270,14 +279,20 @@ def _take_rows(
             sample_coords = {key: c for key, c in array.coords.items() if dim in c.dims}
             rows = rows.drop_vars(list(sample_coords)).assign_coords(sample_coords)
         return rows
+    frame = hasattr(array, "iloc")  # pandas: by position, whatever its index says
     if not hasattr(array, "shape"):
-        array = np.asarray(array)
+        array = read_array(array, name)
+    if not array.shape:
+        raise ValueError(f"{name} has shape (); expected {samples.size} samples")
     axis = 0 if array.ndim == 1 else array.ndim - 2
     if array.shape[axis] != samples.size:
         raise ValueError(
             f"{name} has shape {tuple(array.shape)}; expected {samples.size} samples along "
             f"dimension {axis}"
         )
+    if frame:
+        rows = array.iloc[index]
+        return rows.set_axis(array.index) if keep_coords else rows
     leading = (slice(None),) * axis
     if type(array).__module__.startswith("torch"):
         import torch  # the caller's array is one already

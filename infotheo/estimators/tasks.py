@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from infotheo.arrays.conversion import read_real
 from infotheo.arrays.numbers import check_count, check_number
 
 __all__ = ["Task", "linear_gaussian_layer", "separated_clusters", "tasks"]
@@ -227,9 +228,11 @@ def linear_gaussian_layer(weights: np.ndarray, noise_deviation: float) -> Task:
     >>> round(linear_gaussian_layer(np.eye(2), 1.0).mutual_information, 4)  # ln 2
     0.6931
     """
-    w = np.asarray(weights, dtype=np.float64)
+    w = read_real(weights, "weights").astype(np.float64)
     if w.ndim != 2 or w.size == 0:
         raise ValueError(f"weights has shape {w.shape}; expected (unit, input)")
+    if not np.isfinite(w).all():
+        raise ValueError(f"weights contains {w[~np.isfinite(w)][0]}; expected finite values only")
     check_number(noise_deviation, "noise_deviation", positive=True)
     variance = noise_deviation**2
     output = w @ w.T + variance * np.eye(len(w))

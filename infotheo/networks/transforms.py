@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays.numbers import check_count, check_number
+from infotheo.arrays.numbers import check_count, check_number, check_seed
 from infotheo.arrays.samples import Array, read_samples
 
 __all__ = ["Whitening", "ones_with_random_diagonal", "random_positive_diagonal", "whitening"]
@@ -108,5 +108,5 @@ def whitening(
 
 
 def _uniform(units: int, seed: int) -> np.ndarray:
-    generator = np.random.default_rng(check_count(seed, "seed", least=0))
+    generator = np.random.default_rng(check_seed(seed))
     return 1.0 - generator.random(check_count(units, "units"))  # never 0

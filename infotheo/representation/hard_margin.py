@@ -10,7 +10,7 @@ import numpy as np
 from infotheo.arrays.labels import check_choice, read_classes
 from infotheo.arrays.numbers import check_count
 from infotheo.arrays.results import FieldNote, provenance, wrap
-from infotheo.arrays.samples import Array, read_samples, to_numpy
+from infotheo.arrays.samples import Array, Samples, read_samples, to_numpy
 from infotheo.representation.separation import separation
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def hard_margin(
             samples.unflat(samples.like(lower)),
             None if labelled else weights,
             None if labelled else biases,
-            None if labelled else samples.like(classes.labels, None),
+            None if labelled else _labels_like(samples, classes.labels),
             samples.unflat(support),
             samples.unflat(samples.like(gap)),
         ),
@@ -195,6 +195,11 @@ def hard_margin(
         weights=((*leading, unit_dim, class_dim), weights, NOTES["weights"]._asdict() | origin),
         biases=((*leading, class_dim), biases, NOTES["biases"]._asdict() | origin),
     )
+
+
+def _labels_like(samples: Samples, labels: np.ndarray) -> Array:
+    """Bring labels to the kind of the samples; text stays with NumPy."""
+    return labels if labels.dtype.kind == "U" else samples.like(labels, None)
 
 
 NOTES = {

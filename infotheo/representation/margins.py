@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from infotheo.arrays.conversion import read_array, read_real
 from infotheo.arrays.labels import read_classes
 from infotheo.arrays.pairs import check_leading
 from infotheo.arrays.results import FieldNote, wrap
-from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples, to_numpy
+from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples
+from infotheo.arrays.wording import describe
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -92,6 +94,11 @@ def margins(
     columns = _read_columns(weights, samples, unit_dim, class_dim)  # (batch or 1, unit, class)
     count = int(columns.shape[-1])
     classes = read_classes(labels, samples)
+    if classes.labels.dtype.kind == "U":
+        raise TypeError(
+            f"labels are text ({describe(str(classes.labels[0]))}); expected integers that number "
+            "the columns of weights"
+        )
     low, high = int(classes.labels[0]), int(classes.labels[-1])
     if low < 0 or high >= count:
         raise ValueError(
@@ -182,9 +189,8 @@ def _read_biases(biases: Any, samples: Samples, count: int, class_dim: str) -> A
         if class_dim not in biases.dims:
             raise ValueError(f"biases has dimensions {biases.dims}; expected {class_dim!r}")
         biases = biases.transpose(..., class_dim).values
-    values = to_numpy(biases)
-    if values.dtype.kind not in "fiu":
-        raise TypeError(f"biases has dtype {values.dtype}; expected real numbers")
+    biases = read_array(biases, "biases", "real numbers")
+    values = read_real(biases, "biases", kinds="fiu")
     expected = (*samples.batch_shape, count)
     if values.shape not in ((count,), expected):
         raise ValueError(f"biases has shape {values.shape}; expected ({count},) or {expected}")

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from infotheo.arrays.numbers import check_count
+from infotheo.arrays.conversion import read_array
+from infotheo.arrays.numbers import check_count, check_seed
 
 __all__ = ["HessianDiagonal", "HessianTrace", "hessian_diagonal", "hessian_trace"]
 
@@ -42,7 +43,8 @@ def hessian_trace(
         leaves random (dropout) or changes (batch norm in training mode) is the caller's to settle.
     weights
         The module whose parameters count (those that require a gradient), a mapping of names to
-        tensors, or one tensor.
+        tensors, or one tensor. A tensor that stands in a mapping under several names (tied weights
+        in ``state_dict(keep_vars=True)``) counts once, as in the module: under its first name.
     seed
         Of the probes, which are the same on any device and for any ``batch``.
     probes
@@ -147,7 +149,8 @@ def _read_weights(weights: Weights) -> dict[str, Tensor]:
                 f"weights is a {type(weights).__name__} without trainable parameters; expected some"
             )
     elif isinstance(weights, Mapping):
-        parameters = dict(weights)
+        first_names = {id(tensor): name for name, tensor in reversed(list(weights.items()))}
+        parameters = {n: tensor for n, tensor in weights.items() if first_names[id(tensor)] == n}
         if not parameters:
             raise ValueError("weights is an empty mapping; expected at least one tensor")
     else:
@@ -159,11 +162,27 @@ def _read_weights(weights: Weights) -> dict[str, Tensor]:
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
             kind = getattr(tensor, "dtype", type(tensor).__name__)
             raise TypeError(f"weights[{name!r}] is {kind}; expected a tensor of real numbers")
+        read_array(tensor, f"weights[{name!r}]")
         if not tensor.requires_grad:
             raise ValueError(
                 f"weights[{name!r}] does not require a gradient; expected requires_grad=True"
             )
+    _refuse_shared(parameters)
     return parameters
+
+
+def _refuse_shared(parameters: Mapping[str, Tensor]) -> None:
+    """Refuse two tensors over the same memory: tied weights that are differentiated apart."""
+    names: dict[tuple[int, torch.device], str] = {}
+    for name, tensor in parameters.items():
+        if not tensor.numel():
+            continue
+        first = names.setdefault((tensor.data_ptr(), tensor.device), name)
+        if first != name:
+            raise ValueError(
+                f"weights[{name!r}] is a view of the memory of weights[{first!r}]; expected one "
+                "tensor for tied weights (state_dict(keep_vars=True) has it)"
+            )
 
 
 def _products(
@@ -173,7 +192,7 @@ def _products(
     if not callable(loss):
         raise TypeError(f"loss is a {type(loss).__name__}; expected a function that computes it")
     probes, batch = check_count(probes, "probes", least=2), check_count(batch, "batch")
-    generator = torch.Generator().manual_seed(check_count(seed, "seed", least=0))
+    generator = torch.Generator().manual_seed(check_seed(seed, most=2**64 - 1))
     tensors = list(parameters.values())
     with torch.enable_grad():
         value = loss()

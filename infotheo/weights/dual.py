@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from infotheo.arrays.conversion import read_array, read_real
 from infotheo.arrays.labels import Units, nats_per
 from infotheo.arrays.pairs import check_leading
 from infotheo.arrays.results import FieldNote, wrap
-from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples, to_numpy
+from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples
 from infotheo.weights.logarithm import log_or_minus_infinity
 
 if TYPE_CHECKING:
@@ -148,9 +149,8 @@ def _read_noise(
         if named_dims == [unit_dim]:
             raise ValueError(f"alpha has dimensions {alpha.dims}; expected {output_dim!r} too")
         alpha = alpha.transpose(..., *named_dims).values
-    variances = to_numpy(alpha)
-    if variances.dtype.kind not in "fiu":
-        raise TypeError(f"alpha has dtype {variances.dtype}; expected real numbers")
+    alpha = read_array(alpha, "alpha", "real numbers")
+    variances = read_real(alpha, "alpha", kinds="fiu")
     outputs, inputs = (int(length) for length in means.shape[-2:])
     shapes = [(), (outputs,), (outputs, inputs), (*samples.batch_shape, outputs, inputs)]
     if variances.shape not in shapes:

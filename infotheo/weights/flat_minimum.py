@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from infotheo.arrays.conversion import read_array, read_real
 from infotheo.arrays.labels import Units, nats_per
 from infotheo.arrays.numbers import check_number
 from infotheo.arrays.results import FieldNote, wrap
@@ -192,9 +193,8 @@ def _read_hessian(hessian: Any, parameters: Parameters) -> tuple[Array, Array]:
 
 
 def _read_nuclear_norm(nuclear_norm: Any, parameters: Parameters) -> Array:
-    norm = to_numpy(nuclear_norm)
-    if norm.dtype.kind not in "fiu":
-        raise TypeError(f"nuclear_norm has dtype {norm.dtype}; expected real numbers")
+    nuclear_norm = read_array(nuclear_norm, "nuclear_norm", "real numbers")
+    norm = read_real(nuclear_norm, "nuclear_norm", kinds="fiu")
     if norm.shape not in ((), parameters.samples.batch_shape):
         raise ValueError(
             f"nuclear_norm has shape {norm.shape}; expected a number or "

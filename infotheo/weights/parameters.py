@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_torch_array
 
+from infotheo.arrays.conversion import read_array
 from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples
+from infotheo.arrays.wording import describe
 
 __all__ = ["Parameters", "read_parameters"]
 
@@ -103,11 +104,11 @@ def _read_array(values: Any, name: str, batch_dims: int | Sequence[str]) -> Para
         values = values.values
     elif not isinstance(batch_dims, int):
         raise TypeError(
-            f"batch_dims is {batch_dims!r}; expected a number of leading dimensions "
+            f"batch_dims is {describe(batch_dims)}; expected a number of leading dimensions "
             f"(names go with a DataArray)"
         )
     else:
-        values, count = values if is_torch_array(values) else np.asarray(values), batch_dims
+        values, count = read_array(values, name), batch_dims
     shape = tuple(int(length) for length in values.shape)
     if not 0 <= count <= len(shape):
         raise ValueError(

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from infotheo.arrays.numbers import check_count
+from infotheo.arrays.conversion import read_real
+from infotheo.arrays.numbers import check_count, is_real, to_float
 from infotheo.arrays.samples import Array, Samples, to_numpy
+from infotheo.arrays.wording import describe
 
 __all__ = ["Cells", "read_cells"]
 
@@ -117,8 +119,9 @@ def read_cells(
             f"{' and '.join(named_kinds)} are given together; expected at most one of them"
         )
     if bin_width is not None:
-        if not isinstance(bin_width, int | float | np.number):
-            raise TypeError(f"bin_width is {bin_width!r}; expected a positive number")
+        if isinstance(bin_width, bool) or not is_real(bin_width):
+            raise TypeError(f"bin_width is {describe(bin_width)}; expected a positive number")
+        bin_width = to_float(bin_width)
         largest = _magnitude(samples)
         if not (math.isfinite(bin_width) and bin_width > 0 and largest / bin_width < 2**53):
             raise ValueError(
@@ -133,7 +136,9 @@ def read_cells(
     bins = check_count(bins, "bins")
     if isinstance(edges, str):
         if edges != "quantile":
-            raise ValueError(f"edges is {edges!r}; expected increasing numbers or 'quantile'")
+            raise ValueError(
+                f"edges is {describe(edges)}; expected increasing numbers or 'quantile'"
+            )
         values = to_numpy(samples.values).astype(np.float64).ravel()
         boundaries = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)))
         boundaries = boundaries if len(boundaries) > 1 else _cell_around(boundaries[0])
@@ -157,17 +162,15 @@ def _read_range(range: tuple[float, float] | None, samples: Samples) -> tuple[fl
         return samples.extent
     try:
         low, high = (float(end) for end in range)
-    except (TypeError, ValueError):
-        raise TypeError(f"range is {range!r}; expected two numbers, low < high") from None
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"range is {describe(range)}; expected two numbers, low < high") from None
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(f"range is {range!r}; expected two finite numbers, low < high")
+        raise ValueError(f"range is {describe(range)}; expected two finite numbers, low < high")
     return low, high
 
 
 def _read_edges(edges: Any) -> np.ndarray:
-    boundaries = to_numpy(edges)
-    if boundaries.dtype.kind not in "fiu":
-        raise TypeError(f"edges has dtype {boundaries.dtype}; expected increasing numbers")
+    boundaries = read_real(edges, "edges", "increasing numbers", kinds="fiu")
     boundaries = boundaries.astype(np.float64)
     if boundaries.ndim != 1 or len(boundaries) < 2:
         raise ValueError(f"edges has shape {boundaries.shape}; expected (K,) with K >= 2")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import torch
 
 from infotheo.arrays.labels import Units, check_choice, nats_per
-from infotheo.arrays.numbers import check_count
+from infotheo.arrays.numbers import check_seed
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array
 from infotheo.estimators.critics import bounds
@@ -176,7 +176,7 @@ def variational_information(
     settings = Settings(
         architecture, hidden, embedding, learning_rate, weight_decay, batch_size, max_steps
     )
-    seed = check_count(seed, "seed", least=0)
+    seed = check_seed(seed)
     parts = cross_fitting_folds(samples.size, folds, seed, target.codes)
     scale = nats_per(units)
     estimates: list[CrossFitted] = []

@@ -17,6 +17,7 @@ from infotheo.arrays.labels import Classes, Units, check_choice, nats_per, read_
 from infotheo.arrays.pairs import read_paired
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, read_samples, to_numpy
+from infotheo.arrays.wording import describe
 from infotheo.estimators.neighbors.search import Nearest, count_near, find_nearest
 from infotheo.estimators.neighbors.trust import (
     NeighborTrustWarning,
@@ -194,9 +195,11 @@ def check_neighbors(k: Any, size: int) -> int:
     ValueError: k is 5; expected at least 1 and fewer than the 5 samples
     """
     if isinstance(k, bool) or not isinstance(k, int | np.integer):
-        raise TypeError(f"k is {k!r}; expected a whole number")
+        raise TypeError(f"k is {describe(k)}; expected a whole number")
     if not 1 <= k < size:
-        raise ValueError(f"k is {k}; expected at least 1 and fewer than the {size} samples")
+        raise ValueError(
+            f"k is {describe(k)}; expected at least 1 and fewer than the {size} samples"
+        )
     return int(k)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from infotheo.arrays.conversion import read_real
 from infotheo.arrays.labels import check_choice
 from infotheo.arrays.results import provenance
 from infotheo.arrays.samples import Array, Samples, read_samples, to_numpy
@@ -66,9 +67,7 @@ def relative_noise_variance(
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
     check_choice(per, ("layer", "unit"), "per")
     xp = samples.namespace
-    fractions = to_numpy(fraction)
-    if fractions.dtype.kind not in "fiu":
-        raise TypeError(f"fraction has dtype {fractions.dtype}; expected positive numbers")
+    fractions = read_real(fraction, "fraction", "positive numbers", kinds="fiu")
     if fractions.ndim > 1 or fractions.size == 0:
         raise ValueError(f"fraction has shape {fractions.shape}; expected a number or (K,)")
     bad = fractions[~(np.isfinite(fractions) & (fractions > 0))]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from infotheo.arrays.labels import Units, nats_per, read_classes, read_weights
+from infotheo.arrays.numbers import check_count, check_seed
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, read_samples
 from infotheo.estimators.noise.sweep import NoisePer, NoiseSweep, read_noise_variance
@@ -94,7 +93,7 @@ def mixture_information_monte_carlo(
     noise = read_noise_variance(noise_variance, samples, per=noise_per, source=z, unit_dim=unit_dim)
     shares = read_weights(weights, samples)
     classes = None if labels is None else read_classes(labels, samples)
-    draws, seed = _whole_number(draws, "draws", 10), _whole_number(seed, "seed", 0)
+    draws, seed = check_count(draws, "draws", least=10), check_seed(seed)
     scale = nats_per(units)
     ceiling = entropy(shares if classes is None else classes.probabilities(shares))
     value, error = sampled_information(samples, noise, shares, classes, draws, seed)
@@ -161,7 +160,7 @@ def mixture_entropy_monte_carlo(
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
     noise = read_noise_variance(noise_variance, samples, per=noise_per, source=z, unit_dim=unit_dim)
     shares = read_weights(weights, samples)
-    draws, seed = _whole_number(draws, "draws", 10), _whole_number(seed, "seed", 0)
+    draws, seed = check_count(draws, "draws", least=10), check_seed(seed)
     scale = nats_per(units)
     value, error = sampled_information(samples, noise, shares, None, draws, seed)
     value = value + noise.entropy(samples, shares)
@@ -187,11 +186,3 @@ def _settings(noise: NoiseSweep, draws: int, seed: int, weights: Any) -> dict[st
         "seed": seed,
         "weighted": weights is not None,
     }
-
-
-def _whole_number(value: Any, name: str, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} is {value!r}; expected a whole number >= {least}")
-    if value < least:
-        raise ValueError(f"{name} is {value}; expected a whole number >= {least}")
-    return int(value)
