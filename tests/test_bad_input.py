@@ -103,7 +103,7 @@ BAD = {
     "units": numbers("bit", "Nats", 2, None),
     "components": numbers([0], [4], [1, 1], [1.5], [], 2, "many"),
     "choice": numbers("neither", 7),
-    "switch": numbers(),
+    "switch": numbers("yes", 2, None, []),
     "classes": numbers(2, 0, 2.5, "many"),
     "entropy": numbers(-0.1, math.nan, math.inf, 5.0, "much"),
     "tolerance": numbers(-1.0, math.nan, "small"),

@@ -26,9 +26,9 @@ import xarray as xr
 from scipy import sparse
 
 import infotheo as it
-from tests.test_bad_input import CALLS, PARTNER, Z, call
+from tests.test_bad_input import CALLS, call
 
-SHARE = 4  # one in so many values is tried for parameters that are no arrays
+SHARE = 0.3  # of the values, for parameters that are no arrays; others for each function
 LONGEST = 500  # characters of a message
 
 
@@ -168,7 +168,7 @@ def generic():
         "a sparse array": sparse.coo_array(np.eye(24, 3)),
         "a sparse frame": pd.DataFrame.sparse.from_spmatrix(sparse.csr_matrix(np.eye(24, 3))),
         "a sparse tensor": torch.eye(24, 3).to_sparse(),
-        "a compressed tensor": torch.eye(24, 3).to_sparse_csr(),
+        "a compressed tensor": compressed(),
         "a meta tensor": torch.ones(24, 3, device="meta"),
         "meta labels": torch.ones(24, dtype=torch.int64, device="meta"),
         "a nested tensor": torch.nested.nested_tensor(
@@ -216,6 +216,11 @@ def quiet(function):
             return function(*arguments)
 
     return without_warnings
+
+
+@quiet
+def compressed():
+    return torch.eye(24, 3).to_sparse_csr()
 
 
 @quiet
@@ -286,28 +291,108 @@ def readonly(array):
     return array
 
 
-def is_array(value):
-    return isinstance(value, np.ndarray | torch.Tensor) or (
-        isinstance(value, list) and bool(value) and not isinstance(value[0], str)
-    )
+def array_of(given):
+    """Return a good value as a NumPy array, if it is one."""
+    value = given.value
+    if isinstance(value, torch.Tensor):
+        return value.detach().numpy()
+    listed = isinstance(value, list) and value and not isinstance(value[0], str)
+    return np.array(value) if listed or isinstance(value, np.ndarray) else None
 
 
-def fault(name, argument, value):
-    """Return what is wrong with the answer to a value, None if nothing is, and the result."""
+def answer(function, arguments, allowed):
+    """Return the result, or None if refused; fail if that is not done in one line by name."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return None, call(name, **{argument: value})
-    except (ValueError, TypeError) as error:
-        message, frames = str(error), traceback.extract_tb(error.__traceback__)
-        if not re.search(rf"(?<!\w){argument}", message):
-            return f"does not name it: {type(error).__name__}: {message}", None
-        if "\n" in message or len(message) > LONGEST:
-            return f"is no short line: {message[:300]!r}", None
-        if "/infotheo/" not in frames[-1].filename:
-            return f"comes from {frames[-1].filename}: {message}", None
-        return None, None
+            return function(**arguments)
     except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{frame.filename}:{frame.lineno}"
-        return f"is raw: {type(error).__name__}: {str(error)[:200]} ({where})", None
+        message = str(error)
+        innermost = traceback.extract_tb(error.__traceback__)[-1].filename
+        ours = type(error) in (ValueError, TypeError) or type(error).__module__[:9] == "infotheo."
+        named = any(re.search(rf"(?<!\w){name}(?!\w)", message) for name in allowed)
+        line = "\n" not in message and len(message) <= LONGEST
+        if ours and named and line and "/infotheo/" in innermost:
+            return None
+        return Fault(f"{type(error).__name__}: {message[:300]} ({innermost})")
+
+
+class Fault(str):
+    """What is wrong with an answer."""
+
+
+def check(name, share, stream):
+    """Try values for every parameter of a function; return the faults."""
+    faults = []
+    for argument, given in CALLS[name].items():
+        array = array_of(given)
+        # a switch makes other arguments mean something else
+        allowed = CALLS[name] if given.kind == "switch" else (argument,)
+        values = generic() if array is None else generic() | same_values(array)
+        for what, value in values.items():
+            if array is None and stream.random() > share:
+                continue
+            result = answer(lambda **changes: call(name, **changes), {argument: value}, allowed)
+            if isinstance(result, Fault):
+                faults.append(f"{argument}, {what}: {result}")
+    return faults
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_hostile_values_are_right_or_refused_by_name(name):
+    faults = check(name, SHARE, np.random.default_rng(sorted(CALLS).index(name)))
+    assert not faults, "\n".join((f"{len(faults)} faults", *faults[:20]))
+
+
+def leaves(result):
+    """Return the arrays of a result."""
+    if isinstance(result, xr.Dataset):
+        return {key: np.asarray(value) for key, value in result.data_vars.items()}
+    fields = result._asdict() if hasattr(result, "_asdict") else {"": result}
+    plain = {key: v.detach() if hasattr(v, "detach") else v for key, v in fields.items()}
+    return {
+        key: np.asarray(value)
+        for key, value in plain.items()
+        if not isinstance(value, tuple | torch.nn.Module) and value is not None
+    }
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_another_form_of_a_value_gives_the_same(name):
+    expected = None
+    for argument, given in CALLS[name].items():
+        array = array_of(given)
+        for what, value in {} if array is None else same_values(array).items():
+            result = answer(lambda **changes: call(name, **changes), {argument: value}, [argument])
+            if result is None or isinstance(result, Fault):
+                continue  # refused; faults are found above
+            expected = leaves(call(name)) if expected is None else expected
+            for key, values in leaves(result).items():
+                if key in expected and values.dtype.kind == "f":
+                    right = expected[key].ravel()
+                    np.testing.assert_allclose(
+                        values.ravel(), right, rtol=1e-6, atol=1e-9, err_msg=f"{argument}, {what}"
+                    )
+
+
+NAMES = {"sample_dim", "unit_dim", "class_dim", "output_dim", "device", "batch_dims"}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_hostile_names_of_dimensions_and_devices(name):
+    """With a labelled array, whose dimensions are asked for, and without."""
+    parameters = inspect.signature(getattr(it, name)).parameters
+    for argument in NAMES & parameters.keys():
+        values = [v for v in generic().values() if not isinstance(v, torch.nn.Module)]
+        for labelled in (False, True):
+            for value in values[::3]:
+                arguments = {argument: value}
+                first = next(iter(CALLS[name]))
+                array = array_of(CALLS[name][first])
+                if labelled and array is not None:
+                    dims = ("sample", "unit") if array.ndim == 2 else ("unit",)
+                    arguments[first] = xr.DataArray(array, dims=dims)
+                result = answer(
+                    lambda **given: call(name, **given), arguments, [argument, "dim", "dimensions"]
+                )
+                assert not isinstance(result, Fault), result

@@ -14,7 +14,7 @@ from array_api_compat import is_torch_array
 
 from infotheo.arrays.wording import describe
 
-__all__ = ["Array", "is_labelled", "read_array", "read_real", "to_numpy"]
+__all__ = ["Array", "as_writable", "is_labelled", "read_array", "read_real", "to_numpy"]
 
 Array = Any  # an array of NumPy or torch (any array-API library); xarray only at the door
 
@@ -82,8 +82,8 @@ def read_array(value: Any, name: str, expected: str = f"an array of {REAL}") -> 
             f"{name} is a sparse {type(value).__name__}; expected a dense array ({name}.toarray())"
         )
     pandas = _library(value) == "pandas" and hasattr(value, "__array__")
-    if pandas and hasattr(value, "isna"):
-        missing = np.argwhere(np.asarray(value.isna()) & ~_is_float(value))
+    if pandas and hasattr(value, "isna") and not hasattr(value, "levels"):
+        missing = np.argwhere(np.asarray(value.isna(), dtype=bool) & ~_is_float(value))
         if len(missing):
             index = tuple(missing[0].tolist())
             raise ValueError(f"{name} has a missing value at index {index}; expected all values")
@@ -122,6 +122,17 @@ def read_real(value: Any, name: str, expected: str = REAL, kinds: str = "fiub") 
     return array
 
 
+def as_writable(array: Array) -> Array:
+    """Return an array that torch takes: a NumPy array that is read-only or runs back is copied.
+
+    Examples
+    --------
+    >>> as_writable(np.arange(3)[::-1]).strides
+    (8,)
+    """
+    return np.require(array, requirements=["C", "W"]) if isinstance(array, np.ndarray) else array
+
+
 def _library(value: Any) -> str:
     """Name of the library that a value's type comes from."""
     return type(value).__module__.partition(".")[0]
@@ -146,14 +157,15 @@ def _read_tensor(tensor: Any, name: str) -> Array:
         kind = "a tensor on the device 'meta', without values"
     if kind is not None:
         raise TypeError(f"{name} is {kind}; expected a dense tensor with values")
-    return tensor.resolve_conj().resolve_neg()
+    tensor = tensor.resolve_conj().resolve_neg()
+    return tensor.float() if str(tensor.dtype).startswith("torch.float8") else tensor
 
 
 def _is_float(value: Any) -> np.ndarray:
     """Which columns of a frame, or whether a series, is of NumPy's floats: NaN is a value there."""
     dtypes = list(value.dtypes) if hasattr(value, "columns") else [getattr(value, "dtype", None)]
     floats = [isinstance(dtype, np.dtype) and dtype.kind == "f" for dtype in dtypes]
-    return np.array(floats if hasattr(value, "columns") else floats[0])
+    return np.array(floats if hasattr(value, "columns") else floats[0], dtype=bool)
 
 
 def _plain(array: np.ndarray) -> np.ndarray:

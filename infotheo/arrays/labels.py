@@ -25,6 +25,8 @@ __all__ = [
     "read_weights",
 ]
 
+TINY = 1e-300
+
 Units = Literal["nats", "bits"]
 
 
@@ -77,7 +79,7 @@ def read_classes(labels: Any, samples: Samples, name: str = "labels") -> Classes
     if values.ndim not in (1, 2) or len(values) != samples.size:
         raise ValueError(
             f"{name} has shape {values.shape}; expected ({samples.size},) integers or "
-            f"({samples.size}, classes) one-hot, one for each sample"
+            f"({samples.size}, classes) one-hot, one for each sample of {samples.name}"
         )
     if values.ndim == 2:
         if not _is_one_hot(values):
@@ -135,7 +137,8 @@ def read_weights(weights: Any, samples: Samples, name: str = "weights") -> np.nd
     values = read_real(weights, name)
     if values.shape != (samples.size,):
         raise ValueError(
-            f"{name} has shape {values.shape}; expected ({samples.size},), one for each sample"
+            f"{name} has shape {values.shape}; expected ({samples.size},), one for each sample "
+            f"of {samples.name}"
         )
     values = values.astype(np.float64)
     bad = values[~(np.isfinite(values) & (values >= 0))]
@@ -163,7 +166,7 @@ def check_open_unit(value: float, name: str) -> float:
         raise TypeError(
             f"{name} is {describe(value)}; expected a number between 0 and 1, both excluded"
         )
-    if not 0 < value < 1:  # also refuses NaN
+    if not TINY <= value < 1:  # also refuses NaN, and what has no inverse
         raise ValueError(
             f"{name} is {describe(value)}; expected a number between 0 and 1, both excluded"
         )

@@ -105,7 +105,7 @@ def to_float(value: Any) -> float:
 
 
 def check_switch(value: Any, name: str) -> bool:
-    """Check a truth value: True or False, of Python or NumPy.
+    """Check a truth value: True or False, of Python or NumPy, or 1 or 0.
 
     Examples
     --------
@@ -114,6 +114,6 @@ def check_switch(value: Any, name: str) -> bool:
     ...
     TypeError: logits is 'no'; expected True or False
     """
-    if not isinstance(value, bool | np.bool):
+    if not isinstance(value, bool | np.bool | int | np.integer) or value not in (0, 1):
         raise TypeError(f"{name} is {describe(value)}; expected True or False")
     return bool(value)

@@ -16,10 +16,19 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_numpy_array, is_torch_array, to_device
 
-from infotheo.arrays.conversion import Array, is_labelled, read_array, to_numpy
+from infotheo.arrays.conversion import Array, as_writable, is_labelled, read_array, to_numpy
 from infotheo.arrays.threads import map_in_threads
+from infotheo.arrays.wording import describe
 
-__all__ = ["Array", "ImageShapeWarning", "Samples", "is_labelled", "read_samples", "to_numpy"]
+__all__ = [
+    "Array",
+    "ImageShapeWarning",
+    "Samples",
+    "check_dim_name",
+    "is_labelled",
+    "read_samples",
+    "to_numpy",
+]
 
 FEW = 32  # samples: so few, in more batch elements than that, are rather rows of an image
 EXTENT_BLOCK = 2**20  # values looked at by one thread at a time
@@ -39,6 +48,7 @@ class Samples:
     batch_dims: tuple[str, ...] | None = None  # names of the leading dims; None: not xarray
     coords: Mapping[str, Any] = field(default_factory=dict)  # those on leading dims only
     sample_index: Any = None  # coordinates of the samples, if xarray brought some
+    name: str = "z"  # the argument's, for messages
 
     @property
     def labelled(self) -> bool:
@@ -93,13 +103,18 @@ class Samples:
         if is_torch_array(values) and is_torch_array(self.values):  # asarray would detach
             values = to_device(values, place)
             return values if kind is None else self.namespace.astype(values, kind)
-        return self.namespace.asarray(to_numpy(values), dtype=kind, device=place)
+        plain = to_numpy(values)
+        if is_torch_array(self.values):  # which takes no read-only array, nor one that runs back
+            plain = as_writable(plain)
+        return self.namespace.asarray(plain, dtype=kind, device=place)
 
     def check_aligned(self, array: Any, name: str) -> None:
         """Check that a DataArray has these samples: their dimension, and no other coordinates."""
+        if not hasattr(array, "to_dataset"):
+            raise TypeError(f"{name} is an xarray {type(array).__name__}; expected a DataArray")
         if self.sample_dim not in array.dims:
             raise ValueError(
-                f"{name} has dimensions {tuple(array.dims)}; expected {self.sample_dim!r}"
+                f"{name} has dimensions {tuple(array.dims)}; expected {describe(self.sample_dim)}"
             )
         index = array.indexes.get(self.sample_dim)
         if (
@@ -155,6 +170,8 @@ def read_samples(
     >>> samples.values.dtype, samples.size, samples.units
     (dtype('float64'), 3, 2)
     """
+    check_dim_name(sample_dim, "sample_dim")
+    check_dim_name(unit_dim, "unit_dim")
     batch_dims: tuple[str, ...] | None = None
     coords: dict[str, Any] = {}
     sample_index = None
@@ -169,7 +186,8 @@ def read_samples(
         missing = [dim for dim in (sample_dim, unit_dim) if dim not in z.dims]
         if missing:
             raise ValueError(
-                f"{name} has dimensions {tuple(z.dims)}; expected {missing[0]!r} among them "
+                f"{name} has dimensions {tuple(z.dims)}; expected {describe(missing[0])} among "
+                "them "
                 "(or name yours with sample_dim, unit_dim)"
             )
         z = z.transpose(..., sample_dim, unit_dim)
@@ -181,12 +199,26 @@ def read_samples(
     _check_shape(values.shape, name, minimum)
     if batch_dims is None and minimum > 1:
         _warn_if_images(values.shape, name)
-    samples = Samples(values, namespace, sample_dim, batch_dims, coords, sample_index)
+    samples = Samples(values, namespace, sample_dim, batch_dims, coords, sample_index, name)
     if not all(map(math.isfinite, samples.extent)):
         raise ValueError(
             f"{name} contains {_describe_first_bad(values)}; expected finite values only"
         )
     return samples
+
+
+def check_dim_name(dim: Any, name: str) -> None:
+    """Check the name of a dimension.
+
+    Examples
+    --------
+    >>> check_dim_name(["sample"], "sample_dim")
+    Traceback (most recent call last):
+    ...
+    TypeError: sample_dim is ['sample']; expected the name of a dimension
+    """
+    if not isinstance(dim, str):
+        raise TypeError(f"{name} is {describe(dim)}; expected the name of a dimension")
 
 
 def _cast_to_floating(z: Any, name: str) -> tuple[Array, Any]:

@@ -24,17 +24,17 @@ def describe(value: Any) -> str:
     if isinstance(value, np.number):
         return str(value)
     kind = type(value).__name__
-    shape = getattr(value, "shape", None)
+    if isinstance(value, list | tuple | dict | set | frozenset) and len(value) > LONGEST:
+        return f"a {kind} of {len(value)}"
+    try:  # a stranger's may do anything, and an integer be too long to print
+        shape = getattr(value, "shape", None)
+        text = "" if isinstance(shape, tuple) and shape else repr(value)
+    except Exception:
+        shape, text = None, ""
     if isinstance(shape, tuple) and shape:
         noun = "an array" if kind == "ndarray" else f"a {kind}"
         return f"{noun} of shape {tuple(shape)}"
-    if isinstance(value, list | tuple | dict | set | frozenset) and len(value) > LONGEST:
-        return f"a {kind} of {len(value)}"
-    try:
-        text = repr(value)
-    except Exception:  # a stranger's repr may do anything, an integer's be too long to print
-        text = ""
-    if not text or "\n" in text:
+    if not text or text[0] == "<" or "\n" in text:
         return f"a {kind}"
     if len(text) <= LONGEST:
         return text

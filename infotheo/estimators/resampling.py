@@ -106,7 +106,7 @@ def permutation_test(
     _check_estimator(estimator)
     check_count(permutations, "permutations")
     samples = read_samples(x, name="x", sample_dim=sample_dim, unit_dim=unit_dim)
-    estimate = _read_field(estimator(x, y), field)
+    estimate = _read_field(_call(estimator, x, y), field)
     stream = np.random.default_rng(check_seed(seed))
     null = []
     with warnings.catch_warnings():
@@ -208,7 +208,7 @@ def subsample_error(
         raise ValueError(
             f"pieces is {pieces} for {samples.size} samples; expected at least 2 samples in each"
         )
-    estimate = _read_field(estimator(*arrays), field)
+    estimate = _read_field(_call(estimator, *arrays), field)
     stream = np.random.default_rng(check_seed(seed))
     variances = []
     with warnings.catch_warnings():
@@ -248,8 +248,22 @@ def subsample_error(
 
 
 def _check_estimator(estimator: Any) -> None:
-    if not callable(estimator):
+    module = hasattr(estimator, "forward") and hasattr(estimator, "parameters")
+    if not callable(estimator) or module:
         raise TypeError(f"estimator is {describe(estimator)}; expected a function of samples")
+
+
+def _call(estimator: Callable[..., Any], *arrays: Any) -> Any:
+    """Call the estimator; a call that is no call at all (too many arguments) names it."""
+    try:
+        return estimator(*arrays)
+    except TypeError as error:
+        if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+            raise  # from within the estimator
+        raise TypeError(
+            f"estimator is {describe(estimator)}; expected a function of {len(arrays)} arrays "
+            f"({error})"
+        ) from error
 
 
 def _estimator_name(estimator: Callable[..., Any]) -> str:
@@ -258,7 +272,11 @@ def _estimator_name(estimator: Callable[..., Any]) -> str:
 
 def _read_field(result: Any, field: str) -> np.ndarray:
     fields = list(result.data_vars) if is_labelled(result) else list(getattr(result, "_fields", ()))
-    if field not in fields:
+    if not isinstance(field, str) or field not in fields:
+        if not fields:
+            raise TypeError(
+                f"estimator returned {describe(result)}; expected a named tuple or a Dataset"
+            )
         raise ValueError(f"field is {describe(field)}; expected one of the estimator's: {fields}")
     values = result[field] if is_labelled(result) else getattr(result, field)
     if values is None:
@@ -273,7 +291,7 @@ def _take_rows(
     dim = samples.sample_dim
     if is_labelled(array):
         if dim not in array.dims:
-            raise ValueError(f"{name} has dimensions {tuple(array.dims)}; expected {dim!r}")
+            raise ValueError(f"{name} has dimensions {tuple(array.dims)}; expected {describe(dim)}")
         rows = array.isel({dim: index})
         if keep_coords:
             sample_coords = {key: c for key, c in array.coords.items() if dim in c.dims}

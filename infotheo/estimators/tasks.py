@@ -236,6 +236,11 @@ def linear_gaussian_layer(weights: np.ndarray, noise_deviation: float) -> Task:
     check_number(noise_deviation, "noise_deviation", positive=True)
     variance = noise_deviation**2
     output = w @ w.T + variance * np.eye(len(w))
+    if not 0 < variance < math.inf or np.linalg.cond(output) > 1 / np.finfo(np.float64).eps:
+        raise ValueError(
+            f"noise_deviation is {noise_deviation} for weights as large as {np.abs(w).max():.3g}; "
+            "expected noise that double precision tells from 0 beside them"
+        )
     truth = (np.linalg.slogdet(output)[1] - len(w) * math.log(variance)) / 2
     precision = np.linalg.inv(output)
 

@@ -105,7 +105,7 @@ def _open_pair(weight: Any, bias: Any, name: str) -> AffineLayer:
         if part is not None:
             real_values(part, f"the {part_name} of {name}")
     if weight is None:
-        raise TypeError(f"the weight of {name} is None; expected an array (..., in, out)")
+        raise ValueError(f"the weight of {name} has shape None; expected (..., in, out)")
     plain_weight = read_array(weight, f"the weight of {name}")
     if plain_weight.ndim < 2 or 0 in plain_weight.shape:
         raise ValueError(

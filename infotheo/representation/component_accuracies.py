@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from infotheo.arrays.conversion import read_array
 from infotheo.arrays.labels import read_classes
 from infotheo.arrays.numbers import check_number
 from infotheo.arrays.pairs import check_leading
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, read_samples, to_numpy
+from infotheo.arrays.scaling import divide
 from infotheo.arrays.wording import describe
 
 if TYPE_CHECKING:
@@ -194,7 +196,7 @@ def component_numbers(most: int) -> list[int]:
 def _read_components(components: Sequence[int] | None, most: int) -> NDArray[np.int64]:
     if components is None:
         return np.array(component_numbers(most))
-    counts = np.asarray(components)
+    counts = to_numpy(read_array(components, "components", "a list of whole numbers"))
     if counts.ndim != 1 or not counts.size or counts.dtype.kind not in "iu":
         raise TypeError(f"components is {describe(components)}; expected a list of whole numbers")
     for value in counts.tolist():
@@ -219,6 +221,15 @@ def _measure_accuracies(
     """One network: accuracies of both classifiers and the explained variance, each (count,)."""
     from sklearn.svm import LinearSVC
 
+    x, factors = divide(x, (0, 1), np)
+    if factors[0, 0] != 1:
+        with np.errstate(over="ignore"):
+            y = y / factors[0, 0]
+        if not np.isfinite(y).all():
+            raise ValueError(
+                "test_features are larger than features by more than float64 holds; expected "
+                "samples of one distribution"
+            )
     mean = x.mean(axis=0)
     centred = x - mean
     # against overflow and underflow of squares: the scale cancels below

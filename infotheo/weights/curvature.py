@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from infotheo.arrays.conversion import read_array
 from infotheo.arrays.numbers import check_count, check_seed
+from infotheo.arrays.wording import describe
 
 __all__ = ["HessianDiagonal", "HessianTrace", "hessian_diagonal", "hessian_trace"]
 
@@ -189,13 +190,20 @@ def _products(
     loss: Callable[[], Tensor], parameters: Mapping[str, Tensor], seed: int, probes: int, batch: int
 ) -> Iterator[Products]:
     """Yield random signs and the Hessian's products with them, ``batch`` at a time."""
-    if not callable(loss):
+    if not callable(loss) or isinstance(loss, nn.Module):
         raise TypeError(f"loss is a {type(loss).__name__}; expected a function that computes it")
     probes, batch = check_count(probes, "probes", least=2), check_count(batch, "batch")
     generator = torch.Generator().manual_seed(check_seed(seed, most=2**64 - 1))
     tensors = list(parameters.values())
     with torch.enable_grad():
-        value = loss()
+        try:
+            value = loss()
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # from within the loss
+            raise TypeError(
+                f"loss is {describe(loss)}; expected a function of no argument ({error})"
+            ) from error
         if not isinstance(value, Tensor) or value.numel() != 1:
             returned = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(f"loss() returned {returned}; expected a scalar tensor")

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from infotheo.arrays.conversion import is_labelled, read_array
 from infotheo.arrays.labels import Units, nats_per
 from infotheo.arrays.numbers import check_count, check_number
@@ -147,7 +145,7 @@ def multilayer_information_bound(
     np.float64(10.7271)
     """
     noise = read_alpha(alphas, name="alphas")
-    if not isinstance(outputs, Sequence | np.ndarray):
+    if read_array(outputs, "outputs", "one whole number for each layer").ndim != 1:
         raise TypeError(f"outputs is {describe(outputs)}; expected one whole number for each layer")
     widths = [check_count(width, f"outputs[{k}]") for k, width in enumerate(outputs)]
     if len(widths) != noise.count:

@@ -135,7 +135,8 @@ ESTIMATES = [
 
 def equal(first, second):
     return len(first) == len(second) and all(
-        a is b or np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second, strict=True)
+        a is b or np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True)
+        for a, b in zip(first, second, strict=True)
     )
 
 

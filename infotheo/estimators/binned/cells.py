@@ -121,15 +121,14 @@ def read_cells(
     if bin_width is not None:
         if isinstance(bin_width, bool) or not is_real(bin_width):
             raise TypeError(f"bin_width is {describe(bin_width)}; expected a positive number")
-        bin_width = to_float(bin_width)
-        largest = _magnitude(samples)
-        if not (math.isfinite(bin_width) and bin_width > 0 and largest / bin_width < 2**53):
+        largest, width = _magnitude(samples), to_float(bin_width)
+        if not (math.isfinite(width) and width > 0 and largest / width < 2**53):
             raise ValueError(
-                f"bin_width is {bin_width}; expected a positive, finite number, not below rounding "
-                f"(largest activation {largest:.4g})"
+                f"bin_width is {describe(bin_width)}; expected a positive, finite number, not "
+                f"below rounding (largest activation {largest:.4g})"
             )
-        number = math.ceil(largest / bin_width)
-        return Cells(samples, -number, number, width=float(bin_width))
+        number = math.ceil(largest / width)
+        return Cells(samples, -number, number, width=width)
     if edges is not None and not isinstance(edges, str):
         boundaries = _read_edges(edges)
         return Cells(samples, 0, len(boundaries) - 2, edges=boundaries)
@@ -159,12 +158,18 @@ def _magnitude(samples: Samples) -> float:
 
 def _read_range(range: tuple[float, float] | None, samples: Samples) -> tuple[float, float]:
     if range is None:
-        return samples.extent
+        low, high = samples.extent
+        if not math.isfinite(high - low):
+            raise ValueError(
+                f"{samples.name} goes from {low:.3g} to {high:.3g}; expected a range that float64 "
+                "holds, for equal cells"
+            )
+        return low, high
     try:
         low, high = (float(end) for end in range)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         raise TypeError(f"range is {describe(range)}; expected two numbers, low < high") from None
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+    if not (math.isfinite(high - low) and low < high):
         raise ValueError(f"range is {describe(range)}; expected two finite numbers, low < high")
     return low, high
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from infotheo.arrays.labels import Units, is_one_hot, nats_per
-from infotheo.arrays.numbers import check_seed
+from infotheo.arrays.numbers import check_seed, check_switch
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array
 from infotheo.estimators.critics.bounds import Estimate, PairScores, donsker_varadhan
@@ -129,6 +129,7 @@ def density_ratio_information(
     >>> bool(0.5 < result.lower and result.value < result.ceiling + 3 * result.standard_error)
     True
     """
+    progress = check_switch(progress, "progress")
     samples, target = read_target(
         z,
         nuisance,

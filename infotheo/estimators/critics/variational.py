@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import torch
 
 from infotheo.arrays.labels import Units, check_choice, nats_per
-from infotheo.arrays.numbers import check_seed
+from infotheo.arrays.numbers import check_seed, check_switch
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array
 from infotheo.estimators.critics import bounds
@@ -170,6 +170,10 @@ def variational_information(
     True
     """
     check_choice(bound, get_args(Bound), "bound")
+    discrete_y, progress = (
+        check_switch(value, name)
+        for value, name in ((discrete_y, "discrete_y"), (progress, "progress"))
+    )
     samples, target = read_target(
         x, y, names=("x", "y"), discrete=discrete_y, sample_dim=sample_dim, unit_dim=unit_dim
     )

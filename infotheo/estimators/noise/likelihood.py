@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from infotheo.arrays.samples import Array, read_samples, to_numpy
-from infotheo.estimators.noise.variance import settle_variances
+from infotheo.arrays.scaling import divide
+from infotheo.estimators.noise.variance import require_representable, settle_variances
 from infotheo.estimators.pair_sums.distances import centred, squared_distance_tiles
 
 __all__ = ["likelihood_noise_variance"]
@@ -54,9 +55,15 @@ def likelihood_noise_variance(z: Any, *, sample_dim: str = "sample", unit_dim: s
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
     xp = samples.namespace
     x = samples.flat()
-    x = centred(x.detach() if hasattr(x, "detach") else x, xp)
+    x, factors = divide(x.detach() if hasattr(x, "detach") else x, (1, 2), xp)
+    x = centred(x, xp)
     found = [_most_likely_variance(x[index : index + 1], xp) for index in range(x.shape[0])]
-    values = samples.like(np.array(found))[:, None]
+    variances = np.array(found)
+    if np.any(factors != 1):
+        with np.errstate(over="ignore"):
+            variances = variances * factors[:, 0, 0] * factors[:, 0, 0]
+        require_representable(variances, samples)
+    values = samples.like(variances)[:, None]
     return settle_variances(values, samples, True, "likelihood_noise_variance", {})
 
 

@@ -10,10 +10,11 @@ from infotheo.arrays.conversion import read_real
 from infotheo.arrays.labels import check_choice
 from infotheo.arrays.results import provenance
 from infotheo.arrays.samples import Array, Samples, read_samples, to_numpy
-from infotheo.estimators.noise.sweep import unit_dim_among
+from infotheo.arrays.scaling import divide
+from infotheo.estimators.noise.sweep import TINY, unit_dim_among
 from infotheo.estimators.pair_sums.distances import centred
 
-__all__ = ["relative_noise_variance", "settle_variances"]
+__all__ = ["relative_noise_variance", "require_representable", "settle_variances"]
 
 
 def relative_noise_variance(
@@ -73,11 +74,17 @@ def relative_noise_variance(
     bad = fractions[~(np.isfinite(fractions) & (fractions > 0))]
     if bad.size:
         raise ValueError(f"fraction contains {bad.flat[0]}; expected positive, finite numbers")
-    x = centred(samples.flat(), xp)
+    x, factors = divide(samples.flat(), (1, 2) if per == "layer" else 1, xp)
+    x = centred(x, xp)
     variance = xp.mean(x * x, axis=1)  # (batch, unit)
     if per == "layer":
         variance = xp.mean(variance, axis=1)
     _refuse_constant(variance, samples)
+    if np.any(factors != 1):
+        square = samples.like(factors[:, 0, 0] if per == "layer" else factors[:, 0])
+        with np.errstate(over="ignore", under="ignore"):  # refused below
+            variance = variance * square * square
+        require_representable(variance, samples)
     each = samples.like(np.atleast_1d(fractions))[None, :]
     trailing: tuple[str, ...] = ()
     if per == "layer":
@@ -93,6 +100,23 @@ def relative_noise_variance(
         {"fraction": fractions},
         trailing,
     )
+
+
+def require_representable(variance: Array, samples: Samples) -> None:
+    """Refuse a variance that float64 does not hold: that of values beyond 1e154 or below 1e-150.
+
+    Raises
+    ------
+    ValueError
+        If a variance is infinite, or so small that its inverse is.
+    """
+    values = to_numpy(variance)
+    if not np.all((values >= TINY) & np.isfinite(values)):
+        low, high = samples.extent
+        raise ValueError(
+            f"z has values as large as {max(abs(low), abs(high)):.3g}, whose variance is beyond "
+            f"{TINY:g} to {np.finfo(np.float64).max:.3g}; expected z in other units"
+        )
 
 
 def _refuse_constant(variance: Array, samples: Samples) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from infotheo.arrays.labels import Units, nats_per, read_classes, read_weights
 from infotheo.arrays.numbers import check_count, check_seed
 from infotheo.arrays.results import FieldNote, wrap
-from infotheo.arrays.samples import Array, read_samples
+from infotheo.arrays.samples import Array, Samples, read_samples, to_numpy
 from infotheo.estimators.noise.sweep import NoisePer, NoiseSweep, read_noise_variance
 from infotheo.estimators.pairwise.sampling import sampled_information
 from infotheo.estimators.shannon import entropy
@@ -18,6 +19,8 @@ __all__ = [
     "mixture_entropy_monte_carlo",
     "mixture_information_monte_carlo",
 ]
+
+LARGEST_DEVIATIONS = 1e16  # of the noise: beside more it is lost in rounding
 
 
 class MonteCarloEntropy(NamedTuple):
@@ -91,6 +94,7 @@ def mixture_information_monte_carlo(
     """
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
     noise = read_noise_variance(noise_variance, samples, per=noise_per, source=z, unit_dim=unit_dim)
+    _refuse_extreme(samples, noise)
     shares = read_weights(weights, samples)
     classes = None if labels is None else read_classes(labels, samples)
     draws, seed = check_count(draws, "draws", least=10), check_seed(seed)
@@ -159,6 +163,7 @@ def mixture_entropy_monte_carlo(
     """
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
     noise = read_noise_variance(noise_variance, samples, per=noise_per, source=z, unit_dim=unit_dim)
+    _refuse_extreme(samples, noise)
     shares = read_weights(weights, samples)
     draws, seed = check_count(draws, "draws", least=10), check_seed(seed)
     scale = nats_per(units)
@@ -186,3 +191,15 @@ def _settings(noise: NoiseSweep, draws: int, seed: int, weights: Any) -> dict[st
         "seed": seed,
         "weighted": weights is not None,
     }
+
+
+def _refuse_extreme(samples: Samples, noise: NoiseSweep) -> None:
+    """Refuse samples so far apart that a draw is its sample, as float64 rounds it."""
+    low, high = samples.extent
+    smallest = float(to_numpy(noise.values).min())
+    if high - low > LARGEST_DEVIATIONS * math.sqrt(smallest):
+        raise ValueError(
+            f"z has values {high - low:.3g} apart beside a noise_variance of {smallest:.3g}; "
+            f"expected at most {LARGEST_DEVIATIONS:g} standard deviations (beyond, draws round to "
+            "their samples, and the information is that of distinct points)"
+        )
