@@ -9,7 +9,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from infotheo.arrays.samples import Samples, is_labelled, to_numpy
+from infotheo.arrays.conversion import is_labelled, read_array, read_real, to_numpy
+from infotheo.arrays.numbers import is_real
+from infotheo.arrays.samples import Samples
+from infotheo.arrays.wording import describe
 
 __all__ = [
     "Classes",
@@ -21,6 +24,8 @@ __all__ = [
     "read_classes",
     "read_weights",
 ]
+
+TINY = 1e-300
 
 Units = Literal["nats", "bits"]
 
@@ -50,12 +55,14 @@ class Classes:
 
 
 def read_classes(labels: Any, samples: Samples, name: str = "labels") -> Classes:
-    """Check class labels: integers (sample,) or one-hot (sample, class), shared by the batch.
+    """Check class labels: integers or text (sample,), or one-hot (sample, class); one for a batch.
+
+    Text of NumPy or pandas, and pandas' categories, are classes in the order of their sorted names.
 
     Raises
     ------
     TypeError
-        If the labels are neither integers nor one-hot.
+        If the labels are neither integers nor text nor one-hot.
     ValueError
         If their length is not the number of samples.
 
@@ -68,28 +75,31 @@ def read_classes(labels: Any, samples: Samples, name: str = "labels") -> Classes
     if is_labelled(labels):
         samples.check_aligned(labels, name)
         labels = labels.transpose(samples.sample_dim, ...)
-    values = to_numpy(labels)
+    values = to_numpy(read_array(labels, name, "integer class labels or one-hot rows"))
     if values.ndim not in (1, 2) or len(values) != samples.size:
         raise ValueError(
             f"{name} has shape {values.shape}; expected ({samples.size},) integers or "
-            f"({samples.size}, classes) one-hot, one for each sample"
+            f"({samples.size}, classes) one-hot, one for each sample of {samples.name}"
         )
     if values.ndim == 2:
-        if not is_one_hot(values):
+        if not _is_one_hot(values):
             raise TypeError(
                 f"{name} of shape {values.shape} are not one-hot; expected rows with a single 1, "
                 f"or integers of shape ({samples.size},)"
             )
         values = values.argmax(axis=1)
-    if values.dtype.kind not in "iub":
+    if values.dtype.kind == "O" and all(isinstance(value, str) for value in values):
+        values = values.astype(np.str_)
+    if values.dtype.kind not in "iubU":
         raise TypeError(
-            f"{name} has dtype {values.dtype}; expected integer class labels or one-hot rows"
+            f"{name} has dtype {values.dtype}; expected integer class labels or one-hot rows "
+            "(or text)"
         )
     distinct, codes = np.unique(values, return_inverse=True)
     return Classes(codes.astype(np.int64), distinct)
 
 
-def is_one_hot(rows: Any) -> bool:
+def is_one_hot(rows: Any, name: str = "rows") -> bool:
     """Whether rows (sample, class) have a single 1 each.
 
     Examples
@@ -97,9 +107,10 @@ def is_one_hot(rows: Any) -> bool:
     >>> is_one_hot([[0, 1], [1, 0]]), is_one_hot([[0, 1], [1, 1]])
     (True, False)
     """
-    if is_labelled(rows):
-        rows = rows.values
-    values = to_numpy(rows)
+    return _is_one_hot(to_numpy(read_array(rows, name)))
+
+
+def _is_one_hot(values: np.ndarray) -> bool:
     return (values.ndim, values.dtype.kind in "fiub") == (2, True) and bool(
         np.all((values == 0) | (values == 1)) and np.all(values.sum(axis=1) == 1)
     )
@@ -123,12 +134,11 @@ def read_weights(weights: Any, samples: Samples, name: str = "weights") -> np.nd
         return np.full(samples.size, 1.0 / samples.size)
     if is_labelled(weights):
         samples.check_aligned(weights, name)
-    values = to_numpy(weights)
-    if values.dtype.kind not in "fiub":
-        raise TypeError(f"{name} has dtype {values.dtype}; expected real numbers")
+    values = read_real(weights, name)
     if values.shape != (samples.size,):
         raise ValueError(
-            f"{name} has shape {values.shape}; expected ({samples.size},), one for each sample"
+            f"{name} has shape {values.shape}; expected ({samples.size},), one for each sample "
+            f"of {samples.name}"
         )
     values = values.astype(np.float64)
     bad = values[~(np.isfinite(values) & (values >= 0))]
@@ -152,10 +162,14 @@ def check_open_unit(value: float, name: str) -> float:
     ...
     ValueError: alpha is 1.5; expected a number between 0 and 1, both excluded
     """
-    if not isinstance(value, int | float | np.number):
-        raise TypeError(f"{name} is {value!r}; expected a number between 0 and 1, both excluded")
-    if not 0 < value < 1:  # also refuses NaN
-        raise ValueError(f"{name} is {value}; expected a number between 0 and 1, both excluded")
+    if isinstance(value, bool) or not is_real(value):
+        raise TypeError(
+            f"{name} is {describe(value)}; expected a number between 0 and 1, both excluded"
+        )
+    if not TINY <= value < 1:  # also refuses NaN, and what has no inverse
+        raise ValueError(
+            f"{name} is {describe(value)}; expected a number between 0 and 1, both excluded"
+        )
     return float(value)
 
 
@@ -169,8 +183,11 @@ def check_choice(value: Any, choices: Sequence[Any], name: str) -> None:
     ...
     ValueError: correction is 'miller'; expected one of None, 'miller-madow'
     """
-    if not any(value is choice or value == choice for choice in choices):
-        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}")
+    # an array compares element by element, and some values not at all
+    comparable = value is None or isinstance(value, str | int | float | np.generic)
+    if not (comparable and any(value is choice or value == choice for choice in choices)):
+        expected = ", ".join(map(repr, choices))
+        raise ValueError(f"{name} is {describe(value)}; expected one of {expected}")
 
 
 def nats_per(units: Units) -> float:

@@ -69,7 +69,7 @@ def wrap(
     >>> mean, mean.attrs["estimator"]
     (Mean(value=np.float64(1.0)), 'mean')
     """
-    fields: dict[str, Any] = result._asdict()
+    fields = {key: _without_negative_zero(value) for key, value in result._asdict().items()}
     origin = provenance(estimator, settings)
     if not samples.labelled:
         values = (v[()] if isinstance(v, np.ndarray) else v for v in fields.values())
@@ -88,6 +88,12 @@ def wrap(
         variables[key] = (dims[: data.ndim] if data.ndim else (), data, attrs)
     coords = {**samples.coords, **(extra_coords or {})}
     return xarray.Dataset(variables, coords=coords, attrs=origin)
+
+
+def _without_negative_zero(value: Any) -> Any:
+    """Turn -0.0, which the negative of a sum may be, into 0.0; all else stays bit by bit."""
+    floating = str(getattr(value, "dtype", "")).removeprefix("torch.").startswith("float")
+    return value + 0.0 if floating else value
 
 
 def _check_names(samples: Samples, fields: Sequence[str], extra_dims: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ torch, and torch input stays on its device and keeps its gradient.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,13 +16,26 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_numpy_array, is_torch_array, to_device
 
+from infotheo.arrays.conversion import Array, as_writable, is_labelled, read_array, to_numpy
 from infotheo.arrays.threads import map_in_threads
+from infotheo.arrays.wording import describe
 
-__all__ = ["Array", "Samples", "is_labelled", "read_samples", "to_numpy"]
+__all__ = [
+    "Array",
+    "ImageShapeWarning",
+    "Samples",
+    "check_dim_name",
+    "is_labelled",
+    "read_samples",
+    "to_numpy",
+]
 
+FEW = 32  # samples: so few, in more batch elements than that, are rather rows of an image
 EXTENT_BLOCK = 2**20  # values looked at by one thread at a time
 
-Array = Any  # an array of NumPy or torch (any array-API library); xarray only at the door
+
+class ImageShapeWarning(UserWarning):
+    """Few samples under many leading dimensions: images, perhaps, with the samples first."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,7 @@ class Samples:
     batch_dims: tuple[str, ...] | None = None  # names of the leading dims; None: not xarray
     coords: Mapping[str, Any] = field(default_factory=dict)  # those on leading dims only
     sample_index: Any = None  # coordinates of the samples, if xarray brought some
+    name: str = "z"  # the argument's, for messages
 
     @property
     def labelled(self) -> bool:
@@ -88,13 +103,18 @@ class Samples:
         if is_torch_array(values) and is_torch_array(self.values):  # asarray would detach
             values = to_device(values, place)
             return values if kind is None else self.namespace.astype(values, kind)
-        return self.namespace.asarray(to_numpy(values), dtype=kind, device=place)
+        plain = to_numpy(values)
+        if is_torch_array(self.values):  # which takes no read-only array, nor one that runs back
+            plain = as_writable(plain)
+        return self.namespace.asarray(plain, dtype=kind, device=place)
 
     def check_aligned(self, array: Any, name: str) -> None:
         """Check that a DataArray has these samples: their dimension, and no other coordinates."""
+        if not hasattr(array, "to_dataset"):
+            raise TypeError(f"{name} is an xarray {type(array).__name__}; expected a DataArray")
         if self.sample_dim not in array.dims:
             raise ValueError(
-                f"{name} has dimensions {tuple(array.dims)}; expected {self.sample_dim!r}"
+                f"{name} has dimensions {tuple(array.dims)}; expected {describe(self.sample_dim)}"
             )
         index = array.indexes.get(self.sample_dim)
         if (
@@ -106,22 +126,6 @@ class Samples:
                 f"{name} has other coordinates along {self.sample_dim!r} than the samples; "
                 "expected the same, in the same order"
             )
-
-
-def is_labelled(array: Any) -> bool:
-    """Whether ``array`` is an xarray object, asked without importing xarray."""
-    return type(array).__module__.partition(".")[0] == "xarray"
-
-
-def to_numpy(array: Any) -> np.ndarray:
-    """Return a NumPy view or copy of an array of any kind, off its device and gradient."""
-    if is_torch_array(array):
-        tensor = array.detach().cpu()
-        values: np.ndarray = (
-            tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
-        ).numpy()
-        return values
-    return np.asarray(array)
 
 
 def read_samples(
@@ -154,12 +158,20 @@ def read_samples(
     ValueError
         If a dimension is missing or empty, there are too few samples, or a value is not finite.
 
+    Warns
+    -----
+    ImageShapeWarning
+        If two or more leading dimensions hold more batch elements than there are samples, and these
+        are at most 32 or as many as the units: so look feature maps (sample, channel, row, column).
+
     Examples
     --------
     >>> samples = read_samples([[0, 1], [2, 3], [4, 5]])
     >>> samples.values.dtype, samples.size, samples.units
     (dtype('float64'), 3, 2)
     """
+    check_dim_name(sample_dim, "sample_dim")
+    check_dim_name(unit_dim, "unit_dim")
     batch_dims: tuple[str, ...] | None = None
     coords: dict[str, Any] = {}
     sample_index = None
@@ -174,7 +186,8 @@ def read_samples(
         missing = [dim for dim in (sample_dim, unit_dim) if dim not in z.dims]
         if missing:
             raise ValueError(
-                f"{name} has dimensions {tuple(z.dims)}; expected {missing[0]!r} among them "
+                f"{name} has dimensions {tuple(z.dims)}; expected {describe(missing[0])} among "
+                "them "
                 "(or name yours with sample_dim, unit_dim)"
             )
         z = z.transpose(..., sample_dim, unit_dim)
@@ -184,7 +197,9 @@ def read_samples(
         z = z.values
     values, namespace = _cast_to_floating(z, name)
     _check_shape(values.shape, name, minimum)
-    samples = Samples(values, namespace, sample_dim, batch_dims, coords, sample_index)
+    if batch_dims is None and minimum > 1:
+        _warn_if_images(values.shape, name)
+    samples = Samples(values, namespace, sample_dim, batch_dims, coords, sample_index, name)
     if not all(map(math.isfinite, samples.extent)):
         raise ValueError(
             f"{name} contains {_describe_first_bad(values)}; expected finite values only"
@@ -192,14 +207,25 @@ def read_samples(
     return samples
 
 
+def check_dim_name(dim: Any, name: str) -> None:
+    """Check the name of a dimension.
+
+    Examples
+    --------
+    >>> check_dim_name(["sample"], "sample_dim")
+    Traceback (most recent call last):
+    ...
+    TypeError: sample_dim is ['sample']; expected the name of a dimension
+    """
+    if not isinstance(dim, str):
+        raise TypeError(f"{name} is {describe(dim)}; expected the name of a dimension")
+
+
 def _cast_to_floating(z: Any, name: str) -> tuple[Array, Any]:
     """Cast to float32 (half precision, bool) or float64 (integers); keep float32 and float64."""
-    if isinstance(z, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array; expected all values (drop the masked samples)")
-    if not is_torch_array(z):
-        z = np.asarray(z)
-        if z.dtype.kind not in "fiub":
-            raise TypeError(f"{name} has dtype {z.dtype}; expected real numbers")
+    z = read_array(z, name, "real numbers (..., sample, unit)")
+    if not is_torch_array(z) and z.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {z.dtype}; expected real numbers")
     namespace = array_namespace(z)
     if namespace.isdtype(z.dtype, "complex floating"):
         raise TypeError(f"{name} has dtype {z.dtype}; expected real numbers")
@@ -223,6 +249,20 @@ def _check_shape(shape: Sequence[int], name: str, minimum: int) -> None:
         raise ValueError(
             f"{name} has {lengths[-2]} sample(s) (shape {lengths}); expected at least {minimum} "
             "along the second to last dimension"
+        )
+
+
+def _warn_if_images(shape: Sequence[int], name: str) -> None:
+    """Warn where the samples seem to come first, as those of a convolutional layer do."""
+    *leading, size, units = (int(length) for length in shape)
+    few = size <= FEW or size == units
+    if len(leading) > 1 and few and math.prod(leading) > size:
+        warnings.warn(
+            f"{name} of shape {(*leading, size, units)} is read as {math.prod(leading)} batch "
+            f"elements of {size} samples with {units} units; if its first dimension counts the "
+            f"samples, pass {name}.reshape(len({name}), -1); a DataArray names its dimensions",
+            ImageShapeWarning,
+            stacklevel=4,
         )
 
 

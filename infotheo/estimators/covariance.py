@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from infotheo.arrays.samples import Array
+from infotheo.arrays.scaling import divide
 
 __all__ = [
     "DependenceWarning",
@@ -35,6 +36,7 @@ def centre_columns(z: Array, xp: Any) -> Array:
     >>> centre_columns(np.array([[1.0, 7.0], [3.0, 7.0]]), np).round(4).tolist()
     [[-0.7071, 0.0], [0.7071, 0.0]]
     """
+    z = divide(z, 0, xp)[0]
     constant = xp.all(z == z[:1], axis=0)
     centred = z - xp.mean(z, axis=0)
     zero = xp.zeros_like(centred)

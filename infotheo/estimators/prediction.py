@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
+from infotheo.arrays.conversion import is_labelled, read_array
 from infotheo.arrays.labels import Classes, Units, nats_per, read_classes
-from infotheo.arrays.numbers import check_count
+from infotheo.arrays.numbers import check_count, check_switch
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, read_samples, to_numpy
 from infotheo.estimators.shannon import entropy
@@ -125,6 +126,7 @@ def prediction_information(
     samples = read_samples(
         probabilities, name="probabilities", sample_dim=sample_dim, unit_dim=unit_dim
     )
+    uniform_marginals = check_switch(uniform_marginals, "uniform_marginals")
     p = read_probabilities(samples, logits)
     classes = None if labels is None else read_classes(labels, samples)
     scale = nats_per(units)
@@ -216,6 +218,7 @@ def irrelevant_information(
     samples = read_samples(
         probabilities, name="probabilities", sample_dim=sample_dim, unit_dim=unit_dim
     )
+    uniform_marginals = check_switch(uniform_marginals, "uniform_marginals")
     p = read_probabilities(samples, logits)
     if labels is None:
         raise TypeError("labels is None; expected integer class labels or one-hot rows")
@@ -265,9 +268,10 @@ def fano_error_bound(conditional_entropy: Any, classes: int) -> float | Array | 
     0.7325
     """
     classes = check_count(classes, "classes", least=3)
-    if isinstance(conditional_entropy, list | tuple):
-        conditional_entropy = np.asarray(conditional_entropy)
-    values = to_numpy(conditional_entropy)
+    array = read_array(conditional_entropy, "conditional_entropy", "nats")
+    if not (is_labelled(conditional_entropy) or isinstance(conditional_entropy, int | float)):
+        conditional_entropy = array
+    values = to_numpy(array)
     if values.dtype.kind not in "fiu":
         raise TypeError(f"conditional_entropy has dtype {values.dtype}; expected nats")
     bad = values[~((values >= 0) & (values <= math.log(classes) * (1 + 1e-9)))]
@@ -290,6 +294,7 @@ def read_probabilities(samples: Samples, logits: bool) -> Array:
     >>> read_probabilities(read_samples([[2.0, 2.0], [0.0, 0.0]]), logits=True)[0].tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
+    logits = check_switch(logits, "logits")
     xp, p = samples.namespace, samples.flat()
     if samples.units < 2:
         raise ValueError("probabilities has 1 class; expected at least 2 along the last dimension")

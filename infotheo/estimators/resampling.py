@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays.numbers import check_count
+from infotheo.arrays.conversion import read_array
+from infotheo.arrays.numbers import check_count, check_seed
 from infotheo.arrays.random_streams import numpy_generator
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples, to_numpy
+from infotheo.arrays.wording import describe
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,6 +31,13 @@ class PermutationTest(NamedTuple):
     value: Array
     p_value: Array
     null: Array
+
+    def __repr__(self) -> str:
+        count = int(np.shape(self.null)[-1])
+        return (
+            f"{type(self).__name__}(value={self.value!r}, p_value={self.p_value!r}, "
+            f"null=<{count} permutations>)"
+        )
 
 
 class SubsampleError(NamedTuple):
@@ -98,8 +107,8 @@ def permutation_test(
     _check_estimator(estimator)
     check_count(permutations, "permutations")
     samples = read_samples(x, name="x", sample_dim=sample_dim, unit_dim=unit_dim)
-    estimate = _read_field(estimator(x, y), field)
-    stream = numpy_generator(check_count(seed, "seed", least=0), "permutations")
+    estimate = _read_field(_call(estimator, x, y), field)
+    stream = numpy_generator(check_seed(seed), "permutations")
     null = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -200,8 +209,8 @@ def subsample_error(
         raise ValueError(
             f"pieces is {pieces} for {samples.size} samples; expected at least 2 samples in each"
         )
-    estimate = _read_field(estimator(*arrays), field)
-    stream = numpy_generator(check_count(seed, "seed", least=0), "partitions")
+    estimate = _read_field(_call(estimator, *arrays), field)
+    stream = numpy_generator(check_seed(seed), "partitions")
     variances = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -240,8 +249,22 @@ def subsample_error(
 
 
 def _check_estimator(estimator: Any) -> None:
-    if not callable(estimator):
-        raise TypeError(f"estimator is {estimator!r}; expected a function of samples")
+    module = hasattr(estimator, "forward") and hasattr(estimator, "parameters")
+    if not callable(estimator) or module:
+        raise TypeError(f"estimator is {describe(estimator)}; expected a function of samples")
+
+
+def _call(estimator: Callable[..., Any], *arrays: Any) -> Any:
+    """Call the estimator; a call that is no call at all (too many arguments) names it."""
+    try:
+        return estimator(*arrays)
+    except TypeError as error:
+        if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+            raise  # from within the estimator
+        raise TypeError(
+            f"estimator is {describe(estimator)}; expected a function of {len(arrays)} arrays "
+            f"({error})"
+        ) from error
 
 
 def _estimator_name(estimator: Callable[..., Any]) -> str:
@@ -250,8 +273,12 @@ def _estimator_name(estimator: Callable[..., Any]) -> str:
 
 def _read_field(result: Any, field: str) -> np.ndarray:
     fields = list(result.data_vars) if is_labelled(result) else list(getattr(result, "_fields", ()))
-    if field not in fields:
-        raise ValueError(f"field is {field!r}; expected one of the estimator's: {fields}")
+    if not isinstance(field, str) or field not in fields:
+        if not fields:
+            raise TypeError(
+                f"estimator returned {describe(result)}; expected a named tuple or a Dataset"
+            )
+        raise ValueError(f"field is {describe(field)}; expected one of the estimator's: {fields}")
     values = result[field] if is_labelled(result) else getattr(result, field)
     if values is None:
         raise ValueError(f"field is {field!r}, which this estimator leaves empty (None)")
@@ -265,20 +292,26 @@ def _take_rows(
     dim = samples.sample_dim
     if is_labelled(array):
         if dim not in array.dims:
-            raise ValueError(f"{name} has dimensions {tuple(array.dims)}; expected {dim!r}")
+            raise ValueError(f"{name} has dimensions {tuple(array.dims)}; expected {describe(dim)}")
         rows = array.isel({dim: index})
         if keep_coords:
             sample_coords = {key: c for key, c in array.coords.items() if dim in c.dims}
             rows = rows.drop_vars(list(sample_coords)).assign_coords(sample_coords)
         return rows
+    frame = hasattr(array, "iloc")  # pandas: by position, whatever its index says
     if not hasattr(array, "shape"):
-        array = np.asarray(array)
+        array = read_array(array, name)
+    if not array.shape:
+        raise ValueError(f"{name} has shape (); expected {samples.size} samples")
     axis = 0 if array.ndim == 1 else array.ndim - 2
     if array.shape[axis] != samples.size:
         raise ValueError(
             f"{name} has shape {tuple(array.shape)}; expected {samples.size} samples along "
             f"dimension {axis}"
         )
+    if frame:
+        rows = array.iloc[index]
+        return rows.set_axis(array.index) if keep_coords else rows
     leading = (slice(None),) * axis
     if type(array).__module__.startswith("torch"):
         import torch  # the caller's array is one already

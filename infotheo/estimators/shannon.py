@@ -14,6 +14,8 @@ def entropy(probabilities: np.ndarray) -> float:
     --------
     >>> round(entropy(np.array([0.5, 0.5, 0.0])), 4)
     0.6931
+    >>> entropy(np.array([1.0]))
+    0.0
     """
     p = probabilities[probabilities > 0]
-    return float(-np.sum(p * np.log(p)))
+    return float(0.0 - np.sum(p * np.log(p)))  # not -0.0

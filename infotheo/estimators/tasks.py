@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from infotheo.arrays.conversion import read_real
 from infotheo.arrays.numbers import check_count, check_number
 from infotheo.arrays.random_streams import numpy_generator
 
@@ -228,12 +229,19 @@ def linear_gaussian_layer(weights: np.ndarray, noise_deviation: float) -> Task:
     >>> round(linear_gaussian_layer(np.eye(2), 1.0).mutual_information, 4)  # ln 2
     0.6931
     """
-    w = np.asarray(weights, dtype=np.float64)
+    w = read_real(weights, "weights").astype(np.float64)
     if w.ndim != 2 or w.size == 0:
         raise ValueError(f"weights has shape {w.shape}; expected (unit, input)")
+    if not np.isfinite(w).all():
+        raise ValueError(f"weights contains {w[~np.isfinite(w)][0]}; expected finite values only")
     check_number(noise_deviation, "noise_deviation", positive=True)
     variance = noise_deviation**2
     output = w @ w.T + variance * np.eye(len(w))
+    if not 0 < variance < math.inf or np.linalg.cond(output) > 1 / np.finfo(np.float64).eps:
+        raise ValueError(
+            f"noise_deviation is {noise_deviation} for weights as large as {np.abs(w).max():.3g}; "
+            "expected noise that double precision tells from 0 beside them"
+        )
     truth = (np.linalg.slogdet(output)[1] - len(w) * math.log(variance)) / 2
     precision = np.linalg.inv(output)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from infotheo.arrays.labels import Units, check_choice, nats_per
+from infotheo.arrays.numbers import check_switch
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, read_samples, to_numpy
 from infotheo.estimators.covariance import (
@@ -19,6 +20,7 @@ from infotheo.estimators.covariance import (
 from infotheo.estimators.neighbors.information import (
     check_neighbors,
     product_terms,
+    scale_together,
     standardize_space,
     warn_if_doubtful,
 )
@@ -116,6 +118,7 @@ def total_correlation(
     check_choice(correction, (None, "wishart"), "correction")
     check_choice(algorithm, ("ksg1", "ksg2"), "algorithm")
     check_choice(standardize, (None, "units"), "standardize")
+    check_trust = check_switch(check_trust, "check_trust")
     scale = nats_per(units)
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
     result: TotalCorrelation
@@ -130,7 +133,9 @@ def total_correlation(
         settings["correction"] = correction
     else:
         k = check_neighbors(k, samples.size)
-        arrays = [standardize_space(a, standardize) for a in to_numpy(samples.flat())]
+        arrays = [
+            scale_together(standardize_space(a, standardize))[0] for a in to_numpy(samples.flat())
+        ]
         neighbor_estimates = [
             _estimate_neighbors(a, k, algorithm == "ksg2", check_trust) for a in arrays
         ]

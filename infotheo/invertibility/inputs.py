@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+
+from infotheo.arrays.conversion import read_array
 
 __all__ = [
     "NotFiniteError",
@@ -19,6 +21,7 @@ __all__ = [
     "sample_chunks",
 ]
 
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 HOST_CHUNK = 2**18  # numbers: 1 MiB of float32 stays near the cache
 DEVICE_CHUNK = 2**23  # 32 MiB fills an accelerator
 
@@ -83,7 +86,8 @@ def read_tensor(x: Any, name: str, *, minimum: int = 1) -> Tensor:
             kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
         )
         raise TypeError(f"{name} is a {type_name}; expected a torch.Tensor (sample, ...)")
-    if not x.is_floating_point():
+    x = read_array(x, name)
+    if not x.is_floating_point() or x.dtype not in FLOATS:
         raise TypeError(f"{name} has dtype {x.dtype}; expected floating-point numbers")
     if x.ndim < 2 or x.numel() == 0:
         raise ValueError(
@@ -92,7 +96,7 @@ def read_tensor(x: Any, name: str, *, minimum: int = 1) -> Tensor:
     if len(x) < minimum:
         raise ValueError(f"{name} has {len(x)} sample(s); expected at least {minimum}")
     require_finite(x, name)
-    return x.detach()
+    return cast(Tensor, x.detach())
 
 
 def require_finite(x: Tensor, name: str) -> None:
@@ -107,6 +111,25 @@ def require_finite(x: Tensor, name: str) -> None:
         )
 
 
+def run_module(module: nn.Module, x: Tensor, name: str, x_name: str) -> Any:
+    """Run a module on a copy of x; a failure inside of torch names both.
+
+    Raises
+    ------
+    ValueError
+        If torch refuses: other shapes, other dtypes, another device.
+    """
+    try:
+        return module(x.clone())
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise ValueError(
+            f"{name} does not take {x_name} of shape {tuple(x.shape)} and {x.dtype} ({reason})"
+        ) from error
+
+
 def branch_output(branch: nn.Module, x: Tensor) -> Tensor:
     """Run L on a copy of x, as a branch may begin with a layer that works in place.
 
@@ -115,7 +138,7 @@ def branch_output(branch: nn.Module, x: Tensor) -> Tensor:
     ValueError
         If it does not put out one tensor with a row for each sample.
     """
-    output = branch(x.clone())
+    output = run_module(branch, x, "branch", "x")
     if not isinstance(output, Tensor) or output.ndim < 1 or len(output) != len(x):
         returned = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ValueError(

@@ -32,10 +32,20 @@ def norm_function(layer: nn.Module) -> LayerNormFunction | None:
     True
     """
     for parent in type(layer).__mro__:
-        same_forward = getattr(parent, "forward", None) is type(layer).forward
-        if parent in layer_norms and same_forward:
+        if parent in layer_norms and all(
+            getattr(parent, name, None) is getattr(type(layer), name, None) for name in _CALLED
+        ):
             return layer_norms[parent]
     return None
+
+
+# what a call of a layer runs: a class that replaces one of them is another layer
+_CALLED = ("__call__", "forward", "_call_impl", "_conv_forward", "_output_padding")
+
+
+def _at_least(least: float, value: float) -> float:
+    """Return the larger number, NaN if the second is."""
+    return value if math.isnan(value) else max(least, value)
 
 
 def _constant(norm: float) -> LayerNormFunction:
@@ -66,22 +76,49 @@ def _sample_norm(layer: nn.Module, x: Tensor, tolerance: float) -> float:
     if values == 1:
         return 0.0
     scale = 1.0 if layer.weight is None else float(layer.weight.detach().double().abs().max())
-    return scale / math.sqrt(layer.eps) if layer.eps else math.inf
+    return scale / math.sqrt(layer.eps) if layer.eps > 0 else math.inf
 
 
 def _leaky(layer: nn.Module, x: Tensor, tolerance: float) -> float:
     assert isinstance(layer, nn.LeakyReLU)
-    return max(1.0, abs(layer.negative_slope))
+    return _at_least(1.0, abs(layer.negative_slope))
 
 
 def _parametric(layer: nn.Module, x: Tensor, tolerance: float) -> float:
     assert isinstance(layer, nn.PReLU)
-    return max(1.0, float(layer.weight.detach().abs().max()))
+    return _at_least(1.0, float(layer.weight.detach().abs().max()))
 
 
 def _exponential(layer: nn.Module, x: Tensor, tolerance: float) -> float:
     assert isinstance(layer, nn.ELU)
-    return max(1.0, abs(layer.alpha))
+    return _at_least(1.0, abs(layer.alpha))
+
+
+def _continuous_exponential(layer: nn.Module, x: Tensor, tolerance: float) -> float:
+    # exp(u / alpha) below 0, which grows without bound where alpha is negative
+    assert isinstance(layer, nn.CELU)
+    return 1.0 if layer.alpha > 0 else math.inf
+
+
+def _softplus(layer: nn.Module, x: Tensor, tolerance: float) -> float:
+    # a sigmoid's slope, and the identity beyond the threshold; it jumps there by
+    # log(1 + exp(-threshold)) / |beta|, which is rounding from the default of 20 on
+    assert isinstance(layer, nn.Softplus)
+    return 1.0 if layer.threshold >= 20 and layer.beta != 0 else math.inf
+
+
+def _softmax(layer: nn.Module, x: Tensor, tolerance: float) -> float:
+    # diag(p) - p p^T: row sums of absolute values 2 p (1 - p)
+    assert isinstance(layer, nn.Softmax)
+    dim = layer.dim
+    if dim is None:  # what torch takes then
+        dim = 0 if x.ndim in (0, 1, 3) else 1
+    if dim % x.ndim == 0:
+        raise ValueError(
+            f"branch: {type(layer).__name__}(dim={layer.dim}) mixes the samples of a batch; "
+            "expected another dimension"
+        )
+    return 0.5
 
 
 def _max_pool(layer: nn.Module, x: Tensor, tolerance: float) -> float:
@@ -157,18 +194,20 @@ layer_norms: dict[type[nn.Module], LayerNormFunction] = {
     nn.LeakyReLU: _leaky,
     nn.PReLU: _parametric,
     nn.ELU: _exponential,
+    nn.CELU: _continuous_exponential,
+    nn.Softplus: _softplus,
+    nn.Softmax: _softmax,
     # the layers that move values about, drop none twice, and those of slope at most one
     **dict.fromkeys(
         (nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle)
         + (nn.ChannelShuffle, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d)
         + (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
-        + (nn.ReLU, nn.ReLU6, nn.Tanh, nn.Softplus, nn.Softsign, nn.LogSigmoid, nn.CELU)
+        + (nn.ReLU, nn.ReLU6, nn.Tanh, nn.Softsign, nn.LogSigmoid)
         + (nn.Softshrink, nn.Tanhshrink, nn.Hardtanh),
         _constant(1.0),
     ),
     nn.Sigmoid: _constant(0.25),
     nn.Hardsigmoid: _constant(1 / 6),
-    nn.Softmax: _constant(0.5),  # diag(p) - p p^T: row sums of absolute values 2 p (1 - p)
     # largest slopes, rounded up
     nn.SELU: _constant(1.7581),
     nn.GELU: _constant(1.1291),

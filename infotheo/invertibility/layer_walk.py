@@ -40,6 +40,8 @@ class LayerWalk:
 
     def follow(self, module: nn.Module, x: Tensor, name: str) -> tuple[float, float, Tensor]:
         """Return the upper bound, its estimate by iteration, and the module's output."""
+        if _has_hooks(module):
+            _refuse_changed(module, x, name)
         function = norm_function(module)
         if function is not None:
             return self._follow_layer(module, x, name, function(module, x, self.tolerance))
@@ -64,8 +66,8 @@ class LayerWalk:
         output = layer(x.clone())
         if not 0 <= upper < float("inf"):
             raise NotFiniteError(
-                f"branch: layer {name or 'itself'!r} ({type(layer).__name__}) has norm {upper}; "
-                "expected finite weights"
+                f"branch: layer {name or 'itself'!r} ({type(layer).__name__}) has norm {upper} "
+                f"({layer.extra_repr()}); expected finite weights, and settings with a bound"
             )
         iterated = upper
         if isinstance(layer, nn.modules.conv._ConvNd):
@@ -89,6 +91,45 @@ class LayerWalk:
             above, estimated, _ = self.follow(parts.activation, summed, _path(name, "activation"))
             upper, estimate = upper * above, estimate * estimated
         return upper, estimate, output
+
+
+def _refuse_changed(module: nn.Module, x: Tensor, name: str) -> None:
+    """Refuse a module whose hooks, or a ``forward`` of the instance, change what it puts out.
+
+    Hooks that only look, and those of torch's former spectral and weight norm, put out the same.
+    """
+    output = module(x.clone())
+    plain = type(module).forward(module, x.clone())
+    tolerance = 1e3 * torch.finfo(x.dtype).eps  # kernels may sum in another order
+    if (
+        not isinstance(output, Tensor)
+        or not isinstance(plain, Tensor)
+        or output.shape != plain.shape
+        or not torch.allclose(
+            output,
+            plain,
+            rtol=tolerance,
+            atol=tolerance * float(plain.abs().max()),
+            equal_nan=True,
+        )
+    ):
+        raise ValueError(
+            f"branch: layer {name or 'itself'!r} ({type(module).__name__}) puts out something else "
+            "than its forward computes; expected no hooks that change values, and no forward of "
+            "the instance"
+        )
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    """Whether something of the caller's runs with a call of this module."""
+    every = torch.nn.modules.module
+    hooks = (
+        module._forward_hooks,
+        module._forward_pre_hooks,
+        every._global_forward_hooks,
+        every._global_forward_pre_hooks,
+    )
+    return any(hooks) or "forward" in vars(module)
 
 
 def _path(name: str, child: str) -> str:

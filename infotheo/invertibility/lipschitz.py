@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from infotheo.arrays.labels import check_open_unit
-from infotheo.arrays.numbers import check_count
+from infotheo.arrays.numbers import check_count, check_seed
 from infotheo.arrays.random_streams import torch_seed
 from infotheo.arrays.results import attach_attrs, provenance
 from infotheo.invertibility.inputs import (
@@ -76,6 +76,8 @@ def lipschitz_bounds(
             Largest difference quotient that was found: ``pairs``, or the Jacobian's value,
             confirmed along its direction by a quotient over a short step, whichever is less. Below
             1 it proves nothing; above 1 L is no contraction, and x + L(x) may still be invertible.
+            Where the quotient is above ``upper`` by the rounding of a short step (the root of the
+            dtype's precision) it is ``upper``.
         ``jacobian``
             (sample,) :math:`|J v|` for a unit v that the iterations found: at most the largest
             singular value of the Jacobian at x, however few they are.
@@ -94,8 +96,10 @@ def lipschitz_bounds(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described, a layer's norm is not known, or what a layer puts out is
-        not finite; the message names it.
+        If an argument is not as described, a layer's norm is not known, hooks change what it puts
+        out, its settings leave no bound (CELU of a negative alpha, Softplus of a threshold below
+        20), a quotient is above ``upper`` beyond rounding, or what a layer puts out is not finite;
+        the message names it.
 
     Notes
     -----
@@ -122,7 +126,7 @@ def lipschitz_bounds(
     check_count(iterations, "iterations")
     tolerance = check_open_unit(tolerance, "tolerance")
     generator = torch.Generator().manual_seed(
-        torch_seed(check_count(seed, "seed", least=0), "directions")
+        torch_seed(check_seed(seed, most=2**64 - 1), "directions")
     )
 
     with evaluation_mode(branch):
@@ -133,12 +137,21 @@ def lipschitz_bounds(
         walk = LayerWalk(tolerance, generator)
         upper, estimate, _ = walk.follow(branch, x[:1], "")
 
+    lower = max(pairs, confirmed)
+    if lower > upper * (1 + torch.finfo(x.dtype).eps ** 0.5):
+        raise ValueError(
+            f"branch: its output changes {lower:.6g} times as much as x, more than the product "
+            f"{upper:.6g} of its layers' norms; expected layers that do what their types say, and "
+            "samples that differ by more than rounding"
+        )
+    lower = min(lower, upper)
+
     def scalar(value: float) -> Tensor:
         return torch.tensor(value, dtype=torch.float64, device=x.device)
 
     settings = {"iterations": iterations, "tolerance": tolerance, "seed": seed}
     fields = (
-        scalar(max(pairs, confirmed)),
+        scalar(lower),
         scalar(upper),
         jacobian,
         scalar(pairs),

@@ -12,11 +12,14 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from infotheo.arrays.conversion import read_real
 from infotheo.arrays.labels import check_choice
-from infotheo.invertibility.inputs import read_tensor, require_module
+from infotheo.arrays.numbers import check_switch
+from infotheo.arrays.wording import describe
+from infotheo.invertibility.inputs import read_tensor, require_module, run_module
 from infotheo.invertibility.norm_recorder import NormRecorder
 from infotheo.invertibility.taps import Reference, find_taps
-from infotheo.modules.evaluation_mode import evaluation_mode, find_device, split_batch
+from infotheo.modules.evaluation_mode import evaluation_mode, find_device, read_device, split_batch
 from infotheo.version import package_version
 
 __all__ = ["Reference", "ZeroNormWarning", "norms_at_overflow", "residual_norms"]
@@ -108,9 +111,10 @@ def residual_norms(
     """
     require_module(model, "model")
     check_choice(reference, get_args(Reference), "reference")
+    per_sample = check_switch(per_sample, "per_sample")
     probabilities = _read_quantiles(quantiles)
     taps = find_taps(model, branches, shortcuts, reference)
-    target = torch.device(device) if device is not None else find_device(model)
+    target = read_device(device, model)
     recorder = NormRecorder(taps, reference)
     _record(recorder, model, x, target)
     return _label(recorder, probabilities, reference, per_sample)
@@ -135,24 +139,23 @@ def _record(recorder: NormRecorder, model: nn.Module, x: Any, device: torch.devi
         for number, batch in enumerate([x] if isinstance(x, Tensor) else _check_batches(x)):
             inputs, _ = split_batch(batch, "x")
             name = "x" if isinstance(x, Tensor) else f"x: batch {number}"
-            model(read_tensor(inputs, name).to(device))
+            run_module(model, read_tensor(inputs, name).to(device), "model", "x")
             recorder.finish_batch(len(inputs))
 
 
 def _check_batches(x: Any) -> Iterable[Any]:
-    if isinstance(x, np.ndarray) or not isinstance(x, Iterable):
+    if isinstance(x, np.ndarray) or not isinstance(x, Iterable) or hasattr(x, "dtype"):
         kind = f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins.")
         raise TypeError(f"x is a {kind}; expected a torch.Tensor (sample, ...) or batches of them")
     return x
 
 
 def _read_quantiles(quantiles: Sequence[float]) -> np.ndarray:
-    probabilities = np.asarray(quantiles)
-    if probabilities.dtype.kind not in "fiu":
-        raise TypeError(f"quantiles are {quantiles}; expected numbers between 0 and 1")
+    expected = "numbers between 0 and 1"
+    probabilities = read_real(quantiles, "quantiles", expected, kinds="fiu")
     inside = (probabilities >= 0) & (probabilities <= 1)
     if probabilities.ndim != 1 or not probabilities.size or not np.all(inside):
-        raise ValueError(f"quantiles are {quantiles}; expected numbers between 0 and 1")
+        raise ValueError(f"quantiles are {describe(quantiles)}; expected {expected}")
     return probabilities.astype(np.float64)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
+from infotheo.arrays.wording import describe
 from infotheo.invertibility.blocks import block_parts, is_residual_block
 
 __all__ = ["Reference", "Tap", "find_taps"]
 
 Reference = Literal["input", "shortcut"]
+LONGEST = 200  # characters of the names in a message
 
 
 class Tap(NamedTuple):
@@ -44,14 +46,20 @@ def find_taps(
     modules: dict[str, nn.Module] = dict(model.named_modules())
 
     def module_at(name: Any, argument: str) -> nn.Module:
+        if not isinstance(name, str):
+            raise TypeError(f"{argument}: {describe(name)} is no name of a module; expected text")
         if name not in modules:
+            known = ", ".join(filter(None, modules))
+            if len(known) > LONGEST:
+                known = f"{known[:LONGEST]}..."
             raise ValueError(
-                f"{argument}: {name!r} is not in the model; its modules: "
-                f"{', '.join(filter(None, modules))}"
+                f"{argument}: {describe(name)} is not in the model; its modules: {known}"
             )
         return modules[name]
 
     def submodule(block: str, part: str, argument: str) -> nn.Module:
+        if not isinstance(part, str):
+            raise TypeError(f"{argument}: {describe(part)} is no name of a module; expected text")
         return module_at(f"{block}.{part}" if block else part, argument)
 
     def read_tap(name: str, block: nn.Module) -> Tap:
@@ -59,7 +67,19 @@ def find_taps(
         return Tap(name, block, parts.branch, parts.shortcut)
 
     if isinstance(branches, str):
-        raise TypeError(f"branches is the string {branches!r}; expected a sequence of names")
+        raise TypeError(
+            f"branches is the string {describe(branches)}; expected a sequence of names"
+        )
+    if branches is not None and (
+        isinstance(branches, Tensor)
+        or not isinstance(branches, Iterable)
+        or getattr(branches, "shape", (0,)) == ()
+    ):
+        raise TypeError(f"branches is {describe(branches)}; expected a sequence of names")
+    if shortcuts is not None and not isinstance(shortcuts, Mapping):
+        raise TypeError(
+            f"shortcuts is {describe(shortcuts)}; expected a mapping of blocks to modules"
+        )
     if shortcuts is not None and not isinstance(branches, Mapping):
         raise ValueError("shortcuts need branches as a mapping of blocks to their branch's end")
     if branches is None:

@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from infotheo.modules.evaluation_mode import evaluation_mode, find_device, split_batch
+from infotheo.modules.evaluation_mode import evaluation_mode, read_device, split_batch
 from infotheo.modules.layers import require_layers
 from infotheo.version import package_version
 
@@ -66,7 +66,7 @@ def dump_activations(
     require_layers(model, layers)
     if not layers:
         raise ValueError("layers: found none, expected at least one name")
-    place = torch.device(device) if device is not None else find_device(model)
+    place = read_device(device, model)
     recorded: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
     current: dict[str, Any] = {}
     hooks = [

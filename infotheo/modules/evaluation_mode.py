@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["evaluation_mode", "find_device", "require_finite_weights", "split_batch"]
+from infotheo.arrays.wording import describe
+
+__all__ = ["evaluation_mode", "find_device", "read_device", "require_finite_weights", "split_batch"]
 
 
 @contextmanager
@@ -45,6 +47,31 @@ def find_device(module: nn.Module) -> torch.device:
     """
     first = next(module.parameters(), None)
     return first.device if first is not None else torch.device("cpu")
+
+
+def read_device(device: Any, module: nn.Module) -> torch.device:
+    """Check a device to run on; ``None``: where the module's parameters are.
+
+    Raises
+    ------
+    ValueError
+        If torch knows no such device, or cannot use it here.
+
+    Examples
+    --------
+    >>> read_device("cpu", nn.ReLU())
+    device(type='cpu')
+    """
+    if device is None:
+        return find_device(module)
+    try:
+        place = torch.device(device)
+        torch.empty(0, device=place)
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"device is {describe(device)}; expected one that torch can use here, such as 'cpu'"
+        ) from error
+    return place
 
 
 def split_batch(batch: Any, name: str) -> tuple[Any, Any]:

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, Protocol, SupportsFloat
 
 import numpy as np
 import torch
-from array_api_compat import array_namespace, device, is_torch_array
+from array_api_compat import array_namespace, device
 from torch import nn
 
-from infotheo.arrays.samples import Array, is_labelled, to_numpy
+from infotheo.arrays.conversion import Array, is_labelled, read_array, read_real
 
 __all__ = ["AffineLayer", "convert_like", "open_layer", "real_values"]
 
@@ -42,9 +42,7 @@ def real_values(values: Any, name: str) -> np.ndarray:
     >>> real_values([[1, 2]], "q")
     array([[1., 2.]])
     """
-    array = to_numpy(values)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers")
+    array = read_real(values, name, kinds="fiu")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} contains {array[~np.isfinite(array)][0]}; expected finite values")
     return array.astype(np.float64)
@@ -106,13 +104,15 @@ def _open_pair(weight: Any, bias: Any, name: str) -> AffineLayer:
     for part, part_name in ((weight, "weight"), (bias, "bias")):
         if part is not None:
             real_values(part, f"the {part_name} of {name}")
-    if weight is None or np.ndim(to_numpy(weight)) < 2:
+    if weight is None:
+        raise ValueError(f"the weight of {name} has shape None; expected (..., in, out)")
+    plain_weight = read_array(weight, f"the weight of {name}")
+    if plain_weight.ndim < 2 or 0 in plain_weight.shape:
         raise ValueError(
-            f"the weight of {name} has shape {None if weight is None else np.shape(weight)}; "
-            "expected (..., in, out)"
+            f"the weight of {name} has shape {tuple(plain_weight.shape)}; expected (..., in, out)"
         )
-    plain_weight, kind = _strip_labels(weight)
-    plain_bias = None if bias is None else _strip_labels(bias)[0]
+    kind = plain_weight.dtype
+    plain_bias = None if bias is None else read_array(bias, f"the bias of {name}")
     expected = (*plain_weight.shape[:-2], plain_weight.shape[-1])
     if plain_bias is not None and tuple(plain_bias.shape) != expected:
         raise ValueError(
@@ -136,10 +136,3 @@ def _open_pair(weight: Any, bias: Any, name: str) -> AffineLayer:
         plain_bias = convert_like(plain_bias, plain_weight)
         plain_bias = xp.astype(plain_bias, xp.float64)
     return AffineLayer(xp.astype(plain_weight, xp.float64), plain_bias, xp.finfo(dtype), rebuild)
-
-
-def _strip_labels(values: Any) -> tuple[Array, Any]:
-    """Return an unlabelled array of torch or NumPy, and its dtype."""
-    if not is_torch_array(values):
-        values = np.asarray(values)
-    return values, values.dtype

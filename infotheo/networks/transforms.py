@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheo.arrays.numbers import check_count, check_number
+from infotheo.arrays.numbers import check_count, check_number, check_seed
 from infotheo.arrays.random_streams import numpy_generator
 from infotheo.arrays.samples import Array, read_samples
+from infotheo.arrays.scaling import divide
 
 __all__ = ["Whitening", "ones_with_random_diagonal", "random_positive_diagonal", "whitening"]
 
@@ -94,7 +95,8 @@ def whitening(
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
     if check_number(tolerance, "tolerance") >= 1:
         raise ValueError(f"tolerance is {tolerance}; expected a number in [0, 1)")
-    xp, values = samples.namespace, samples.flat()
+    xp = samples.namespace
+    values, factors = divide(samples.flat(), (1, 2), xp)
     mean = xp.mean(values, axis=1, keepdims=True)
     centred = values - mean
     covariance = xp.matrix_transpose(centred) @ centred / samples.size
@@ -104,10 +106,19 @@ def whitening(
     spread = variances > floor * variances[:, -1:]
     scales = xp.where(spread, xp.where(spread, variances, 1.0) ** -0.5, 1.0)
     q = (directions * scales[:, None, :]) @ xp.matrix_transpose(directions)
+    if np.any(factors != 1):
+        factor = samples.like(factors)
+        with np.errstate(over="ignore", under="ignore"):  # refused below
+            q, mean = q / factor, mean * factor
+        if not bool(xp.all(xp.isfinite(q))):
+            raise ValueError(
+                f"z is so small (largest {factors.min():.3g}) that float64 does not hold its "
+                "whitening matrix; expected z in other units"
+            )
     rank = xp.sum(xp.astype(spread, xp.int64), axis=-1)
     return Whitening(samples.unflat(q), samples.unflat(mean[:, 0]), samples.unflat(rank))
 
 
 def _uniform(units: int, seed: int) -> np.ndarray:
-    generator = numpy_generator(check_count(seed, "seed", least=0), "random transform")
+    generator = numpy_generator(check_seed(seed), "random transform")
     return 1.0 - generator.random(check_count(units, "units"))  # never 0

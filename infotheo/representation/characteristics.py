@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
+from array_api_compat import device
 
 from infotheo.arrays.labels import Classes, read_classes
+from infotheo.arrays.numbers import check_switch
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, read_samples
+from infotheo.arrays.scaling import divide
 from infotheo.estimators.pair_sums.distances import centred
 from infotheo.representation.moments import masked_second_moments
 
@@ -145,6 +148,7 @@ def characteristics(
     >>> float(result.correlation), int(result.left_out_pairs), round(float(result.sparsity), 3)
     (1.0, 2, 0.444)
     """
+    positive_only = check_switch(positive_only, "positive_only")
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
     classes = None if labels is None else read_classes(labels, samples)
     if classes is not None:
@@ -189,7 +193,15 @@ def _measure(
 ) -> dict[str, Array | None]:
     """Every characteristic of a slice of the batch (batch, sample, unit), each (batch,)."""
     xp = samples.namespace
-    pairs = masked_second_moments(x, positive_only, xp)
+    scaled, factors = divide(x, 1, xp)  # unit by unit: correlations do not change
+    pairs = masked_second_moments(scaled, positive_only, xp)
+    if np.any(factors != 1):
+        unit = samples.like(factors)  # (batch, 1, unit)
+        with np.errstate(over="ignore", under="ignore"):  # refused below
+            pairs = pairs._replace(
+                covariance=pairs.covariance * unit * xp.matrix_transpose(unit),
+                variance=pairs.variance * unit[:, 0] * unit[:, 0],
+            )
     zeros = xp.astype(x == 0, xp.float64)
     measured: dict[str, Array | None] = {
         "activation_amplitude": _amplitude(x, positive_only, xp),
@@ -206,14 +218,23 @@ def _measure(
         "left_out_class_wise_pairs": None,
         **_ranks(x, xp),
     }
+    for name in ("covariance", "variance", "rank_tolerance"):
+        if bool(xp.any(xp.isinf(measured[name]))):
+            low, high = samples.extent
+            raise ValueError(
+                f"z has values as large as {max(abs(low), abs(high)):.3g}, whose {name} float64 "
+                "does not hold; expected z in other units"
+            )
     if classes is not None:
-        measured.update(_class_wise(x, classes, positive_only, samples))
+        measured.update(_class_wise(scaled, classes, positive_only, samples))
     return measured
 
 
 def _amplitude(x: Array, positive_only: bool, xp: Any) -> Array:
-    values = xp.abs(x)
-    return _mean_over(values, (x > 0) if positive_only else xp.ones_like(x, dtype=xp.bool), xp)
+    counted = (x > 0) if positive_only else xp.ones_like(x, dtype=xp.bool)
+    scaled, factors = divide(xp.abs(x), (1, 2), xp)
+    mean = _mean_over(scaled, counted, xp)
+    return mean if np.all(factors == 1) else mean * xp.asarray(factors[:, 0, 0], device=device(x))
 
 
 def _mean_over(values: Array, counted: Array, xp: Any) -> Array:
@@ -233,6 +254,7 @@ def _count_left_out(counted: Array, xp: Any) -> Array:
 
 def _ranks(x: Array, xp: Any) -> dict[str, Array]:
     """Stable and numerical rank of the covariance of all activations."""
+    x, factors = divide(x, (1, 2), xp)
     x = centred(x, xp)
     covariance = xp.matmul(xp.matrix_transpose(x), x) / x.shape[1]
     eigenvalues = xp.linalg.eigvalsh(covariance)  # (batch, unit), ascending
@@ -241,9 +263,14 @@ def _ranks(x: Array, xp: Any) -> dict[str, Array]:
     frobenius = xp.sum(eigenvalues * eigenvalues, axis=1)
     varies = largest > 0
     spectral = xp.where(varies, largest * largest, xp.ones_like(largest))
+    counted = eigenvalues > tolerance[:, None]
+    if np.any(factors != 1):
+        factor = xp.asarray(factors[:, 0, 0], device=device(x))
+        with np.errstate(over="ignore", under="ignore"):  # refused where the result is put together
+            tolerance = tolerance * factor * factor
     return {
         "stable_rank": xp.where(varies, frobenius / spectral, xp.zeros_like(largest)),
-        "rank": xp.sum(xp.astype(eigenvalues > tolerance[:, None], xp.int64), axis=1),
+        "rank": xp.sum(xp.astype(counted, xp.int64), axis=1),
         "rank_tolerance": tolerance,
     }
 

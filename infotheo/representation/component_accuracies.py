@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from infotheo.arrays.conversion import read_array
 from infotheo.arrays.labels import read_classes
 from infotheo.arrays.numbers import check_number
 from infotheo.arrays.pairs import check_leading
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, read_samples, to_numpy
+from infotheo.arrays.scaling import divide
+from infotheo.arrays.wording import describe
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ComponentAccuracies", "component_accuracies", "component_numbers"]
 
 _TILE = 2**22  # distances held at a time
+LARGEST_PENALTY = 1e12  # and the inverse the smallest: beyond, LIBLINEAR may not come to an end
 
 FloatArray = NDArray[np.float64]
 
@@ -137,8 +141,17 @@ def component_accuracies(
             f"labels has one class, {classes.labels[0]}; expected two different ones at least"
         )
     truths = read_classes(test_labels, test, "test_labels")
+    kinds = [part.labels.dtype.kind == "U" for part in (classes, truths)]
+    if kinds[0] != kinds[1]:
+        text, numbers = ("labels", "test_labels")[:: 1 if kinds[0] else -1]
+        raise TypeError(f"test_labels: {text} are text, {numbers} are not; expected the same kind")
     counts = _read_components(components, min(fit.units, fit.size - 1))
     penalty = check_number(penalty, "penalty", positive=True)
+    if not 1 / LARGEST_PENALTY <= penalty <= LARGEST_PENALTY:
+        raise ValueError(
+            f"penalty is {penalty}; expected a number from {1 / LARGEST_PENALTY:g} to "
+            f"{LARGEST_PENALTY:g}"
+        )
     fit_labels, true_labels = classes.labels[classes.codes], truths.labels[truths.codes]
     fitted, tested = to_numpy(fit.flat()), to_numpy(test.flat())
     tested = np.broadcast_to(tested, (len(fitted), *tested.shape[1:]))
@@ -183,9 +196,9 @@ def component_numbers(most: int) -> list[int]:
 def _read_components(components: Sequence[int] | None, most: int) -> NDArray[np.int64]:
     if components is None:
         return np.array(component_numbers(most))
-    counts = np.asarray(components)
+    counts = to_numpy(read_array(components, "components", "a list of whole numbers"))
     if counts.ndim != 1 or not counts.size or counts.dtype.kind not in "iu":
-        raise TypeError(f"components is {components!r}; expected a list of whole numbers")
+        raise TypeError(f"components is {describe(components)}; expected a list of whole numbers")
     for value in counts.tolist():
         if not 1 <= value <= most:
             raise ValueError(
@@ -208,6 +221,15 @@ def _measure_accuracies(
     """One network: accuracies of both classifiers and the explained variance, each (count,)."""
     from sklearn.svm import LinearSVC
 
+    x, factors = divide(x, (0, 1), np)
+    if factors[0, 0] != 1:
+        with np.errstate(over="ignore"):
+            y = y / factors[0, 0]
+        if not np.isfinite(y).all():
+            raise ValueError(
+                "test_features are larger than features by more than float64 holds; expected "
+                "samples of one distribution"
+            )
     mean = x.mean(axis=0)
     centred = x - mean
     # against overflow and underflow of squares: the scale cancels below

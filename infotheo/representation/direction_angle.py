@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infotheo.arrays.pairs import check_leading
 from infotheo.arrays.results import FieldNote, wrap
-from infotheo.arrays.samples import Array, read_samples
+from infotheo.arrays.samples import Array, check_dim_name, read_samples
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,6 +57,8 @@ def direction_angle(
     >>> float(direction_angle([[0.0, 1.0], [0.0, 0.0]], [[1.0, 3.0], [0.0, 0.0]]).value)
     0.0
     """
+    check_dim_name(unit_dim, "unit_dim")
+    check_dim_name(class_dim, "class_dim")
     names = ("weights", "others")
     first = read_samples(weights, name=names[0], sample_dim=unit_dim, unit_dim=class_dim, minimum=1)
     second = read_samples(others, name=names[1], sample_dim=unit_dim, unit_dim=class_dim, minimum=1)

@@ -10,7 +10,8 @@ import numpy as np
 from infotheo.arrays.labels import check_choice, read_classes
 from infotheo.arrays.numbers import check_count
 from infotheo.arrays.results import FieldNote, provenance, wrap
-from infotheo.arrays.samples import Array, read_samples, to_numpy
+from infotheo.arrays.samples import Array, Samples, check_dim_name, read_samples, to_numpy
+from infotheo.arrays.scaling import divide
 from infotheo.representation.separation import separation
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def hard_margin(
     ...     print("not separable")
     not separable
     """
+    check_dim_name(class_dim, "class_dim")
     samples = read_samples(features, name="features", sample_dim=sample_dim, unit_dim=unit_dim)
     classes = read_classes(labels, samples)
     check_choice(bias, (True, False), "bias")
@@ -140,13 +142,27 @@ def hard_margin(
     separations = []
     for index, values in enumerate(to_numpy(samples.flat())):
         element = "" if samples.batch_shape == () else f" (batch element {index})"
+        values, factors = divide(values, (0, 1), np)
         result = separation(values, classes.codes, bias=bias, most_constraints=most_constraints)
+        if (factor := float(factors[0, 0])) != 1:
+            with np.errstate(over="ignore", under="ignore"):  # refused below
+                result = result._replace(
+                    lower=result.lower * factor,
+                    upper=result.upper * factor,
+                    weights=result.weights / factor,
+                )
+            if not np.isfinite(result.weights).all() or not np.isfinite(result.upper):
+                raise ValueError(
+                    f"features{element} are so extreme (largest {factor:.3g}) that float64 does "
+                    "not hold the margin or its weights; expected features in other units"
+                )
         if result.lower <= 0:
             bound = f"the margin is at most {result.upper:.3g}"
             if not result.settled:
                 raise UndecidedSeparationError(
                     f"features{element}: {bound} after most_constraints={most_constraints}; "
-                    "expected fewer samples, or more constraints"
+                    "expected fewer samples, or more constraints, "
+                    "to tell whether linear functions separate the classes of labels"
                 )
             raise NotSeparableError(
                 f"features{element}: no linear functions separate the {classes.count} classes of "
@@ -177,7 +193,7 @@ def hard_margin(
             samples.unflat(samples.like(lower)),
             None if labelled else weights,
             None if labelled else biases,
-            None if labelled else samples.like(classes.labels, None),
+            None if labelled else _labels_like(samples, classes.labels),
             samples.unflat(support),
             samples.unflat(samples.like(gap)),
         ),
@@ -195,6 +211,11 @@ def hard_margin(
         weights=((*leading, unit_dim, class_dim), weights, NOTES["weights"]._asdict() | origin),
         biases=((*leading, class_dim), biases, NOTES["biases"]._asdict() | origin),
     )
+
+
+def _labels_like(samples: Samples, labels: np.ndarray) -> Array:
+    """Bring labels to the kind of the samples; text stays with NumPy."""
+    return labels if labels.dtype.kind == "U" else samples.like(labels, None)
 
 
 NOTES = {

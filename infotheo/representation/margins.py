@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from infotheo.arrays.conversion import read_array, read_real
 from infotheo.arrays.labels import read_classes
 from infotheo.arrays.pairs import check_leading
 from infotheo.arrays.results import FieldNote, wrap
-from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples, to_numpy
+from infotheo.arrays.samples import Array, Samples, check_dim_name, is_labelled, read_samples
+from infotheo.arrays.scaling import divide
+from infotheo.arrays.wording import describe
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -88,20 +91,38 @@ def margins(
     >>> result.margin, result.geometric.round(4)
     (array([ 2., -2.]), array([ 1.4142, -1.4142]))
     """
+    check_dim_name(class_dim, "class_dim")
     samples = read_samples(features, name="features", sample_dim=sample_dim, unit_dim=unit_dim)
     columns = _read_columns(weights, samples, unit_dim, class_dim)  # (batch or 1, unit, class)
     count = int(columns.shape[-1])
     classes = read_classes(labels, samples)
+    if classes.labels.dtype.kind == "U":
+        raise TypeError(
+            f"labels are text ({describe(str(classes.labels[0]))}); expected integers that number "
+            "the columns of weights"
+        )
     low, high = int(classes.labels[0]), int(classes.labels[-1])
     if low < 0 or high >= count:
         raise ValueError(
             f"labels contains {low if low < 0 else high}; expected 0 to {count - 1}, the columns "
             "of weights"
         )
-    xp, values = samples.namespace, samples.flat()
-    logits = values @ columns
-    if biases is not None:
-        logits = logits + _read_biases(biases, samples, count, class_dim)[:, None, :]
+    xp = samples.namespace
+    # in scaled features and weights, whose logits and norms neither overflow nor vanish
+    values, feature_scales = divide(samples.flat(), (1, 2), xp)
+    columns, column_scales = divide(columns, (1, 2), xp)
+    unscaled = [np.ones_like(feature_scales), np.ones_like(column_scales)]
+    shift = None if biases is None else _read_biases(biases, samples, count, class_dim)
+    if shift is not None and bool(
+        xp.any(shift != 0)
+    ):  # which have a scale of their own: tiny products beside them stay
+        unscaled = [np.minimum(feature_scales, 1.0), np.minimum(column_scales, 1.0)]
+    small, small_column = (samples.like(part) for part in unscaled)  # (batch or 1, 1, 1)
+    factor = samples.like(feature_scales / unscaled[0])
+    column_factor = samples.like(column_scales / unscaled[1])
+    logits = (values * small) @ (columns * small_column)
+    if shift is not None:
+        logits = logits + shift[:, None, :] / factor / column_factor
 
     members_by_class = classes.members()
     margin_parts, geometric_parts = [], []
@@ -115,16 +136,31 @@ def margins(
         geometric_parts.append(xp.min(distances, axis=-1))
     order = np.argsort(np.concatenate(members_by_class), kind="stable")
     margin, distance = (
-        samples.unflat(xp.concat(parts, axis=1)[:, samples.like(order, "int64")])
+        xp.concat(parts, axis=1)[:, samples.like(order, "int64")]
         for parts in (margin_parts, geometric_parts)
     )
     batch = int(values.shape[0])
-    layer = xp.linalg.matrix_norm(columns, ord=2)
-    layer = samples.unflat(xp.broadcast_to(layer, (batch,)))
-    feature = samples.unflat(_root(xp.mean(xp.sum(values**2, axis=-1), axis=-1), xp))
-    scale = (layer * feature)[..., None]
+    layer = xp.broadcast_to(xp.linalg.matrix_norm(columns, ord=2), (batch,))
+    feature = _root(xp.mean(xp.sum(values**2, axis=-1), axis=-1), xp)
+    normalized = _ratio(margin, (layer * feature)[:, None], xp)
+    if any(np.any(part != 1) for part in (feature_scales, column_scales)):
+        with np.errstate(over="ignore", under="ignore"):  # refused below
+            normalized = normalized / small[..., 0] / small_column[..., 0]
+            distance = distance / small_column[..., 0] * factor[..., 0]
+            margin = margin * factor[..., 0] * column_factor[..., 0]
+            layer = layer * samples.like(column_scales)[:, 0, 0]
+            feature = feature * samples.like(feature_scales)[:, 0, 0]
+        if not bool(xp.all(xp.isfinite(margin))) or not bool(xp.all(xp.isfinite(feature))):
+            raise ValueError(
+                f"features as large as {float(feature_scales.max()):.3g} have margins or norms, "
+                f"with weights as large as {float(column_scales.max()):.3g}, that float64 does not "
+                "hold; expected features in other units"
+            )
+    margin, distance, normalized, layer, feature = map(
+        samples.unflat, (margin, distance, normalized, layer, feature)
+    )
     return wrap(
-        Margins(margin, distance, _ratio(margin, scale, xp), layer, feature),
+        Margins(margin, distance, normalized, layer, feature),
         samples,
         estimator="margins",
         settings={"classes": count, "biases": biases is not None},
@@ -180,11 +216,10 @@ def _read_biases(biases: Any, samples: Samples, count: int, class_dim: str) -> A
     """Return biases as (batch or 1, class)."""
     if is_labelled(biases):
         if class_dim not in biases.dims:
-            raise ValueError(f"biases has dimensions {biases.dims}; expected {class_dim!r}")
+            raise ValueError(f"biases has dimensions {biases.dims}; expected {describe(class_dim)}")
         biases = biases.transpose(..., class_dim).values
-    values = to_numpy(biases)
-    if values.dtype.kind not in "fiu":
-        raise TypeError(f"biases has dtype {values.dtype}; expected real numbers")
+    biases = read_array(biases, "biases", "real numbers")
+    values = read_real(biases, "biases", kinds="fiu")
     expected = (*samples.batch_shape, count)
     if values.shape not in ((count,), expected):
         raise ValueError(f"biases has shape {values.shape}; expected ({count},) or {expected}")

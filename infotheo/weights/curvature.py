@@ -8,8 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from infotheo.arrays.numbers import check_count
+from infotheo.arrays.conversion import read_array
+from infotheo.arrays.numbers import check_count, check_seed
 from infotheo.arrays.random_streams import torch_seed
+from infotheo.arrays.wording import describe
 
 __all__ = ["HessianDiagonal", "HessianTrace", "hessian_diagonal", "hessian_trace"]
 
@@ -43,7 +45,8 @@ def hessian_trace(
         leaves random (dropout) or changes (batch norm in training mode) is the caller's to settle.
     weights
         The module whose parameters count (those that require a gradient), a mapping of names to
-        tensors, or one tensor.
+        tensors, or one tensor. A tensor that stands in a mapping under several names (tied weights
+        in ``state_dict(keep_vars=True)``) counts once, as in the module: under its first name.
     seed
         Of the probes, which are the same on any device and for any ``batch``.
     probes
@@ -148,7 +151,8 @@ def _read_weights(weights: Weights) -> dict[str, Tensor]:
                 f"weights is a {type(weights).__name__} without trainable parameters; expected some"
             )
     elif isinstance(weights, Mapping):
-        parameters = dict(weights)
+        first_names = {id(tensor): name for name, tensor in reversed(list(weights.items()))}
+        parameters = {n: tensor for n, tensor in weights.items() if first_names[id(tensor)] == n}
         if not parameters:
             raise ValueError("weights is an empty mapping; expected at least one tensor")
     else:
@@ -160,26 +164,49 @@ def _read_weights(weights: Weights) -> dict[str, Tensor]:
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
             kind = getattr(tensor, "dtype", type(tensor).__name__)
             raise TypeError(f"weights[{name!r}] is {kind}; expected a tensor of real numbers")
+        read_array(tensor, f"weights[{name!r}]")
         if not tensor.requires_grad:
             raise ValueError(
                 f"weights[{name!r}] does not require a gradient; expected requires_grad=True"
             )
+    _refuse_shared(parameters)
     return parameters
+
+
+def _refuse_shared(parameters: Mapping[str, Tensor]) -> None:
+    """Refuse two tensors over the same memory: tied weights that are differentiated apart."""
+    names: dict[tuple[int, torch.device], str] = {}
+    for name, tensor in parameters.items():
+        if not tensor.numel():
+            continue
+        first = names.setdefault((tensor.data_ptr(), tensor.device), name)
+        if first != name:
+            raise ValueError(
+                f"weights[{name!r}] is a view of the memory of weights[{first!r}]; expected one "
+                "tensor for tied weights (state_dict(keep_vars=True) has it)"
+            )
 
 
 def _products(
     loss: Callable[[], Tensor], parameters: Mapping[str, Tensor], seed: int, probes: int, batch: int
 ) -> Iterator[Products]:
     """Yield random signs and the Hessian's products with them, ``batch`` at a time."""
-    if not callable(loss):
+    if not callable(loss) or isinstance(loss, nn.Module):
         raise TypeError(f"loss is a {type(loss).__name__}; expected a function that computes it")
     probes, batch = check_count(probes, "probes", least=2), check_count(batch, "batch")
     generator = torch.Generator().manual_seed(
-        torch_seed(check_count(seed, "seed", least=0), "Hessian probes")
+        torch_seed(check_seed(seed, most=2**64 - 1), "Hessian probes")
     )
     tensors = list(parameters.values())
     with torch.enable_grad():
-        value = loss()
+        try:
+            value = loss()
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # from within the loss
+            raise TypeError(
+                f"loss is {describe(loss)}; expected a function of no argument ({error})"
+            ) from error
         if not isinstance(value, Tensor) or value.numel() != 1:
             returned = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(f"loss() returned {returned}; expected a scalar tensor")

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from infotheo.arrays.conversion import read_array, read_real
 from infotheo.arrays.labels import Units, nats_per
 from infotheo.arrays.pairs import check_leading
 from infotheo.arrays.results import FieldNote, wrap
-from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples, to_numpy
+from infotheo.arrays.samples import Array, Samples, check_dim_name, is_labelled, read_samples
+from infotheo.arrays.scaling import divide
+from infotheo.arrays.wording import describe
 from infotheo.weights.logarithm import log_or_minus_infinity
 
 if TYPE_CHECKING:
@@ -86,12 +89,15 @@ def dual_information(
     >>> round(information.value, 4)  # noise 2, signal 4: ln(3) / 2
     np.float64(0.5493)
     """
+    check_dim_name(output_dim, "output_dim")
     samples = read_samples(x, name="x", sample_dim=sample_dim, unit_dim=unit_dim)
     scale = nats_per(units)
     means = _read_weights(weights, samples, output_dim, unit_dim)
     spread = _read_noise(alpha, means, samples, output_dim, unit_dim)
     xp = samples.namespace
-    per_unit = samples.unflat(_gaussian_information(samples, means, spread)) / scale
+    # a ratio of variances: neither the scale of x nor that of the weights has a part in it
+    x_scaled, means = divide(samples.flat(), (1, 2), xp)[0], divide(means, (1, 2), xp)[0]
+    per_unit = samples.unflat(_gaussian_information(samples, x_scaled, means, spread)) / scale
     return wrap(
         DualInformation(xp.sum(per_unit, axis=-1), per_unit),
         samples,
@@ -105,9 +111,9 @@ def dual_information(
     )
 
 
-def _gaussian_information(samples: Samples, means: Array, spread: Array) -> Array:
+def _gaussian_information(samples: Samples, x: Array, means: Array, spread: Array) -> Array:
     """Return E_x KL(N(w x, noise(x)) || N(E z, var z)) of each output, (batch, output)."""
-    xp, x = samples.namespace, samples.flat()
+    xp = samples.namespace
     centred = x - xp.mean(x, axis=1, keepdims=True)
     transposed, noise_weights = xp.matrix_transpose(means), xp.matrix_transpose(spread * means**2)
     size, rows = samples.size, max(1, BLOCK // (x.shape[0] * means.shape[-2]))
@@ -146,11 +152,12 @@ def _read_noise(
     if is_labelled(alpha):
         named_dims = [dim for dim in (output_dim, unit_dim) if dim in alpha.dims]
         if named_dims == [unit_dim]:
-            raise ValueError(f"alpha has dimensions {alpha.dims}; expected {output_dim!r} too")
+            raise ValueError(
+                f"alpha has dimensions {alpha.dims}; expected {describe(output_dim)} too"
+            )
         alpha = alpha.transpose(..., *named_dims).values
-    variances = to_numpy(alpha)
-    if variances.dtype.kind not in "fiu":
-        raise TypeError(f"alpha has dtype {variances.dtype}; expected real numbers")
+    alpha = read_array(alpha, "alpha", "real numbers")
+    variances = read_real(alpha, "alpha", kinds="fiu")
     outputs, inputs = (int(length) for length in means.shape[-2:])
     shapes = [(), (outputs,), (outputs, inputs), (*samples.batch_shape, outputs, inputs)]
     if variances.shape not in shapes:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from infotheo.arrays.conversion import read_array, read_real
 from infotheo.arrays.labels import Units, nats_per
 from infotheo.arrays.numbers import check_number
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, is_labelled, read_samples, to_numpy
+from infotheo.arrays.scaling import divide
 from infotheo.weights.logarithm import log_or_minus_infinity
 from infotheo.weights.parameters import Parameters, read_parameters
 
@@ -105,16 +107,26 @@ def flat_minimum_bound(
         norm = xp.sum(curvature, axis=-1)
     else:
         norm = _read_nuclear_norm(nuclear_norm, parameters)
-    squares = parameters.values**2
+    values, factors = divide(parameters.values, -1, xp)
+    extreme = bool(np.any(factors != 1))
+    squares = values**2
     bound = log_or_minus_infinity(xp.sum(squares, axis=-1), xp) + log_or_minus_infinity(norm, xp)
+    factor = parameters.samples.like(factors)
+    if extreme:
+        bound = bound + 2 * xp.log(factor[..., 0])
     bound = count / 2 * (bound - math.log(count**2 * beta / 2))
     information = alpha = None
     if curvature is not None:
         terms = log_or_minus_infinity(squares, xp) + log_or_minus_infinity(curvature, xp)
+        if extreme:
+            terms = terms + 2 * xp.log(factor)
         information = xp.sum(terms - math.log(beta / 2), axis=-1) / (2 * scale)
         sharpness = 2 * squares * curvature
         free = sharpness == 0
         alpha = beta / xp.where(free, xp.ones_like(sharpness), sharpness)
+        if extreme:
+            with np.errstate(over="ignore", under="ignore"):  # infinite, as of a free weight
+                alpha = alpha / factor / factor
         alpha = parameters.restore(xp.where(free, xp.full_like(alpha, math.inf), alpha))
     return wrap(
         FlatMinimum(bound / scale, information, alpha),
@@ -192,9 +204,8 @@ def _read_hessian(hessian: Any, parameters: Parameters) -> tuple[Array, Array]:
 
 
 def _read_nuclear_norm(nuclear_norm: Any, parameters: Parameters) -> Array:
-    norm = to_numpy(nuclear_norm)
-    if norm.dtype.kind not in "fiu":
-        raise TypeError(f"nuclear_norm has dtype {norm.dtype}; expected real numbers")
+    nuclear_norm = read_array(nuclear_norm, "nuclear_norm", "real numbers")
+    norm = read_real(nuclear_norm, "nuclear_norm", kinds="fiu")
     if norm.shape not in ((), parameters.samples.batch_shape):
         raise ValueError(
             f"nuclear_norm has shape {norm.shape}; expected a number or "

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_torch_array
 
-from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples
+from infotheo.arrays.conversion import read_array
+from infotheo.arrays.samples import Array, Samples, check_dim_name, is_labelled, read_samples
+from infotheo.arrays.wording import describe
 
 __all__ = ["Parameters", "read_parameters"]
 
@@ -103,15 +104,16 @@ def _read_array(values: Any, name: str, batch_dims: int | Sequence[str]) -> Para
         values = values.values
     elif not isinstance(batch_dims, int):
         raise TypeError(
-            f"batch_dims is {batch_dims!r}; expected a number of leading dimensions "
+            f"batch_dims is {describe(batch_dims)}; expected a number of leading dimensions "
             f"(names go with a DataArray)"
         )
     else:
-        values, count = values if is_torch_array(values) else np.asarray(values), batch_dims
+        values, count = read_array(values, name), batch_dims
     shape = tuple(int(length) for length in values.shape)
     if not 0 <= count <= len(shape):
         raise ValueError(
-            f"batch_dims is {count}; expected 0 to {len(shape)}, the dimensions of {name} {shape}"
+            f"batch_dims is {describe(count)}; expected "
+            f"0 to {len(shape)}, the dimensions of {name} {shape}"
         )
     if math.prod(shape) == 0:
         raise ValueError(f"{name} is empty (shape {shape}); expected at least one weight")
@@ -136,11 +138,16 @@ def _move_batch_first(values: Any, name: str, batch_dims: int | Sequence[str]) -
         )
     if isinstance(batch_dims, int):
         return values, batch_dims
-    names = [batch_dims] if isinstance(batch_dims, str) else list(batch_dims)
+    names: list[Any] = [batch_dims]
+    if isinstance(batch_dims, list | tuple | set | frozenset):
+        names = list(batch_dims)
+    for dim in names:
+        check_dim_name(dim, "batch_dims")
     for dim in names:
         if dim not in values.dims:
             raise ValueError(
-                f"{name} has dimensions {tuple(values.dims)}; expected {dim!r} of batch_dims "
+                f"{name} has dimensions {tuple(values.dims)}; expected "
+                f"{describe(dim)} of batch_dims "
                 "among them"
             )
     return values.transpose(*names, ...), len(names)

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
+from infotheo.arrays.conversion import is_labelled, read_array
 from infotheo.arrays.labels import Units, nats_per
 from infotheo.arrays.numbers import check_count, check_number
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array
+from infotheo.arrays.wording import describe
 from infotheo.weights.information import read_alpha
 
 if TYPE_CHECKING:
@@ -85,8 +85,9 @@ def uniform_dual_information(
     >>> round(bounds.lower, 4), round(bounds.upper, 4)
     (np.float64(3.4657), np.float64(13.4657))
     """
-    batch_dims = getattr(alpha, "ndim", None)
-    noise = read_alpha(alpha, batch_dims=np.ndim(alpha) if batch_dims is None else batch_dims)
+    if not is_labelled(alpha):
+        alpha = read_array(alpha, "alpha")
+    noise = read_alpha(alpha, batch_dims=getattr(alpha, "ndim", 0))
     width, slack = check_count(outputs, "outputs"), check_number(slack, "slack")
     gain = _gain(noise.values, noise.samples.namespace)[..., 0]
     scale = nats_per(units)
@@ -144,8 +145,8 @@ def multilayer_information_bound(
     np.float64(10.7271)
     """
     noise = read_alpha(alphas, name="alphas")
-    if not isinstance(outputs, Sequence | np.ndarray):
-        raise TypeError(f"outputs is {outputs!r}; expected one whole number for each layer")
+    if read_array(outputs, "outputs", "one whole number for each layer").ndim != 1:
+        raise TypeError(f"outputs is {describe(outputs)}; expected one whole number for each layer")
     widths = [check_count(width, f"outputs[{k}]") for k, width in enumerate(outputs)]
     if len(widths) != noise.count:
         raise ValueError(f"outputs has {len(widths)} layers; expected {noise.count} as alphas has")

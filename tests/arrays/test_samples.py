@@ -103,7 +103,7 @@ def test_bad_samples(estimate, bad, error, message):
         (3, ValueError, r"has shape \(\)"),
         (Y / 2, TypeError, "has dtype float64; expected integer class labels or one-hot"),
         (torch.tensor(Y) / 2, TypeError, "has dtype float32"),
-        (np.array(list("abababababab")), TypeError, "has dtype <U1"),
+        (np.array(list("abababababab")).astype("S"), TypeError, "has dtype [|]S1"),
         (np.ones((12, 2)), TypeError, r"of shape \(12, 2\) are not one-hot"),
         (np.eye(2)[Y] * 0.5, TypeError, r"of shape \(12, 2\) are not one-hot"),
         (xr.DataArray(Y, dims="image"), ValueError, r"has dimensions \('image',\); expected 'sam"),

@@ -7,6 +7,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import infotheo as it
 from infotheo.estimators.prediction import (
     fano_error_bound,
     irrelevant_information,
@@ -207,3 +208,24 @@ def test_fano_holds_for_a_symmetric_channel():
 def test_bad_fano(entropy, classes, error, message):
     with pytest.raises(error, match=message):
         fano_error_bound(entropy, classes)
+
+
+def test_one_class_has_zero_entropy_without_a_sign():
+    z = np.random.default_rng(0).normal(size=(10, 2))
+    one = np.zeros(10, int)
+    for result in (
+        it.binned_information(z, one),
+        it.pairwise_information(z, one, noise_variance=0.1),
+        it.mixture_information_monte_carlo(z, one, noise_variance=0.1, draws=20, seed=0),
+        it.prediction_information(np.full((10, 2), 0.5), one),
+        it.prediction_information([[1.0, 0.0]] * 4),
+        it.neighbor_information(np.ones((10, 1)), one, discrete_y=True, check_trust=False),
+        it.total_correlation([[1.0], [2.0], [3.0]]),
+        it.gaussian_information(
+            [[1.0], [-1.0], [1.0], [-1.0]], [[1.0], [1.0], [-1.0], [-1.0]], correction=None
+        ),
+    ):
+        for name, value in result._asdict().items():
+            if value is not None:
+                negative_zero = np.signbit(value) & (np.asarray(value) == 0)
+                assert not np.any(negative_zero), f"{type(result).__name__}.{name} is {value}"

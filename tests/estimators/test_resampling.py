@@ -139,3 +139,10 @@ def test_equal_estimates_in_another_order_of_summation_count_as_equal():
     result = permutation_test(it.gaussian_information, x, y, seed=0, permutations=999)
     assert np.sum(result.null > result.value - 1e-9) > np.sum(result.null >= result.value)
     assert result.p_value == (np.sum(result.null > result.value - 1e-9) + 1) / 1000
+
+
+def test_the_repr_of_a_permutation_test_is_short():
+    x = np.arange(20.0)[:, None]
+    result = it.permutation_test(it.gaussian_information, x, -(x**3), seed=0)
+    assert repr(result).endswith("p_value=np.float64(0.005), null=<199 permutations>)")
+    assert len(repr(result)) < 120

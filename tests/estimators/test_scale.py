@@ -55,7 +55,9 @@ def test_float32_points_do_not_depend_on_the_scale(scale):
 @pytest.mark.filterwarnings("ignore:lower bound of I.Z;X.:infotheo.SaturationWarning")
 @pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor])
 def test_points_infinitely_far_apart_are_apart(kind):
-    bounds = it.pairwise_information(kind(np.array([[1e200], [0.0], [1.0], [1.0]])), noise_variance=1e-3)
+    bounds = it.pairwise_information(
+        kind(np.array([[1e200], [0.0], [1.0], [1.0]])), noise_variance=1e-3
+    )
     apart = math.log(4) - 0.5 * math.log(2)  # three places, one of them twice
     assert [float(value) for value in bounds[:2]] == pytest.approx([apart, apart], abs=1e-12)
 

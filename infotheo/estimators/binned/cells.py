@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from infotheo.arrays.numbers import check_count
+from infotheo.arrays.conversion import read_real
+from infotheo.arrays.numbers import check_count, is_real, to_float
 from infotheo.arrays.samples import Array, Samples, to_numpy
+from infotheo.arrays.wording import describe
 
 __all__ = ["Cells", "read_cells"]
 
@@ -117,23 +119,25 @@ def read_cells(
             f"{' and '.join(named_kinds)} are given together; expected at most one of them"
         )
     if bin_width is not None:
-        if not isinstance(bin_width, int | float | np.number):
-            raise TypeError(f"bin_width is {bin_width!r}; expected a positive number")
-        largest = _magnitude(samples)
-        if not (math.isfinite(bin_width) and bin_width > 0 and largest / bin_width < 2**53):
+        if isinstance(bin_width, bool) or not is_real(bin_width):
+            raise TypeError(f"bin_width is {describe(bin_width)}; expected a positive number")
+        largest, width = _magnitude(samples), to_float(bin_width)
+        if not (math.isfinite(width) and width > 0 and largest / width < 2**53):
             raise ValueError(
-                f"bin_width is {bin_width}; expected a positive, finite number, not below rounding "
-                f"(largest activation {largest:.4g})"
+                f"bin_width is {describe(bin_width)}; expected a positive, finite number, not "
+                f"below rounding (largest activation {largest:.4g})"
             )
-        number = math.ceil(largest / bin_width)
-        return Cells(samples, -number, number, width=float(bin_width))
+        number = math.ceil(largest / width)
+        return Cells(samples, -number, number, width=width)
     if edges is not None and not isinstance(edges, str):
         boundaries = _read_edges(edges)
         return Cells(samples, 0, len(boundaries) - 2, edges=boundaries)
     bins = check_count(bins, "bins")
     if isinstance(edges, str):
         if edges != "quantile":
-            raise ValueError(f"edges is {edges!r}; expected increasing numbers or 'quantile'")
+            raise ValueError(
+                f"edges is {describe(edges)}; expected increasing numbers or 'quantile'"
+            )
         values = to_numpy(samples.values).astype(np.float64).ravel()
         boundaries = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)))
         boundaries = boundaries if len(boundaries) > 1 else _cell_around(boundaries[0])
@@ -159,20 +163,24 @@ def _magnitude(samples: Samples) -> float:
 
 def _read_range(range: tuple[float, float] | None, samples: Samples) -> tuple[float, float]:
     if range is None:
-        return samples.extent
+        low, high = samples.extent
+        if not math.isfinite(high - low):
+            raise ValueError(
+                f"{samples.name} goes from {low:.3g} to {high:.3g}; expected a range that float64 "
+                "holds, for equal cells"
+            )
+        return low, high
     try:
         low, high = (float(end) for end in range)
-    except (TypeError, ValueError):
-        raise TypeError(f"range is {range!r}; expected two numbers, low < high") from None
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(f"range is {range!r}; expected two finite numbers, low < high")
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise TypeError(f"range is {describe(range)}; expected two numbers, low < high") from None
+    if not (math.isfinite(high - low) and low < high):
+        raise ValueError(f"range is {describe(range)}; expected two finite numbers, low < high")
     return low, high
 
 
 def _read_edges(edges: Any) -> np.ndarray:
-    boundaries = to_numpy(edges)
-    if boundaries.dtype.kind not in "fiu":
-        raise TypeError(f"edges has dtype {boundaries.dtype}; expected increasing numbers")
+    boundaries = read_real(edges, "edges", "increasing numbers", kinds="fiu")
     boundaries = boundaries.astype(np.float64)
     if boundaries.ndim != 1 or len(boundaries) < 2:
         raise ValueError(f"edges has shape {boundaries.shape}; expected (K,) with K >= 2")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 import numpy as np
 from array_api_compat import device, is_numpy_array
 
+from infotheo.arrays.conversion import read_array
 from infotheo.arrays.labels import Units, check_choice, nats_per, read_classes, read_weights
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, Samples, is_labelled, read_samples, to_numpy
@@ -254,7 +255,7 @@ def _read_inputs(inputs: Any, samples: Samples) -> np.ndarray:
     if is_labelled(inputs):
         samples.check_aligned(inputs, "inputs")
         inputs = inputs.transpose(samples.sample_dim, ...)
-    values = to_numpy(inputs)
+    values = to_numpy(read_array(inputs, "inputs", "integers, or numeric rows"))
     if values.ndim not in (1, 2) or len(values) != samples.size:
         raise ValueError(
             f"inputs has shape {values.shape}; expected ({samples.size},) integers or "

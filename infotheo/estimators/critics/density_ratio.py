@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from infotheo.arrays.labels import Units, is_one_hot, nats_per
-from infotheo.arrays.numbers import check_count
+from infotheo.arrays.numbers import check_seed, check_switch
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array
 from infotheo.estimators.critics.bounds import Estimate, PairScores, donsker_varadhan
@@ -129,18 +129,19 @@ def density_ratio_information(
     >>> bool(0.5 < result.lower and result.value < result.ceiling + 3 * result.standard_error)
     True
     """
+    progress = check_switch(progress, "progress")
     samples, target = read_target(
         z,
         nuisance,
         names=("z", "nuisance"),
-        discrete=is_one_hot(nuisance),
+        discrete=is_one_hot(nuisance, "nuisance"),
         sample_dim=sample_dim,
         unit_dim=unit_dim,
     )
     settings = Settings(
         architecture, hidden, embedding, learning_rate, weight_decay, batch_size, max_steps
     )
-    seed = check_count(seed, "seed", least=0)
+    seed = check_seed(seed)
     parts = cross_fitting_folds(samples.size, folds, seed, target.codes)
     scale = nats_per(units)
     label = "discriminators" if progress else None

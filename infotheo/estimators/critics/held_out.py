@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from infotheo.arrays.conversion import as_writable
 from infotheo.arrays.samples import Array, Samples
 from infotheo.estimators.critics.bounds import (
     Estimate,
@@ -80,7 +81,7 @@ def score_batch(
 
     The elements are independent jobs: one that is done alone has the same result.
     """
-    inputs = torch.as_tensor(samples.flat(None))
+    inputs = torch.as_tensor(as_writable(samples.flat(None)))
     outputs = target.values(samples, inputs.device)
     for number in range(len(inputs)):
         name = label if label is None or len(inputs) == 1 else f"{label} {number + 1}/{len(inputs)}"

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from infotheo.arrays.conversion import as_writable, read_array
 from infotheo.arrays.labels import Classes, read_classes
 from infotheo.arrays.pairs import read_paired
 from infotheo.arrays.samples import Array, Samples, read_samples
@@ -34,7 +35,7 @@ class Target:
         if self.classes is not None:
             codes = torch.tensor(self.classes.codes, device=device)
             return torch.nn.functional.one_hot(codes, self.classes.count).float().unsqueeze(0)
-        rows = torch.as_tensor(self.rows, device=device)
+        rows = torch.as_tensor(as_writable(self.rows), device=device)
         return rows.reshape(-1, *rows.shape[-2:])
 
     def entropy(self) -> float | None:
@@ -64,11 +65,18 @@ def read_target(
     >>> target.codes.tolist()
     [0, 1, 0]
     """
-    shape = np.shape(y) if not hasattr(y, "shape") else tuple(y.shape)
-    kind = y.dtype if hasattr(y, "dtype") else np.asarray(y).dtype
-    integers = len(shape) == 1 and str(kind).rpartition(".")[2].lstrip("u")[:3] in ("int", "boo")
-    if discrete or integers:
+    if discrete or _are_classes(read_array(y, names[1])):
         samples = read_samples(x, name=names[0], sample_dim=sample_dim, unit_dim=unit_dim)
         return samples, Target(classes=read_classes(y, samples, names[1]))
     samples, other = read_paired(x, y, names=names, sample_dim=sample_dim, unit_dim=unit_dim)
     return samples, Target(rows=other.values)
+
+
+def _are_classes(y: Array) -> bool:
+    """Whether an array is one of integers, truths or text, one for each sample."""
+    if y.ndim != 1:
+        return False
+    if isinstance(y, Tensor):
+        return not (y.is_floating_point() or y.is_complex())
+    text = y.dtype.kind == "O" and all(isinstance(value, str) for value in y)
+    return text or y.dtype.kind in "iubU"

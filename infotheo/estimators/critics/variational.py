@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import torch
 
 from infotheo.arrays.labels import Units, check_choice, nats_per
-from infotheo.arrays.numbers import check_count
+from infotheo.arrays.numbers import check_seed, check_switch
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array
 from infotheo.estimators.critics import bounds
@@ -170,13 +170,17 @@ def variational_information(
     True
     """
     check_choice(bound, get_args(Bound), "bound")
+    discrete_y, progress = (
+        check_switch(value, name)
+        for value, name in ((discrete_y, "discrete_y"), (progress, "progress"))
+    )
     samples, target = read_target(
         x, y, names=("x", "y"), discrete=discrete_y, sample_dim=sample_dim, unit_dim=unit_dim
     )
     settings = Settings(
         architecture, hidden, embedding, learning_rate, weight_decay, batch_size, max_steps
     )
-    seed = check_count(seed, "seed", least=0)
+    seed = check_seed(seed)
     parts = cross_fitting_folds(samples.size, folds, seed, target.codes)
     scale = nats_per(units)
     estimates: list[CrossFitted] = []

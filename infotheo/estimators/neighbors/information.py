@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from infotheo.arrays.labels import Classes, Units, check_choice, nats_per, read_classes
+from infotheo.arrays.numbers import check_switch
 from infotheo.arrays.pairs import read_paired
 from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, read_samples, to_numpy
+from infotheo.arrays.scaling import divide, largest_magnitude, scales
+from infotheo.arrays.wording import describe
 from infotheo.estimators.neighbors.search import Nearest, count_near, find_nearest
 from infotheo.estimators.neighbors.trust import (
     NeighborTrustWarning,
@@ -37,6 +40,7 @@ __all__ = [
     "check_neighbors",
     "neighbor_information",
     "product_terms",
+    "scale_together",
     "standardize_space",
     "warn_if_doubtful",
 ]
@@ -147,6 +151,8 @@ def neighbor_information(
     """
     check_choice(algorithm, ("ksg1", "ksg2"), "algorithm")
     check_choice(standardize, (None, "sides", "units"), "standardize")
+    discrete_y = check_switch(discrete_y, "discrete_y")
+    check_trust = check_switch(check_trust, "check_trust")
     scale = nats_per(units)
     if discrete_y:
         samples = read_samples(x, name="x", sample_dim=sample_dim, unit_dim=unit_dim)
@@ -194,9 +200,11 @@ def check_neighbors(k: Any, size: int) -> int:
     ValueError: k is 5; expected at least 1 and fewer than the 5 samples
     """
     if isinstance(k, bool) or not isinstance(k, int | np.integer):
-        raise TypeError(f"k is {k!r}; expected a whole number")
+        raise TypeError(f"k is {describe(k)}; expected a whole number")
     if not 1 <= k < size:
-        raise ValueError(f"k is {k}; expected at least 1 and fewer than the {size} samples")
+        raise ValueError(
+            f"k is {describe(k)}; expected at least 1 and fewer than the {size} samples"
+        )
     return int(k)
 
 
@@ -210,10 +218,24 @@ def standardize_space(space: np.ndarray, standardize: str | None) -> np.ndarray:
     """
     if standardize is None:
         return space
+    space = divide(space, 0 if standardize == "units" else (0, 1), np)[0]
     constant = np.all(space == space[0], axis=0)
     variance = np.where(constant, 0.0, space.var(axis=0))
     deviation = np.sqrt(variance if standardize == "units" else variance.mean())
     return space / np.where(deviation > 0, deviation, 1.0)
+
+
+def scale_together(*spaces: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Divide spaces by one power of two, if their distances would overflow or lose digits.
+
+    Examples
+    --------
+    >>> scale_together(np.array([[2.0**900]]), np.array([[2.0**899]]))
+    (array([[1.]]), array([[0.5]]))
+    """
+    largest = max(float(largest_magnitude(space, (0, 1), np)[0, 0]) for space in spaces)
+    factor = float(scales(np.array(largest)))
+    return spaces if factor == 1 else tuple(space / factor for space in spaces)
 
 
 def product_terms(neighborhoods: Nearest, k: int, size: int, rectangle: bool) -> np.ndarray:
@@ -248,6 +270,7 @@ def _estimate_pair(
 
     rectangle, size = algorithm == "ksg2", len(x)
     x, y = standardize_space(x, standardize), standardize_space(y, standardize)
+    x, y = scale_together(x, y)
     spaces = [x, y]
     neighborhoods = find_nearest(spaces, k, rectangle=rectangle)
     terms = product_terms(neighborhoods, k, size, rectangle)
@@ -299,7 +322,7 @@ def _estimate_classes(
 ) -> tuple[float, float, str | None]:
     """Value, ceiling and the first reason for doubt, if asked for."""
     ceiling = entropy(classes.probabilities())
-    x = standardize_space(x, standardize)
+    (x,) = scale_together(standardize_space(x, standardize))
     terms = _class_terms(x, classes.codes, k=k)
     value = min(float(terms.mean()), ceiling)
     reason = None

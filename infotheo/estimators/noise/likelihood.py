@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from infotheo.arrays.samples import Array, read_samples, to_numpy
-from infotheo.estimators.noise.scale import power_of_two_scale
-from infotheo.estimators.noise.variance import scaled_back, settle_variances
+from infotheo.arrays.scaling import divide
+from infotheo.estimators.noise.variance import require_representable, settle_variances
 from infotheo.estimators.pair_sums.distances import centred, squared_distance_tiles
 
 if TYPE_CHECKING:
@@ -59,12 +59,17 @@ def likelihood_noise_variance(
     """
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
     xp = samples.namespace
-    scaled, exponent = power_of_two_scale(samples)
-    x = scaled.flat()
-    x = centred(x.detach() if hasattr(x, "detach") else x, xp)
-    variances = [_most_likely_variance(x[index : index + 1], xp) for index in range(x.shape[0])]
-    values = samples.like(np.array(variances))[:, None]
-    values = scaled_back(values, exponent, samples)
+    x = samples.flat()
+    x, factors = divide(x.detach() if hasattr(x, "detach") else x, (1, 2), xp)
+    x = centred(x, xp)
+    variances = np.array(
+        [_most_likely_variance(x[index : index + 1], xp) for index in range(x.shape[0])]
+    )
+    if np.any(factors != 1):
+        with np.errstate(over="ignore"):
+            variances = variances * factors[:, 0, 0] * factors[:, 0, 0]
+        require_representable(variances, samples)
+    values = samples.like(variances)[:, None]
     return settle_variances(values, samples, True, "likelihood_noise_variance", {})
 
 

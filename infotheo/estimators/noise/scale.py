@@ -12,7 +12,7 @@ from dataclasses import replace
 from infotheo.arrays.samples import Array, Samples, to_numpy
 from infotheo.estimators.noise.sweep import TINY, NoiseSweep
 
-__all__ = ["power_of_two_scale", "to_moderate_scale"]
+__all__ = ["to_moderate_scale"]
 
 # Base 10 logarithms: beyond them a square, or the inverse of a variance, may leave the range of the
 # dtype in which products are made.
@@ -60,23 +60,6 @@ def to_moderate_scale(samples: Samples, noise: NoiseSweep) -> tuple[Samples, Noi
     values = _times_power_of_two(xp.astype(samples.values, xp.float64), -exponent)
     noise_variance = _times_power_of_two(noise.noise_variance, -2 * exponent)
     return replace(samples, values=values), replace(noise, noise_variance=noise_variance)
-
-
-def power_of_two_scale(samples: Samples) -> tuple[Samples, int]:
-    """Divide extreme samples by 2^k so that the largest is about 1; return them and k.
-
-    Examples
-    --------
-    >>> from infotheo.arrays.samples import read_samples
-    >>> samples, exponent = power_of_two_scale(read_samples([[0.0], [2.0**-600]]))
-    >>> samples.values.tolist(), exponent
-    ([[0.0], [0.5]], -599)
-    """
-    extent = max(map(abs, samples.extent))
-    if extent == 0 or 1e-140 < extent < 1e140:
-        return samples, 0
-    exponent = math.frexp(extent)[1]
-    return replace(samples, values=_times_power_of_two(samples.values, -exponent)), exponent
 
 
 def _times_power_of_two(values: Array, exponent: int) -> Array:

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from infotheo.arrays.conversion import read_array
 from infotheo.arrays.labels import check_choice
 from infotheo.arrays.samples import Array, Samples, is_labelled, to_numpy
 
@@ -116,7 +117,8 @@ def read_noise_variance(
         raise TypeError(
             f"{name} is an xarray {type(noise_variance).__name__}; expected a DataArray"
         )
-    checked = to_numpy(noise_variance.values if labelled else noise_variance)
+    given_values = read_array(noise_variance, name, "positive numbers")
+    checked = to_numpy(given_values)
     if checked.dtype.kind not in "fiu":
         raise TypeError(f"{name} has dtype {checked.dtype}; expected positive numbers")
     bad = checked[~(np.isfinite(checked) & (checked > 0))]
@@ -140,7 +142,7 @@ def read_noise_variance(
         coords = {key: others[key] for key in sorted(set(others) - set(samples.coords))}
         scalar = dim == ""
     else:
-        values = samples.like(checked if labelled else noise_variance)
+        values = samples.like(given_values)
         per_batch, scalar = _batch_and_sweep(checked.shape, samples, per, name)
         if per_batch or per != "layer":
             dim = "noise"  # the values do not fit on the sweep's own dimension

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from infotheo.arrays.conversion import read_real
 from infotheo.arrays.labels import check_choice
 from infotheo.arrays.results import provenance
 from infotheo.arrays.samples import Array, Samples, read_samples, to_numpy
-from infotheo.estimators.noise.scale import power_of_two_scale
-from infotheo.estimators.noise.sweep import unit_dim_among
+from infotheo.arrays.scaling import divide
+from infotheo.estimators.noise.sweep import TINY, unit_dim_among
 from infotheo.estimators.pair_sums.distances import centred
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["relative_noise_variance", "scaled_back", "settle_variances"]
+__all__ = ["relative_noise_variance", "require_representable", "settle_variances"]
 
 
 def relative_noise_variance(
@@ -71,20 +72,23 @@ def relative_noise_variance(
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
     check_choice(per, ("layer", "unit"), "per")
     xp = samples.namespace
-    fractions = to_numpy(fraction)
-    if fractions.dtype.kind not in "fiu":
-        raise TypeError(f"fraction has dtype {fractions.dtype}; expected positive numbers")
+    fractions = read_real(fraction, "fraction", "positive numbers", kinds="fiu")
     if fractions.ndim > 1 or fractions.size == 0:
         raise ValueError(f"fraction has shape {fractions.shape}; expected a number or (K,)")
     bad = fractions[~(np.isfinite(fractions) & (fractions > 0))]
     if bad.size:
         raise ValueError(f"fraction contains {bad.flat[0]}; expected positive, finite numbers")
-    scaled, exponent = power_of_two_scale(samples)
-    x = centred(scaled.flat(), xp)
+    x, factors = divide(samples.flat(), (1, 2) if per == "layer" else 1, xp)
+    x = centred(x, xp)
     variance = xp.mean(x * x, axis=1)  # (batch, unit)
     if per == "layer":
         variance = xp.mean(variance, axis=1)
     _refuse_constant(variance, samples)
+    if np.any(factors != 1):
+        square = samples.like(factors[:, 0, 0] if per == "layer" else factors[:, 0])
+        with np.errstate(over="ignore", under="ignore"):  # refused below
+            variance = variance * square * square
+        require_representable(variance, samples)
     sweep = samples.like(np.atleast_1d(fractions))[None, :]
     trailing: tuple[str, ...] = ()
     if per == "layer":
@@ -93,13 +97,30 @@ def relative_noise_variance(
         values = variance[:, None, :] * sweep[..., None]
         trailing = (unit_dim_among(z.dims if samples.labelled else (), unit_dim),)
     return settle_variances(
-        scaled_back(values, exponent, samples),
+        values,
         samples,
         fractions.ndim == 0,
         "relative_noise_variance",
         {"fraction": fractions},
         trailing,
     )
+
+
+def require_representable(variance: Array, samples: Samples) -> None:
+    """Refuse a variance that float64 does not hold: that of values beyond 1e154 or below 1e-150.
+
+    Raises
+    ------
+    ValueError
+        If a variance is infinite, or so small that its inverse is.
+    """
+    values = to_numpy(variance)
+    if not np.all((values >= TINY) & np.isfinite(values)):
+        low, high = samples.extent
+        raise ValueError(
+            f"z has values as large as {max(abs(low), abs(high)):.3g}, whose variance is beyond "
+            f"{TINY:g} to {np.finfo(np.float64).max:.3g}; expected z in other units"
+        )
 
 
 def _refuse_constant(variance: Array, samples: Samples) -> None:
@@ -119,22 +140,6 @@ def _refuse_constant(variance: Array, samples: Samples) -> None:
         f"z is constant: every unit{where} has variance 0; expected at least one unit that "
         "varies (or pass an absolute noise_variance)"
     )
-
-
-def scaled_back(values: Array, exponent: int, samples: Samples) -> Array:
-    """Return variances of samples divided by 2^exponent in the unit of the samples themselves."""
-    if not exponent:
-        return values
-    powers = to_numpy(values)
-    with np.errstate(over="ignore", under="ignore"):
-        factor = np.ldexp(powers, 2 * exponent)
-    if not np.all(np.isfinite(factor) & (factor >= np.finfo(np.float64).tiny)):
-        raise ValueError(
-            f"z is up to {max(map(abs, samples.extent)):.3g} in size, so that its variance is no "
-            "float64; expected values whose squares are (divide z by a constant)"
-        )
-    half = 2.0**exponent
-    return values * half * half
 
 
 def settle_variances(

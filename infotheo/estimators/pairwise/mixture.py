@@ -77,7 +77,7 @@ class Mixture:
         """Whether rounding by centred points, of which some are far, shows beside the noise."""
         extent = float(self.xp.max(self.xp.abs(_detached(points))))
         steepest = float(np.max(np.abs(to_numpy(self.factors.kl))))
-        return extent * 2.0**-53 * (2 * steepest) ** 0.5 > 1e-8
+        return bool(extent * 2.0**-53 * (2 * steepest) ** 0.5 > 1e-8)
 
     def bounds(self, shares: np.ndarray, classes: Classes | None) -> Bounds:
         """Bound I(Z;X) and, with classes, what they share of it; see :class:`Bounds`."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from infotheo.arrays.labels import Units, nats_per, read_classes, read_weights
+from infotheo.arrays.numbers import check_count, check_seed
 from infotheo.arrays.results import FieldNote, wrap
-from infotheo.arrays.samples import Array, read_samples
+from infotheo.arrays.samples import Array, Samples, read_samples, to_numpy
 from infotheo.estimators.noise.sweep import NoisePer, NoiseSweep, read_noise_variance
 from infotheo.estimators.pairwise.sampling import sampled_information
 from infotheo.estimators.shannon import entropy
@@ -22,6 +22,8 @@ __all__ = [
     "mixture_entropy_monte_carlo",
     "mixture_information_monte_carlo",
 ]
+
+LARGEST_DEVIATIONS = 1e16  # of the noise: beside more it is lost in rounding
 
 
 class MonteCarloEntropy(NamedTuple):
@@ -95,9 +97,10 @@ def mixture_information_monte_carlo(
     """
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
     noise = read_noise_variance(noise_variance, samples, per=noise_per, source=z, unit_dim=unit_dim)
+    _refuse_extreme(samples, noise)
     shares = read_weights(weights, samples)
     classes = None if labels is None else read_classes(labels, samples)
-    draws, seed = _whole_number(draws, "draws", 10), _whole_number(seed, "seed", 0)
+    draws, seed = check_count(draws, "draws", least=10), check_seed(seed)
     scale = nats_per(units)
     ceiling = entropy(shares if classes is None else classes.probabilities(shares))
     value, error = sampled_information(samples, noise, shares, classes, draws, seed)
@@ -163,8 +166,9 @@ def mixture_entropy_monte_carlo(
     """
     samples = read_samples(z, sample_dim=sample_dim, unit_dim=unit_dim)
     noise = read_noise_variance(noise_variance, samples, per=noise_per, source=z, unit_dim=unit_dim)
+    _refuse_extreme(samples, noise)
     shares = read_weights(weights, samples)
-    draws, seed = _whole_number(draws, "draws", 10), _whole_number(seed, "seed", 0)
+    draws, seed = check_count(draws, "draws", least=10), check_seed(seed)
     scale = nats_per(units)
     value, error = sampled_information(samples, noise, shares, None, draws, seed)
     value = value + noise.entropy(samples, shares)
@@ -192,9 +196,13 @@ def _settings(noise: NoiseSweep, draws: int, seed: int, weights: Any) -> dict[st
     }
 
 
-def _whole_number(value: Any, name: str, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} is {value!r}; expected a whole number >= {least}")
-    if value < least:
-        raise ValueError(f"{name} is {value}; expected a whole number >= {least}")
-    return int(value)
+def _refuse_extreme(samples: Samples, noise: NoiseSweep) -> None:
+    """Refuse samples so far apart that a draw is its sample, as float64 rounds it."""
+    low, high = samples.extent
+    smallest = float(to_numpy(noise.noise_variance).min())
+    if high - low > LARGEST_DEVIATIONS * math.sqrt(smallest):
+        raise ValueError(
+            f"z has values {high - low:.3g} apart beside a noise_variance of {smallest:.3g}; "
+            f"expected at most {LARGEST_DEVIATIONS:g} standard deviations (beyond, draws round to "
+            "their samples, and the information is that of distinct points)"
+        )

@@ -283,7 +283,7 @@ def test_bad_targets(estimate, name):
         (Y[:, 0], ValueError, rf"{name} has shape \(40,\); .* use {name}\[:, None\]"),
         (np.full((40, 1), np.nan), ValueError, f"{name} contains nan"),
         (Y.astype(str), TypeError, f"{name} has dtype"),
-        (LABELS.astype(str), TypeError, f"{name} has dtype"),
+        (LABELS.astype("S"), TypeError, f"{name} has dtype"),
     ]:
         with pytest.raises(error, match=message):
             estimate(X, bad, **TINY)

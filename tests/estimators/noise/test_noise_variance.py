@@ -179,7 +179,7 @@ def test_bad_fractions(fraction, error, message):
         (np.ones((3, 2)), ValueError, r"noise_variance has shape \(3, 2\); expected a number"),
         (np.ones((1, 3, 2)), ValueError, r"noise_variance has shape \(1, 3, 2\)"),
         ("tiny", TypeError, "noise_variance has dtype"),
-        (None, TypeError, "noise_variance has dtype object"),
+        (None, TypeError, "noise_variance is None; expected positive numbers"),
         (True, TypeError, "noise_variance has dtype bool"),
     ],
 )
