@@ -271,10 +271,10 @@ def _estimate_pair(
     if check_trust:
         reason = describe_doubt(spaces, ("x", "y"), neighborhoods, terms, k, ceiling)
         if not is_mostly_repeated(neighborhoods):
-            near: np.ndarray = np.full(size, True)
+            far = np.zeros(size, dtype=bool)
             if standardize is not None:
-                near = ~(far_samples(x).any(axis=1) | far_samples(y).any(axis=1))
-            reason = reason or pair_trial(x[near], y[near], trial)
+                far = np.any(far_samples(np.concatenate(spaces, axis=1)), axis=1)
+            reason = reason or pair_trial(x[~far], y[~far], trial)
     return float(terms.mean()), ceiling, reason
 
 
