@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import infotheo as it
+from infotheo.estimators.pairwise import mixture
 
 STREAM = np.random.default_rng(3)
 Z, LABELS = STREAM.normal(size=(60, 4)), STREAM.integers(3, size=60)
@@ -55,9 +56,8 @@ def test_float32_points_do_not_depend_on_the_scale(scale):
 @pytest.mark.filterwarnings("ignore:lower bound of I.Z;X.:infotheo.SaturationWarning")
 @pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor])
 def test_points_infinitely_far_apart_are_apart(kind):
-    bounds = it.pairwise_information(
-        kind(np.array([[1e200], [0.0], [1.0], [1.0]])), noise_variance=1e-3
-    )
+    z = kind(np.array([[1e200], [0.0], [1.0], [1.0]]))
+    bounds = it.pairwise_information(z, noise_variance=1e-3)
     apart = math.log(4) - 0.5 * math.log(2)  # three places, one of them twice
     assert [float(value) for value in bounds[:2]] == pytest.approx([apart, apart], abs=1e-12)
 
@@ -87,14 +87,14 @@ def test_other_functions_of_noise_do_not_depend_on_the_scale(scale):
     "noise_variance", [lambda z: it.relative_noise_variance(z, 0.1), it.likelihood_noise_variance]
 )
 def test_a_variance_that_is_no_float_is_refused_by_name(noise_variance, scale):
-    with pytest.raises(ValueError, match=r"^z is up to .*its variance is no float64; expected"):
+    with pytest.raises(ValueError, match=r"^z has values as large as .*whose variance is beyond .*; expected z in other units"):
         noise_variance(Z * scale)
 
 
 def test_what_no_scale_holds_is_refused_by_name():
     with pytest.raises(ValueError, match=r"^z is up to 1e\+308 .*expected values and noise"):
         it.pairwise_information([[1e308], [0.0]], noise_variance=1e-290)
-    with pytest.raises(ValueError, match=r"^range is .*wider than float64 holds"):
+    with pytest.raises(ValueError, match=r"expected a range that float64 holds"):
         it.binned_information([[1.5e308], [-1.5e308]], bins=4)
 
 
@@ -104,3 +104,18 @@ def test_the_saturation_warning_names_what_was_asked():
         it.pairwise_information(z, noise_variance=0.1)
     with pytest.warns(it.SaturationWarning, match=r"^bounds of I\(Z;Y\) rest on those of I\(Z;X\)"):
         it.pairwise_information(z, LABELS, noise_variance=0.1)
+
+
+@pytest.mark.filterwarnings("ignore::infotheo.SaturationWarning")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weights", [None, STREAM.uniform(0.5, 1, size=60)])
+def test_wide_layers_at_their_ceiling_are_what_differences_give(dtype, weights, monkeypatch):
+    z = np.random.default_rng(0).normal(size=(2, 60, 512)).astype(dtype)
+    z[1, 1] = z[1, 0]  # two of this element coincide
+    options = {"noise_variance": [1e-3, 1e-2], "weights": weights}
+    results = [it.pairwise_information(z, LABELS, **options)]
+    monkeypatch.setattr(mixture, "WIDE", 10**9)
+    results.append(it.pairwise_information(z, LABELS, **options))
+    for value, exact in zip(*results, strict=True):
+        assert np.array_equal(value, exact)
+    assert results[0].lower[0] == pytest.approx(results[0].ceiling)

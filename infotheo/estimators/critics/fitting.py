@@ -128,8 +128,8 @@ def fit_critics(
         weight_decay=settings.weight_decay,
         fused=data.device.type in ("cpu", "cuda"),
     )
-    best = torch.zeros(folds, device=data.device)
-    best_step = torch.zeros(folds, device=data.device)
+    best = torch.zeros(folds, dtype=torch.float32, device=data.device)
+    best_step = torch.zeros(folds, dtype=torch.float32, device=data.device)
     best_parameters = [value.detach().clone() for value in critics.parameters]
     running = torch.ones(folds, dtype=torch.bool, device=data.device)
     check = 1
@@ -172,7 +172,9 @@ def _contrast(critics: Critics, data: Data, rows: Tensor, shares: Tensor | None)
     x = data.x(rows)
     if data.codes is None or shares is None:
         return all_pairs(critics(x, data.y(rows)))
-    classes = torch.eye(data.y.count, device=data.device).expand(len(rows), -1, -1)
+    classes = torch.eye(data.y.count, dtype=torch.float32, device=data.device).expand(
+        len(rows), -1, -1
+    )
     return class_pairs(critics(x, classes), data.codes[rows], shares)
 
 

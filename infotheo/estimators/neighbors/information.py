@@ -20,6 +20,7 @@ from infotheo.arrays.results import FieldNote, wrap
 from infotheo.arrays.samples import Array, read_samples, to_numpy
 from infotheo.arrays.scaling import divide, largest_magnitude, scales
 from infotheo.arrays.wording import describe
+from infotheo.estimators.far_samples import far_samples
 from infotheo.estimators.neighbors.search import Nearest, count_near, find_nearest
 from infotheo.estimators.neighbors.trust import (
     NeighborTrustWarning,
@@ -118,7 +119,9 @@ def neighbor_information(
         the leading principal direction decides (unless the value is above 3/4 of H(Y)).
         (2) Repeated values on one side, as class labels are, get mixed in the neighbourhoods.
         (3) The value is within 10 % of the ceiling. (4) It is negative beyond chance. (5) A class
-        has at most k samples, so that its neighbourhoods are of fewer.
+        has at most k samples, so that its neighbourhoods are of fewer. (6) More than a tenth of the
+        samples repeat others in x and y, though the data take many values: copied rows, or a place
+        (zeros of a ReLU, imputed values) beside a continuum. Data of few values are no such case.
 
     Notes
     -----
@@ -211,6 +214,8 @@ def check_neighbors(k: Any, size: int) -> int:
 def standardize_space(space: np.ndarray, standardize: str | None) -> np.ndarray:
     """Divide samples (sample, unit) by a standard deviation; constant ones stay.
 
+    Single samples that would decide it have no part in it.
+
     Examples
     --------
     >>> standardize_space(np.array([[1.0, 5.0], [3.0, 5.0]]), "units").tolist()
@@ -221,6 +226,9 @@ def standardize_space(space: np.ndarray, standardize: str | None) -> np.ndarray:
     space = divide(space, 0 if standardize == "units" else (0, 1), np)[0]
     constant = np.all(space == space[0], axis=0)
     variance = np.where(constant, 0.0, space.var(axis=0))
+    far = far_samples(space)
+    for unit in np.flatnonzero(far.any(axis=0)):
+        variance[unit] = space[~far[:, unit], unit].var()
     deviation = np.sqrt(variance if standardize == "units" else variance.mean())
     return space / np.where(deviation > 0, deviation, 1.0)
 
@@ -280,13 +288,16 @@ def _estimate_pair(
 
     def trial(spaces: Sequence[np.ndarray], queries: np.ndarray) -> np.ndarray:
         trial_neighborhoods = find_nearest(spaces, k, queries=queries, rectangle=rectangle)
-        return product_terms(trial_neighborhoods, k, size, rectangle)
+        return product_terms(trial_neighborhoods, k, len(spaces[0]), rectangle)
 
     reason = None
     if check_trust:
         reason = describe_doubt(spaces, ("x", "y"), neighborhoods, terms, k, ceiling)
         if not is_mostly_repeated(neighborhoods):
-            reason = reason or pair_trial(x, y, trial)
+            far = np.zeros(size, dtype=bool)
+            if standardize is not None:
+                far = np.any(far_samples(np.concatenate(spaces, axis=1)), axis=1)
+            reason = reason or pair_trial(x[~far], y[~far], trial)
     return float(terms.mean()), ceiling, reason
 
 

@@ -34,6 +34,8 @@ WEAK, PLANTED = (
     1.0,
 )  # nats: less linear information than WEAK tests nothing, so some is planted
 REPEATED = 0.1  # share of samples with repeated values whose neighbourhoods mix several of them
+SYMBOLS = 40  # places, or one for each PER_SYMBOL samples: up to then samples are symbols
+PER_SYMBOL = 20
 FULL = 0.9  # of the ceiling
 
 Terms = Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]  # (spaces, queries) -> (query,)
@@ -183,6 +185,27 @@ def _mixes_values(space: np.ndarray, neighborhoods: Nearest, space_index: int, k
     )
 
 
+def _describe_repeats(spaces: Sequence[np.ndarray]) -> str | None:
+    """Say so if rows repeat that are no symbols: rows copied, or one place beside a continuum."""
+    size = len(spaces[0])
+    if any(len(np.unique(space[:, 0])) > (1 - REPEATED / 2) * size for space in spaces):
+        return None
+    rows = np.concatenate(spaces, axis=1)
+    _, counts = np.unique(rows, axis=0, return_counts=True)
+    repeated = int(counts[counts > 1].sum())
+    if repeated <= REPEATED * size or len(counts) <= max(SYMBOLS, size / PER_SYMBOL):
+        return None
+    if counts.max() > REPEATED * size:
+        return (
+            f"{counts.max()} of {size} samples are at one place and {len(counts) - 1} others "
+            "elsewhere; expected a continuum, or few values (leave out zeros or imputed values)"
+        )
+    return (
+        f"{repeated} of {size} samples repeat others exactly, of {len(counts)} different ones; "
+        "expected each sample once (leave out copied rows), or few values"
+    )
+
+
 def describe_doubt(
     spaces: Sequence[np.ndarray],
     names: Sequence[str],
@@ -199,6 +222,9 @@ def describe_doubt(
                 f"{name} takes {distinct} distinct values in {len(terms)} samples and "
                 "neighbourhoods mix them; if they are classes, pass them as y with discrete_y=True"
             )
+    repeats = _describe_repeats(spaces)
+    if repeats:
+        return repeats
     value = terms.mean()
     if value >= FULL * ceiling > 0 and not is_mostly_repeated(neighborhoods):
         return (

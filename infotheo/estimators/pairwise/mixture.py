@@ -5,15 +5,16 @@ Each element of a batch gets the cheapest way to its distances whose error the s
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from infotheo.arrays.labels import Classes
 from infotheo.arrays.samples import Array, Samples, to_numpy
 from infotheo.estimators.noise.sweep import NoiseSweep
-from infotheo.estimators.pair_sums.distances import centred
+from infotheo.estimators.pair_sums.distances import centred, squared_distance_tiles
 from infotheo.estimators.pair_sums.factors import Factors
 from infotheo.estimators.pair_sums.precision import (
     PRODUCTS,
@@ -27,6 +28,8 @@ from infotheo.estimators.pair_sums.row_sums import choose_backend, row_sums
 
 __all__ = ["Bounds", "Mixture", "MixtureKernel", "exponential_precision"]
 
+WIDE = 64  # units from which differences cost so much more than a product that one is tried first
+FEW = 32  # samples that tell whether it can help
 PILOT = 512  # samples that tell whether a product is worth a try: their pairs cost next to nothing
 
 
@@ -77,7 +80,7 @@ class Mixture:
         """Whether rounding by centred points, of which some are far, shows beside the noise."""
         extent = float(self.xp.max(self.xp.abs(_detached(points))))
         steepest = float(np.max(np.abs(to_numpy(self.factors.kl))))
-        return bool(extent * 2.0**-53 * (2 * steepest) ** 0.5 > 1e-8)
+        return bool(extent * 2.0**-53 * math.sqrt(2 * steepest) > 1e-8)
 
     def bounds(self, shares: np.ndarray, classes: Classes | None) -> Bounds:
         """Bound I(Z;X) and, with classes, what they share of it; see :class:`Bounds`."""
@@ -109,6 +112,13 @@ class Mixture:
             if product.exact and uncentred:
                 posed = replace(posed, points=points)
             candidates = posed.elements(undecided)
+            if product.exact:
+                apart = undecided[components.isolated(candidates)]
+                if len(apart):
+                    parts.append(components.ceilings(len(apart), self.factors))
+                    order.append(apart)
+                    undecided = np.setdiff1d(undecided, apart)
+                    candidates = posed.elements(undecided)
             promising = undecided[components.promising(candidates, product)]
             if not len(promising):
                 continue
@@ -173,6 +183,39 @@ class _Components:
             return Bounds(lower, upper, None, None), certified
         return Bounds(lower, upper, *self._informations(within, self.class_weights)), certified
 
+    def isolated(self, problem: PairProblem) -> np.ndarray:
+        """Which elements of a batch reach their ceilings whatever the rounding of distances.
+
+        Terms of other samples below 2^-60 of a sample's own leave the sum as it is, to the last
+        digit: no differences are needed, which cost many times a product for wide layers.
+        """
+        xp, points = self.xp, problem.points
+        everyone = np.zeros(len(points), dtype=bool)
+        differentiable = any(
+            getattr(values, "requires_grad", False) for values in (points, problem.factors.kl)
+        )
+        if not everyone.size or differentiable or points.shape[-1] < WIDE:
+            return everyone
+        margin = math.log(problem.size * self.shares.max() / self.shares.min()) + 60 * math.log(2)
+        flattest = problem.factors.chernoff_ratio * np.abs(to_numpy(problem.factors.kl)).min(axis=1)
+        errors = to_numpy(xp.max(self._distance_errors(points, PRODUCTS[1]), axis=-1))
+        needed = errors + margin / flattest
+        few = xp.astype(points[:, :FEW], xp.float64)
+        near = _nearest(few, xp) > needed  # most that are not isolated fail here, for nothing
+        for element in np.flatnonzero(near):
+            index = slice(int(element), int(element) + 1)
+            everyone[element] = _nearest(points[index], xp)[0] > needed[element]
+        return everyone
+
+    def ceilings(self, elements: int, factors: Factors) -> Bounds:
+        """Bounds of so many elements whose samples are all apart."""
+        shape = (2, elements, factors.kl.shape[1], 1)
+        total = self.self_terms * self.samples.like(np.ones(shape))
+        lower, upper = self._informations(total, self.total_weight)
+        if self.class_weights is None:
+            return Bounds(lower, upper, None, None)
+        return Bounds(lower, upper, *self._informations(total, self.class_weights))
+
     def promising(self, problem: PairProblem, product: Product) -> np.ndarray:
         """Which elements of a batch a product may serve, judged by the pairs of a few samples."""
         xp, points = self.xp, problem.points
@@ -227,6 +270,19 @@ class _Components:
         kl = xp.minimum(xp.clip(sums[1], least, least * 0 + weight), chernoff)
         lower, upper = (-xp.matmul(xp.log(part / weight), self.weights) for part in (chernoff, kl))
         return lower, upper
+
+
+def _nearest(points: Array, xp: Any) -> np.ndarray:
+    """Least squared distance of two different samples, from a product, (batch,)."""
+    least = np.full(len(points), np.inf)
+    for rows, columns, tile in squared_distance_tiles(points, xp):
+        distances = to_numpy(tile)
+        if rows == columns:
+            diagonal = np.arange(distances.shape[1])
+            distances = distances.copy()
+            distances[:, diagonal, diagonal] = np.inf
+        least = np.minimum(least, distances.min(axis=(1, 2)))
+    return least
 
 
 def _picked(bounds: Bounds, certified: np.ndarray, samples: Samples) -> Bounds:
