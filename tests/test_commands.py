@@ -1,6 +1,7 @@
 """Every command that the README and the documentation show comes to its start."""
 
 import importlib.util
+import os
 import re
 import shlex
 import subprocess
@@ -90,6 +91,11 @@ def test_a_command_comes_to_its_start(command, tmp_path):
     if module in ("ruff", "mypy", "sphinx") and importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not part of what the tests need")
     done = subprocess.run(
-        started(words, tmp_path), cwd=ROOT, capture_output=True, text=True, check=False
+        started(words, tmp_path),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

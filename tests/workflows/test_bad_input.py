@@ -5,7 +5,9 @@ import errno
 import logging
 import os
 import re
+import runpy
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -127,6 +129,22 @@ def test_a_folder_of_logs_that_cannot_be_made(tmp_path, capsys):
     with pytest.raises(SystemExit), job(a_job(tmp_path)):
         pass
     assert capsys.readouterr().err.startswith("study.yaml: estimate: ")
+
+
+def test_a_study_whose_networks_all_diverged(tmp_path, capsys):
+    table = tmp_path / "runs.csv"
+    table.write_text("study,condition,regularizer,seed\ntiny,default,baseline,0\n")
+    surroundings = a_job(tmp_path)
+    surroundings.rule, surroundings.input = "correlate", [str(table)]
+    surroundings.params.spec["settings"] = {}
+    script = Path(files.__file__).parent / "scripts" / "correlate.py"
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(script), {"snakemake": surroundings})
+    told = capsys.readouterr().err
+    assert told.startswith(
+        f"study.yaml: correlate: {table}: no network has a measure, as where all"
+    )
+    assert told.count("\n") == 1
 
 
 # Files: whole or absent
