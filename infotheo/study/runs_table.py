@@ -133,12 +133,29 @@ def _columns(estimates: xr.Dataset, seed: int, layer: str | None) -> dict[str, f
 
 
 def measure_columns(table: pd.DataFrame) -> list[str]:
-    """Return the columns that hold measures: not what names a run, its errors or diagnostics."""
-    return [
+    """Return the columns that hold measures: not what names a run, its errors or diagnostics.
+
+    Raises
+    ------
+    ValueError
+        If there is none, as where all networks diverged.
+    """
+    names = [
         name
         for name in table.columns
         if name not in FIXED and not _is_diagnostic(parse(name).measure)
     ]
+    if names:
+        return names
+    if "diverged" in table.columns and len(table) and table["diverged"].all():
+        raise ValueError(
+            f"runs: found {len(table)} networks that all diverged, expected one at least with"
+            " measures to correlate; a lower 'training: learning_rate' may help"
+        )
+    raise ValueError(
+        "runs: found no column of a measure, expected one at least to correlate with the errors;"
+        " the config key 'measures' makes them"
+    )
 
 
 def _is_diagnostic(measure: str) -> bool:

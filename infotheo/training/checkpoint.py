@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -11,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+
+from infotheo.whole_files import discard_partial_files, partial_file
 
 
 def snapshot_folder(path: Path) -> Path:
@@ -21,6 +22,7 @@ def snapshot_folder(path: Path) -> Path:
 def discard(path: Path) -> None:
     """Remove a checkpoint and the snapshots beside it, once their results are safe."""
     path.unlink(missing_ok=True)
+    discard_partial_files(path)
     if snapshot_folder(path).is_dir():
         shutil.rmtree(snapshot_folder(path))
 
@@ -28,14 +30,9 @@ def discard(path: Path) -> None:
 def save(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write the tensors beside ``path``, then rename; what was there stays if that fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
     arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with partial_file(path) as partial, partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def load(path: Path) -> dict[str, Tensor] | None:

@@ -7,7 +7,6 @@ those after its checkpoint again and finds those before it. Weights are plain fl
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ import xarray as xr
 
 from infotheo.training.replicas import Replicas
 from infotheo.training.snapshot_schedule import Moment, Schedule
+from infotheo.whole_files import partial_file
 
 __all__ = ["AtSnapshot", "SnapshotStore", "open_store"]
 
@@ -233,12 +233,8 @@ class SnapshotStore(Generic[Snapshot]):
             return
         path = self._path(step)
         self._folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        try:
+        with partial_file(path) as partial:
             self._kind.write(partial, snapshot)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
 
     def dataset(self, seeds: Sequence[int]) -> xr.Dataset:
         """Return all snapshots over (seed, epoch or step, ...), both on the second dimension."""

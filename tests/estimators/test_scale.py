@@ -87,7 +87,10 @@ def test_other_functions_of_noise_do_not_depend_on_the_scale(scale):
     "noise_variance", [lambda z: it.relative_noise_variance(z, 0.1), it.likelihood_noise_variance]
 )
 def test_a_variance_that_is_no_float_is_refused_by_name(noise_variance, scale):
-    with pytest.raises(ValueError, match=r"^z has values as large as .*whose variance is beyond .*; expected z in other units"):
+    with pytest.raises(
+        ValueError,
+        match=r"^z has values as large as .*whose variance is beyond .*; expected z in other units",
+    ):
         noise_variance(Z * scale)
 
 

@@ -182,3 +182,11 @@ def test_close_values_of_a_sweep_keep_their_own_columns(history):
 def test_only_the_measures_own_name_makes_it_a_diagnostic():
     names = ["sparsity@block_outside", "binned_input_ceiling", "left_out_pairs", "my_left_out_unit"]
     assert measure_columns(pd.DataFrame(columns=names)) == [names[0], names[3]]
+
+
+def test_a_table_without_measures_says_why():
+    names = {name: [0.0, 0.0] for name in FIXED}
+    with pytest.raises(ValueError, match="found 2 networks that all diverged"):
+        measure_columns(pd.DataFrame(names | {"diverged": True}))
+    with pytest.raises(ValueError, match="no column of a measure"):
+        measure_columns(pd.DataFrame(names | {"diverged": [True, False]}))

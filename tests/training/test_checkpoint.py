@@ -1,5 +1,6 @@
 """A training that was cut short goes on to the same bits; no file is ever half written."""
 
+import os
 import pickle
 import zipfile
 from itertools import count
@@ -247,13 +248,13 @@ def test_killed_while_writing_leaves_the_former_file(tmp_path, monkeypatch):
     checkpoint.save(path, {"epoch": torch.tensor(1)})
     former = path.read_bytes()
     seen = []
-    rename = checkpoint.os.replace
+    rename = os.replace
 
     def replace(source, target):
         seen.append((zipfile.is_zipfile(source), path.read_bytes() == former))
         rename(source, target)
 
-    monkeypatch.setattr(checkpoint.os, "replace", replace)
+    monkeypatch.setattr(os, "replace", replace)
     checkpoint.save(path, {"epoch": torch.tensor(2)})
     assert seen == [(True, True)]
     assert int(checkpoint.load(path)["epoch"]) == 2

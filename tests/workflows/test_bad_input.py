@@ -7,6 +7,7 @@ import os
 import re
 import runpy
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -181,9 +182,17 @@ def test_a_failed_write_keeps_the_file_that_was_there(tmp_path):
 
 
 def test_what_a_killed_job_left_is_cleaned_by_the_next(tmp_path):
-    (tmp_path / ".partial-a.csv").write_text("half of an earlier ti")
+    script = (
+        "import os, sys; from workflows.files import write_atomically\n"
+        "write_atomically(sys.argv[1], lambda file: (file.write_text('half'), os._exit(9)))"
+    )
+    subprocess.run([sys.executable, "-c", script, tmp_path / "a.csv"], check=False)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".partial-")
+    (tmp_path / left.name.replace("a.csv", "b-a.csv")).touch()  # of another file: not this one's
     files.write_atomically(tmp_path / "a.csv", lambda file: file.write_text("whole"))
-    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [left.name.replace("a.csv", "b-a.csv"), "a.csv"]
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting needs root")

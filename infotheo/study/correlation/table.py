@@ -25,7 +25,14 @@ __all__ = ["correlation_table"]
 LEVELS = ("runs", "regularizers")
 COLUMNS = [
     "measure", "target", "level", "method", "coefficient", "ci_low", "ci_high", "p_value", "n",
+    "groups",
 ]  # fmt: skip
+# Below, the percentile bootstrap promises too much: in simulations of normal pairs with
+# r = 0, 0.5, 0.8 and 0.95, intervals of 95 % from 3 groups hold the truth in 25 to 71 % of all
+# cases, from 5 in 62 to 98 %, from 7 in 83 to 97 %, from 8 (and from 20) in 90 to 98 %.
+LEAST_GROUPS = 8
+
+_Row = tuple[float, float, float, float, int, int]  # from the coefficient on
 
 
 class _Settings(NamedTuple):
@@ -68,8 +75,8 @@ def correlation_table(
     methods
         Among ``"pearson"``, ``"spearman"`` (average ranks) and ``"kendall"`` (tau-b).
     resamples
-        Bootstrap resamples of the percentile interval; those in which a measure or target is
-        constant are left out of that interval.
+        Bootstrap resamples of the percentile interval, which needs eight groups; those in which a
+        measure or target is constant are left out of that interval.
     permutations
         Random rearrangements of the two-sided permutation test, p = (b + 1)/(permutations + 1).
     confidence
@@ -80,10 +87,11 @@ def correlation_table(
     Returns
     -------
     Data frame with columns measure, target, level, method, coefficient, ci_low, ci_high, p_value,
-    n. A run in which measure or target is not finite (it diverged) is left out of that pair;
-    ``n`` counts the points used. The coefficient is NaN for fewer than three points or a constant
-    column; interval and p-value are NaN also for fewer than three groups, and the p-value where no
-    two groups are of equal size. Values that agree to 40 bits count as equal.
+    n, groups. A run in which measure or target is not finite (it diverged) is left out of that
+    pair; ``n`` counts the points used, ``groups`` the groups that they belong to. The coefficient
+    is NaN for fewer than three points or a constant column; the p-value is NaN also for fewer than
+    three groups and where no two groups are of equal size, the interval for fewer than eight
+    groups. Values that agree to 40 bits count as equal.
 
     Raises
     ------
@@ -93,6 +101,8 @@ def correlation_table(
     Notes
     -----
     Paper 1, section 5 and figure 4: twelve regularizers are twelve points, so intervals are wide.
+    Of fewer than eight points, percentile intervals would be far too narrow: from three, those of
+    95 % hold the true coefficient in 25 to 71 % of all cases, from eight on in about 90 % or more.
 
     Examples
     --------
@@ -124,7 +134,7 @@ def correlation_table(
     first_seen = {name: index for index, name in enumerate(dict.fromkeys(names))}
     members = np.array([first_seen[name] for name in names], dtype=np.intp)
 
-    results: dict[tuple[str, str, str, str], tuple[float, float, float, float, int]] = {}
+    results: dict[tuple[str, str, str, str], _Row] = {}
     for target in targets:
         y = values[target].to_numpy()
         by_pattern: dict[bytes, list[str]] = {}
@@ -161,20 +171,23 @@ def correlation_table(
 
 def _level_rows(
     x: Array, y: Array, sizes: NDArray[np.intp], settings: _Settings
-) -> dict[tuple[str, int], tuple[float, float, float, float, int]]:
-    """Coefficient, interval, p-value and n for each (method, measure index).
+) -> dict[tuple[str, int], _Row]:
+    """Coefficient, interval, p-value, n and number of groups for each (method, measure index).
 
     ``sizes`` are the numbers of consecutive points that are drawn and exchanged together.
     """
     n, count = x.shape
+    groups = len(sizes)
     if n < 3:
-        nothing = (np.nan, np.nan, np.nan, np.nan, n)
+        nothing = (np.nan, np.nan, np.nan, np.nan, n, groups)
         return {(method, index): nothing for method in settings.methods for index in range(count)}
-    enough = len(sizes) >= 3
-    counts = draws(sizes, settings.resamples, settings.seed) if enough else None
-    orders = exchanges(sizes, settings.permutations, settings.seed) if enough else None
+    counts, orders = None, None
+    if groups >= LEAST_GROUPS:
+        counts = draws(sizes, settings.resamples, settings.seed)
+    if groups >= 3:
+        orders = exchanges(sizes, settings.permutations, settings.seed)
     tail = (1 - settings.confidence) / 2
-    rows: dict[tuple[str, int], tuple[float, float, float, float, int]] = {}
+    rows: dict[tuple[str, int], _Row] = {}
     for method in settings.methods:
         observed = coefficients(x, y, method)
         low = np.full(count, np.nan)
@@ -193,7 +206,7 @@ def _level_rows(
             extreme = (null >= np.abs(observed[known]) - 1e-12).sum(axis=0)
             p_value[known] = (extreme + 1) / (settings.permutations + 1)
         numbers = np.stack([observed, low, high, p_value], axis=1).tolist()
-        rows.update({(method, index): (*row, n) for index, row in enumerate(numbers)})
+        rows.update({(method, index): (*row, n, groups) for index, row in enumerate(numbers)})
     return rows
 
 

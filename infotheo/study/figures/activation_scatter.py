@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import xarray
 from matplotlib.figure import Figure
 
@@ -52,7 +53,8 @@ def activation_scatter(
     for axes, (name, network) in zip(grid, networks.items(), strict=False):
         units = panel.most_variable_units(network.values)
         if len(units) < 2:
-            panel.leave_empty(axes, "fewer than two live units")
+            finite = np.isfinite(network.values).all()
+            panel.leave_empty(axes, "fewer than two live units" if finite else "diverged")
             axes.set_title(name)
             continue
         first, second = int(units[0]), int(units[1])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from infotheo.study.figures import style
+from infotheo.whole_files import partial_file
 
 __all__ = ["Animation", "images", "save_animation"]
 
@@ -105,15 +106,11 @@ def save_animation(animation: Animation, path: str | os.PathLike[str]) -> Path:
     )
     frames = [_index_colours(picture, palette) for picture in pictures]
     durations = [animation.milliseconds] * (len(frames) - 1) + [animation.last_milliseconds]
-    partial = target.with_name(f"{target.name}.partial")
-    try:
+    with partial_file(target) as partial:
         frames[0].save(
             partial, format="GIF", save_all=True, append_images=frames[1:], duration=durations,
             loop=0, disposal=1,
         )  # fmt: skip
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
     return target
 
 

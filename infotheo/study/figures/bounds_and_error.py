@@ -17,6 +17,7 @@ from infotheo.study.figures.run_selection import (
     divergence_remark,
     layer_words,
     require_columns,
+    require_networks,
     seed_count,
     select_condition,
     summarize_seeds,
@@ -56,13 +57,15 @@ def bounds_and_error(
     Raises
     ------
     ValueError
-        If a column is missing, or the noise variance or the layer was not measured.
+        If a column is missing, the noise variance or the layer was not measured, or all networks
+        diverged.
 
     Notes
     -----
     Paper 1, section 5, figure 4.
     """
     name = "bounds_and_error"
+    require_networks(runs, name)
     check_layer(runs.columns, layer, name)
     columns = {
         (information, bound): _column(

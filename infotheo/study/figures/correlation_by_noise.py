@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas
 from matplotlib.axes import Axes
@@ -14,7 +16,7 @@ from infotheo.study.figures.run_selection import check_layer, layer_words
 __all__ = ["PUBLISHED", "correlation_by_noise"]
 
 # Paper 1, figure 4: Pearson's r over 12 regularizers; the noise variance is not stated.
-PUBLISHED = {"lower": 0.84, "upper": 0.78}
+PUBLISHED = {"paper1": {"lower": 0.84, "upper": 0.78}}
 BOUNDS = {"lower": (style.LOWER, "^", "--"), "upper": (style.UPPER, "v", "-.")}
 SETTINGS = {
     "noise_variance": ("absolute", "noise variance σ²"),
@@ -33,11 +35,11 @@ def correlation_by_noise(
     level: str = "regularizers",
     information: str = "input",
     layer: str | None = None,
+    published: Literal["paper1"] | None = None,
 ) -> Figure:
     """Correlation of the information bounds with error and gap against σ², absolute and relative.
 
-    Bands are bootstrap intervals; the published correlations are horizontal lines, because their
-    noise variance is not stated.
+    Bands are bootstrap intervals, of eight regularizers or more.
 
     Parameters
     ----------
@@ -53,6 +55,9 @@ def correlation_by_noise(
         ``"input"`` for I(Z;X), ``"label"`` for I(Z;Y).
     layer
         Layer to draw, of those that the study measured besides its first; None takes the first.
+    published
+        ``"paper1"`` adds the correlations that paper 1 prints for MNIST, where the study is of the
+        same: horizontal lines, as their noise variance is not stated.
 
     Raises
     ------
@@ -62,6 +67,8 @@ def correlation_by_noise(
     targets = list(TARGETS) if target == "both" else [target]
     _check_choice(target, ["both", *TARGETS], "target")
     _check_choice(information, list(INFORMATION), "information")
+    if published is not None:
+        _check_choice(published, list(PUBLISHED), "published")
     _check_choice(method, list(dict.fromkeys(correlations["method"])), "method")
     _check_choice(level, list(dict.fromkeys(correlations["level"])), "level")
     check_layer(correlations["measure"], layer, "correlation_by_noise")
@@ -86,8 +93,9 @@ def correlation_by_noise(
             for bound in BOUNDS:
                 measure = f"pairwise_{information}_{bound}"
                 _line(axes, target_rows, sweep(target_rows.index, measure, setting, layer), bound)
-            if method == "pearson" and level == "regularizers" and information == "input":
-                _published(axes, setting)
+            comparable = (method, level, information) == ("pearson", "regularizers", "input")
+            if published is not None and comparable and setting == "noise_variance":
+                _published(axes, PUBLISHED[published])
             axes.set_title(f"with the {TARGETS[name]}: {SETTINGS[setting][0]} σ²")
         row[0].set_ylabel(f"{method.capitalize()} correlation")
     for axes, setting in zip(panels[-1], settings, strict=True):
@@ -130,14 +138,13 @@ def _line(axes: Axes, table: pandas.DataFrame, columns: dict[float, str], bound:
     axes.fill_between(values, rows["ci_low"], rows["ci_high"], color=colour, alpha=0.15, lw=0)
     if len(values) == 1:  # a band of one point has no width
         axes.vlines(values, rows["ci_low"], rows["ci_high"], color=colour, alpha=0.4)
-    label = f"{bound} bound with bootstrap interval"
+    interval = " with bootstrap interval" if rows["ci_low"].notna().any() else ""
+    label = f"{bound} bound{interval}"
     axes.plot(values, rows["coefficient"], color=colour, marker=marker, markersize=5, label=label)
 
 
-def _published(axes: Axes, setting: str) -> None:
-    if setting != "noise_variance":
-        return
-    for bound, value in PUBLISHED.items():
+def _published(axes: Axes, correlations: dict[str, float]) -> None:
+    for bound, value in correlations.items():
         colour, _, dashes = BOUNDS[bound]
         label = f"published, {bound}: {value:.2f} (σ² not stated)"
         axes.axhline(value, color=colour, linestyle=dashes, linewidth=1.1, label=label)

@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from infotheo.study.figures import style
+from infotheo.study.figures.activation_panels import leave_empty
 
 __all__ = ["learning_curves"]
 
@@ -21,7 +22,7 @@ def learning_curves(histories: dict[str, xarray.Dataset], *, log_epochs: bool = 
     """Training loss and validation error over epochs: mean over seeds, band from least to greatest.
 
     Where no validation data was held out, the training error takes the place of the validation
-    error.
+    error if it was followed over the epochs; else the panel says that there is none.
 
     Parameters
     ----------
@@ -49,7 +50,8 @@ def learning_curves(histories: dict[str, xarray.Dataset], *, log_epochs: bool = 
         "validation_error" in history and np.isfinite(history["validation_error"]).any()
         for history in histories.values()
     )
-    error = "validation_error" if validated else "train_error"
+    followed = all("epoch" in history["train_error"].dims for history in histories.values())
+    error = "train_error" if followed and not validated else "validation_error"
 
     figure = Figure(figsize=(style.WIDTH, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -62,7 +64,11 @@ def learning_curves(histories: dict[str, xarray.Dataset], *, log_epochs: bool = 
     left.set_title("Training loss")
     right.set_ylabel(f"{error.replace('_', ' ')} (%)")
     right.set_title(error.replace("_", " ").capitalize())
-    _error_scale(right)
+    if right.lines:
+        _error_scale(right)
+    if not followed and not validated:
+        trained = any(np.isfinite(history["train_loss"]).any() for history in histories.values())
+        leave_empty(right, "no validation samples" if trained else "diverged")
     for axes in (left, right):
         axes.set_xlabel("epoch")
         axes.grid(axis="y")

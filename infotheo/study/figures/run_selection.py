@@ -12,7 +12,7 @@ from infotheo.study.columns import parse
 
 __all__ = [
     "check_layer", "divergence_remark", "layer_words", "measure_key", "require_columns",
-    "seed_count", "select_condition", "summarize_seeds",
+    "require_networks", "seed_count", "select_condition", "summarize_seeds",
 ]  # fmt: skip
 
 RUN_COLUMNS = (
@@ -44,6 +44,15 @@ def require_columns(runs: pandas.DataFrame, columns: list[str], figure: str) -> 
         raise ValueError(
             f"{figure}: runs has no column {column!r}; the config key 'measures:"
             f" {measure_key(column)}' makes it"
+        )
+
+
+def require_networks(runs: pandas.DataFrame, figure: str) -> None:
+    """Raise a ValueError that says so if all networks diverged: nothing was measured of them."""
+    if "diverged" in runs.columns and len(runs) and runs["diverged"].all():
+        raise ValueError(
+            f"{figure}: found {len(runs)} networks that all diverged, expected one at least with"
+            " measures to show; a lower 'training: learning_rate' may help"
         )
 
 

@@ -13,6 +13,7 @@ from infotheo.study.figures.run_selection import (
     divergence_remark,
     layer_words,
     require_columns,
+    require_networks,
     seed_count,
     select_condition,
     summarize_seeds,
@@ -53,9 +54,11 @@ def saturation(
     Raises
     ------
     ValueError
-        If a column is missing, the layer was not measured or the threshold is no fraction.
+        If a column is missing, the layer was not measured, the threshold is no fraction, or all
+        networks diverged.
     """
     name = "saturation"
+    require_networks(runs, name)
     if not 0 < threshold <= 1:
         raise ValueError(f"{name}: threshold: expected a fraction of ln N, found {threshold!r}")
     check_layer(runs.columns, layer, name)

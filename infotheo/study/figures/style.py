@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, ListedColormap, to_hex
 from matplotlib.figure import Figure
 
+from infotheo.whole_files import partial_file
+
 __all__ = [
     "ERROR", "GAP", "LOWER", "UPPER", "WIDTH", "class_colours", "colour", "line_style", "marker",
     "name_axis", "note", "save", "styled",
@@ -166,12 +168,8 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> list[Path]:
             figure.set_layout_engine("none")  # a second solution may differ in the last digit
         for kind in ("svg", "png"):
             target = stem.with_name(f"{stem.name}.{kind}")
-            partial = stem.with_name(f"{stem.name}.{kind}.partial")
             metadata = {"Date": None} if kind == "svg" else {}
-            try:
+            with partial_file(target) as partial:
                 figure.savefig(partial, format=kind, metadata=metadata)
-                os.replace(partial, target)
-            finally:
-                partial.unlink(missing_ok=True)
             written.append(target)
     return written

@@ -108,7 +108,7 @@ def published_correlations(
     path = Path(reference) / "paper1_figure4_correlation.csv"
     published: dict[str, float] = {}
     if path.is_file():
-        published = dict(pandas.read_csv(path).itertuples(index=False, name=None))
+        published = dict(_read(path).itertuples(index=False, name=None))
     chosen = correlations[
         (correlations["method"] == "pearson") & (correlations["level"] == "regularizers")
     ]
@@ -124,6 +124,12 @@ def published_correlations(
     return pandas.DataFrame(rows, columns=["bound", "setting", "value", *numbers, "published"])
 
 
+def _read(path: Path) -> pandas.DataFrame:
+    """Read published numbers; names stay text whatever they look like."""
+    names = dict.fromkeys(("bound", "condition", "regularizer"), str)
+    return pandas.read_csv(path, keep_default_na=False, na_values=[""], dtype=names)
+
+
 def _read_published(folder: Path) -> pandas.DataFrame:
     """Merge published errors and characteristics by name; the first paper that prints one."""
     merged = pandas.DataFrame(columns=["error_percent", "error_spread"], dtype=float)
@@ -132,7 +138,7 @@ def _read_published(folder: Path) -> pandas.DataFrame:
         path = folder / f"{name}.csv"
         if not path.is_file():
             continue
-        table = pandas.read_csv(path).rename(columns={"spread_percent": "error_spread"})
+        table = _read(path).rename(columns={"spread_percent": "error_spread"})
         if "condition" in table.columns:
             table = table[table["condition"] == "default"].drop(columns="condition")
         table = table.set_index("regularizer").astype(float)

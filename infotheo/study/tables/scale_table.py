@@ -8,7 +8,12 @@ from numpy.typing import NDArray
 
 from infotheo.study.columns import Column, sweep
 from infotheo.study.correlation.association import round_to_bits
-from infotheo.study.figures.run_selection import check_layer, require_columns, select_condition
+from infotheo.study.figures.run_selection import (
+    check_layer,
+    require_columns,
+    require_networks,
+    select_condition,
+)
 
 __all__ = ["scale_table"]
 
@@ -44,8 +49,8 @@ def scale_table(
     Raises
     ------
     ValueError
-        If the measures ``characteristics`` or ``pairwise`` are missing, or the layer was not
-        measured.
+        If the measures ``characteristics`` or ``pairwise`` are missing, the layer was not
+        measured, or all networks diverged.
 
     Notes
     -----
@@ -60,6 +65,7 @@ def scale_table(
     >>> float(scale_table(runs)["scale_with_target"][0])
     1.0
     """
+    require_networks(runs, "scale_table")
     check_layer(runs.columns, layer, "scale_table")
     scale = str(Column("log_variance", layer))
     require_columns(runs, [scale, str(Column("pairwise_input_lower", layer))], "scale_table")

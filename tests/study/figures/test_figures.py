@@ -118,7 +118,7 @@ def test_bounds_and_error_names_the_variance_of_the_plain_columns():
 def test_correlation_by_noise_draws_the_table():
     runs = make_study()
     table = make_correlations(runs)
-    figure = figures["correlation_by_noise"](table)
+    figure = figures["correlation_by_noise"](table, published="paper1")
     assert len(figure.axes) == 4
     chosen = table[(table.level == "regularizers") & (table.method == "pearson")]
     for row, target in enumerate(("generalization_gap", "test_error")):
@@ -130,9 +130,43 @@ def test_correlation_by_noise_draws_the_table():
             expected = [target_rows[f"pairwise_input_upper@{setting}={v:g}"] for v in values]
             np.testing.assert_allclose(line(axes, "upper bound with bootstrap interval"), expected)
             assert axes.get_xscale() == "log"
-    assert line(figure.axes[0], "published, lower: 0.84 (σ² not stated)")[0] == PUBLISHED["lower"]
+    published = PUBLISHED["paper1"]["lower"]
+    assert line(figure.axes[0], "published, lower: 0.84 (σ² not stated)")[0] == published
     assert not [one for one in figure.axes[1].lines if "published" in one.get_label()]
     assert "12 regularizers" in figure.get_suptitle()
+
+
+def test_published_correlations_are_drawn_only_where_they_are_asked_for():
+    assert "published" not in texts(draw("correlation_by_noise"))
+    with pytest.raises(ValueError, match="published: expected one of paper1, found 'paper9'"):
+        draw("correlation_by_noise", published="paper9")
+
+
+def test_correlation_by_noise_of_few_regularizers_promises_no_interval():
+    assert "interval" in texts(draw("correlation_by_noise"))
+    assert "interval" not in texts(draw("correlation_by_noise", REGULARIZERS[:7]))
+
+
+@pytest.mark.parametrize("name", ["bounds_and_error", "saturation", "scale_table"])
+def test_a_study_that_diverged_altogether_says_so(name):
+    runs = make_study()[["condition", "regularizer", "seed", "test_error", "generalization_gap"]]
+    runs = runs.assign(diverged=True, test_error=np.nan, generalization_gap=np.nan)
+    with pytest.raises(ValueError, match=f"^{name}: found {len(runs)} networks that all diverged"):
+        (figures | tables)[name](runs)
+
+
+def test_learning_curves_without_any_validation_error():
+    histories = make_histories(REGULARIZERS[:2])
+    for name, history in histories.items():
+        last = history["train_error"].isel(epoch=-1)
+        histories[name] = history.assign(
+            train_error=last, validation_error=history["validation_error"] * np.nan
+        )
+    figure = figures["learning_curves"](histories)
+    assert [text.get_text() for text in figure.axes[1].texts] == ["no validation samples"]
+    lost = {name: history * np.nan for name, history in histories.items()}
+    figure = figures["learning_curves"](lost)
+    assert [text.get_text() for text in figure.axes[1].texts] == ["diverged"]
 
 
 def test_correlation_by_noise_with_one_target_of_other_level():
