@@ -9,7 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["evaluation_mode", "find_device", "require_finite_weights", "split_batch"]
+__all__ = [
+    "evaluation_mode",
+    "find_device",
+    "require_batches",
+    "require_finite_weights",
+    "split_batch",
+]
 
 
 @contextmanager
@@ -45,6 +51,28 @@ def find_device(module: nn.Module) -> torch.device:
     """
     first = next(module.parameters(), None)
     return first.device if first is not None else torch.device("cpu")
+
+
+def require_batches(batches: Any, name: str) -> None:
+    """Refuse one tensor or array in the place of batches: its rows would be batches.
+
+    Raises
+    ------
+    TypeError
+        If it is one.
+
+    Examples
+    --------
+    >>> require_batches(torch.ones(4, 3), "batches")
+    Traceback (most recent call last):
+    ...
+    TypeError: batches: found one Tensor of shape (4, 3), expected a list of batches, such as [x]
+    """
+    if hasattr(batches, "shape") and hasattr(batches, "dtype"):
+        raise TypeError(
+            f"{name}: found one {type(batches).__name__} of shape {tuple(batches.shape)}, expected "
+            "a list of batches, such as [x]"
+        )
 
 
 def split_batch(batch: Any, name: str) -> tuple[Any, Any]:
