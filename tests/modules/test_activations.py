@@ -198,15 +198,6 @@ def test_type_asked_for_with_the_digits_it_can_have(model_dtype, asked, digits):
     np.testing.assert_allclose(recorded, exact, rtol=0, atol=3 * digits * np.abs(exact).max())
 
 
-def test_shared_layer_is_recorded_where_it_ran_last():
-    shared = nn.ReLU()
-    model = nn.Sequential(shared, nn.Linear(2, 2), shared)
-    inputs = torch.ones(3, 2)
-    recorded = dump_activations(model, [inputs], ["0"])["0"]
-    with torch.no_grad():
-        np.testing.assert_allclose(recorded, model(inputs))
-
-
 def test_what_cannot_be_recorded_is_said_in_a_line(model, images):
     with pytest.raises(ValueError, match="layer 'haed' is not in the network.*convolution.*head"):
         dump_activations(model, [images], ["head", "haed"])

@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from infotheo.arrays.subsets import random_subset
 from infotheo.study.figures import style
 
 __all__ = [
-    "Activations", "all_classes", "at_least", "bare", "evenly", "most_variable", "of_seed", "say",
-    "show_classes",
+    "Activations", "all_classes", "at_least", "bare", "most_variable", "of_seed", "say",
+    "show_classes", "shown_samples",
 ]  # fmt: skip
 
 
@@ -80,17 +81,15 @@ def most_variable(values: NDArray[np.float64]) -> NDArray[np.intp]:
     return order[alive[order]]
 
 
-def evenly(count: int, wanted: int) -> NDArray[np.intp]:
-    """Evenly spaced positions, at most as many as wanted.
+def shown_samples(count: int, wanted: int) -> NDArray[np.intp]:
+    """Positions of the samples to draw, chosen at random, at most as many as wanted.
 
     Examples
     --------
-    >>> evenly(10, 4)
-    array([0, 3, 6, 9])
+    >>> len(shown_samples(10, 4))
+    4
     """
-    if count <= wanted:
-        return np.arange(count)
-    return np.linspace(0, count - 1, wanted).astype(np.intp)
+    return random_subset(count, wanted, 0, "shown samples")
 
 
 def all_classes(taken: dict[str, Activations]) -> list[int]:

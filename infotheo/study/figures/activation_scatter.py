@@ -28,7 +28,7 @@ def activation_scatter(
     seed
         Position along the seed dimension.
     samples
-        Draw at most so many samples, evenly spaced over the data.
+        Draw at most so many samples, chosen at random.
     columns
         Panels in a row.
 
@@ -56,7 +56,7 @@ def activation_scatter(
             axes.set_title(name)
             continue
         first, second = int(units[0]), int(units[1])
-        shown = panel.evenly(len(one.values), samples)
+        shown = panel.shown_samples(len(one.values), samples)
         axes.scatter(
             one.values[shown, first], one.values[shown, second], s=7, linewidths=0, alpha=0.75,
             c=[colours[int(label)] for label in one.classes[shown]], rasterized=True,

@@ -6,12 +6,14 @@ import math
 from typing import Any
 
 import numpy as np
+import torch
 import xarray as xr
 from torch import Tensor
 
 from infotheo.arrays.numbers import check_count
+from infotheo.arrays.subsets import random_subset
 from infotheo.invertibility.blocks import is_residual_block
-from infotheo.invertibility.inputs import evenly_spaced, read_tensor, require_module
+from infotheo.invertibility.inputs import read_tensor, require_module
 from infotheo.modules.evaluation_mode import require_finite_weights
 
 __all__ = ["Columns", "by_block", "chosen_samples", "largest", "share"]
@@ -19,8 +21,12 @@ __all__ = ["Columns", "by_block", "chosen_samples", "largest", "share"]
 Columns = dict[str, tuple[Any, str]]  # name: values and long name
 
 
-def chosen_samples(network: Any, inputs: Any, samples: int, minimum: int) -> Tensor:
+def chosen_samples(
+    network: Any, inputs: Any, labels: Any, samples: int, minimum: int, seed: int
+) -> Tensor:
     """Check what every measure of blocks gets, and return the samples to look at.
+
+    They are chosen at random, in the shares of the classes where there is a label for each.
 
     Raises
     ------
@@ -37,7 +43,9 @@ def chosen_samples(network: Any, inputs: Any, samples: int, minimum: int) -> Ten
     require_finite_weights(network, "network")
     check_count(samples, "samples", least=minimum)
     x = read_tensor(inputs, "inputs", minimum=minimum)
-    return evenly_spaced(x, samples)
+    classes = labels.cpu().numpy() if isinstance(labels, Tensor) and len(labels) == len(x) else None
+    chosen = random_subset(len(x), samples, seed, "blocks", classes)
+    return x if len(chosen) == len(x) else x[torch.from_numpy(chosen).to(x.device)]
 
 
 def largest(values: np.ndarray) -> float:

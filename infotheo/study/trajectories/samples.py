@@ -10,6 +10,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from infotheo.arrays.subsets import random_subset
 from infotheo.data.samples import PARTS, require_part, split_of
 from infotheo.training.errors import logits
 from infotheo.training.replicas import Replicas
@@ -36,7 +37,7 @@ class LookedAt(NamedTuple):
 
 
 def looked_at(samples: xr.Dataset, part: str = "test", count: int | None = None) -> LookedAt:
-    """Return the first so many samples of a part.
+    """Return so many samples of a part, chosen at random in the shares of the classes.
 
     Parameters
     ----------
@@ -59,7 +60,8 @@ def looked_at(samples: xr.Dataset, part: str = "test", count: int | None = None)
             f"samples: found {count}, expected at most {len(labels)}, those of part {part!r}"
         )
     source = samples["sample"].values[np.isin(samples["split"].values, PARTS[part])]
-    rows = slice(None, count)
+    size = len(labels)
+    rows = random_subset(size, size if count is None else count, 0, "looked at", labels)
     return LookedAt(torch.from_numpy(inputs[rows]), torch.from_numpy(labels[rows]), source[rows])
 
 
