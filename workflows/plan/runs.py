@@ -9,6 +9,7 @@ from typing import Any
 
 from infotheo.registry import nearest
 from workflows.plan.chunks import Chunk, chunks_of, seed_text
+from workflows.plan.contents import CONTENTS, file_contents
 from workflows.plan.errors import ConfigError
 from workflows.plan.identity import digest, readable
 from workflows.plan.settings import minimal, resolve, takes
@@ -118,6 +119,10 @@ def _run(
     elsewhere = passed("data set") if ":" not in data["name"] else Passed()
     placeless = {name: value for name, value in data.items() if name not in elsewhere.context}
     data_spec = _named(placeless, dataset, f"{file}: data", elsewhere)
+    if ":" in data["name"] and (
+        contents := file_contents(data, dataset, f"{file}: data", folder.parent / "data")
+    ):
+        data_spec[CONTENTS] = contents
     network_code = resolve(network["name"], ("network",), f"{file}: network.name")
     network_spec = _named(network, network_code, f"{file}: network", passed("network"))
     regularizer_code, regularizer_spec = _regularizer(
