@@ -203,5 +203,5 @@ def _try_mini_batches(replicas: Replicas, inputs: Tensor, steps: Timeline) -> No
             raise ValueError(
                 f"batch_size: found {batch_size}, which leaves a mini-batch of one of the "
                 f"{len(inputs)} samples, and the network cannot be trained on one ({error}); "
-                f"expected another, such as {next(better)}"
+                f"expected another, such as {next(better, 'of more samples')}"
             ) from error

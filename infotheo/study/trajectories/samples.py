@@ -62,7 +62,9 @@ def looked_at(samples: xr.Dataset, part: str = "test", count: int | None = None)
     source = samples["sample"].values[np.isin(samples["split"].values, PARTS[part])]
     size = len(labels)
     rows = random_subset(size, size if count is None else count, 0, "looked at", labels)
-    return LookedAt(torch.from_numpy(inputs[rows]), torch.from_numpy(labels[rows]), source[rows])
+    # of the type in which torch builds networks
+    values = torch.from_numpy(inputs[rows]).to(torch.get_default_dtype())
+    return LookedAt(values, torch.from_numpy(labels[rows]), source[rows])
 
 
 def outputs(replicas: Replicas, of: LookedAt, places: Sequence[str]) -> dict[str, Tensor]:
