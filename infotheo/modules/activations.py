@@ -17,7 +17,7 @@ from infotheo.modules.evaluation_mode import (
     require_batches,
     split_batch,
 )
-from infotheo.modules.layers import require_layers, require_single_call
+from infotheo.modules.layers import require_distinct, require_layers, require_single_call
 from infotheo.version import package_version
 
 
@@ -72,6 +72,7 @@ def dump_activations(
     """
     modules = dict(model.named_modules())
     require_layers(model, layers)
+    require_distinct(layers)
     require_batches(batches, "batches")
     if not layers:
         raise ValueError("layers: found none, expected at least one name")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from torch import nn
 
@@ -13,7 +13,7 @@ def require_layers(network: nn.Module, layers: Iterable[str]) -> None:
     Raises
     ------
     ValueError
-        For the first one it lacks, and names those it has; for one that is named twice.
+        For the first one it lacks; names those it has.
     TypeError
         For a text in the place of a list of names.
 
@@ -24,14 +24,28 @@ def require_layers(network: nn.Module, layers: Iterable[str]) -> None:
     if isinstance(layers, str):
         raise TypeError(f"layers: found the text {layers!r}, expected a list of names")
     names = [name for name, _ in network.named_modules() if name]
-    layers = list(layers)
-    for place, layer in enumerate(layers):
-        if layer in layers[:place]:
-            raise ValueError(f"layers: found {layer!r} twice, expected each name once")
+    for layer in layers:
         if layer not in names:
             raise ValueError(
                 f"layer {layer!r} is not in the network; its layers: {', '.join(names)}"
             )
+
+
+def require_distinct(layers: Sequence[str]) -> None:
+    """Check that no layer is named twice.
+
+    Raises
+    ------
+    ValueError
+        For the first that is.
+
+    Examples
+    --------
+    >>> require_distinct(["0", "1"])
+    """
+    for place, layer in enumerate(layers):
+        if layer in layers[:place]:
+            raise ValueError(f"layers: found {layer!r} twice, expected each name once")
 
 
 def require_single_call(layer: str, called: bool) -> None:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.modules.conv import _ConvNd
 
-from infotheo.modules.layers import require_layers, require_single_call
+from infotheo.modules.layers import require_distinct, require_layers, require_single_call
 from infotheo.training.forward_draws import recorded_draws, refuse_other_generators
 from infotheo.training.random_streams import Masks, generator
 from infotheo.training.replica_layers import MaskedDropout, is_known_sequence, replace_layers
@@ -192,6 +192,7 @@ class Replicas:
             If there is no such layer.
         """
         require_layers(self._template, layers)
+        require_distinct(layers)
         state = {**self.parameters, **self.buffers}
         parts = []
         for part in torch.split(inputs, chunk):
