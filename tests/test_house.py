@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = {
     "registry": 1,
     "progress": 1,
+    "file_settings": 1,
     "version": 1,
     "whole_files": 1,
     "arrays": 2,

@@ -93,7 +93,9 @@ def _read_directory(source: _Source, directory: Path, subset: bool) -> dict[str,
             "to download them"
         )
     return {
-        name: read_cifar_records(path, classes=source.classes) for name, path in present.items()
+        file.name: read_cifar_records(present[file.name], classes=source.classes, most=file.images)
+        for file in source.files
+        if file.name in present
     }
 
 

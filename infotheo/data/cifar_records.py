@@ -52,7 +52,7 @@ def parse_cifar_records(
 
 
 def read_cifar_records(
-    path: str | os.PathLike[str], *, classes: Sequence[int] = (10,)
+    path: str | os.PathLike[str], *, classes: Sequence[int] = (10,), most: int | None = None
 ) -> CifarRecords:
     """Read a file of CIFAR in its binary form.
 
@@ -63,6 +63,8 @@ def read_cifar_records(
     classes
         Number of classes of each label byte at the beginning of a record: ``(10,)`` for CIFAR-10,
         ``(20, 100)`` for the coarse and the fine labels of CIFAR-100.
+    most
+        How many images there may be: a larger file is not read.
 
     Returns
     -------
@@ -73,8 +75,8 @@ def read_cifar_records(
     Raises
     ------
     ValueError
-        If the file is no whole number of records, or a label is out of range; names the file, and
-        the byte.
+        If the file is no whole number of records, has too many of them, or a label is out of
+        range; names the file, and the byte.
     OSError
         If the file cannot be read.
 
@@ -94,5 +96,12 @@ def read_cifar_records(
     (array([7, 2], dtype=uint8), (2, 3072))
     """
     path = Path(path)
+    size = len(classes) + _PIXELS
     with path.open("rb") as file:
+        stated = os.fstat(file.fileno()).st_size
+        if most is not None and stated > most * size:
+            raise ValueError(
+                f"{path} has {stated} bytes, expected at most {most * size}, {most} records of "
+                f"{size} bytes"
+            )
         return parse_cifar_records(file, path, classes)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infotheo.arrays.subsets import stratified_order
 from infotheo.data.samples import checked_size, labelled_samples
 
 if TYPE_CHECKING:
@@ -41,17 +42,6 @@ def _read_table() -> np.ndarray:
             f"scikit-learn's digits must be {_SAMPLES} rows of {_UNITS + 1}, found {table.shape}"
         )
     return table.astype(np.uint8)
-
-
-def _stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Return a random order of which every beginning holds the classes in nearly equal shares."""
-    generator = np.random.default_rng(seed)
-    position = np.empty(len(labels))
-    for label in np.unique(labels):
-        members = generator.permutation(np.flatnonzero(labels == label))
-        # evenly through [0, 1), with a random start so that no class always comes first
-        position[members] = (np.arange(len(members)) + generator.random()) / len(members)
-    return np.argsort(position, kind="stable")
 
 
 def digits(
@@ -99,7 +89,7 @@ def digits(
     train_size = checked_size("train_size", train_size, 1, _SAMPLES - 1 - validation_size)
     split_seed = checked_size("split_seed", split_seed, 0, 2**63 - 1)
     table = _read_table()
-    order = _stratified_order(table[:, -1], split_seed)
+    order = stratified_order(table[:, -1], np.random.default_rng(split_seed))
     validation, remaining = order[:validation_size], order[validation_size:]
     order = np.concatenate([remaining[:train_size], validation, remaining[train_size:]])
     table = table[order]

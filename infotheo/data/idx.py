@@ -7,6 +7,7 @@ import hashlib
 import math
 import os
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,9 @@ __all__ = ["read_idx"]
 # the third byte of the file; elements are stored with the most significant byte first
 _ELEMENT_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_RATIO = 1032  # a byte of a deflate stream unpacks to at most so many
+_MOST_DIMENSIONS = 32  # of an array in every version of NumPy
+_BLOCK = 2**20
 
 
 class _Readable(Protocol):
@@ -25,7 +29,10 @@ class _Readable(Protocol):
     def read(self, size: int = ..., /) -> bytes: ...
 
 
-def _parse(stream: _Readable, path: Path, md5: str | None) -> np.ndarray:
+def _parse(
+    stream: _Readable, path: Path, md5: str | None, expected_shape: Sequence[int] | None, most: int
+) -> np.ndarray:
+    """Read an array; the stream has at most so many bytes, of which no more than needed is read."""
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _ELEMENT_TYPES or not magic[3]:
         codes = "/".join(f"{code:02x}" for code in _ELEMENT_TYPES)
@@ -34,6 +41,10 @@ def _parse(stream: _Readable, path: Path, md5: str | None) -> np.ndarray:
             f" number of dimensions, found {magic.hex(' ') or 'nothing'}"
         )
     dimensions = magic[3]
+    if dimensions > _MOST_DIMENSIONS:
+        raise ValueError(
+            f"{path} states {dimensions} dimensions, expected at most {_MOST_DIMENSIONS}"
+        )
     sizes = stream.read(4 * dimensions)
     if len(sizes) < 4 * dimensions:
         raise ValueError(
@@ -43,7 +54,16 @@ def _parse(stream: _Readable, path: Path, md5: str | None) -> np.ndarray:
     shape = tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
     element = np.dtype(_ELEMENT_TYPES[magic[2]])
     expected = math.prod(shape) * element.itemsize
-    body = stream.read(expected)
+    if expected_shape is not None and shape != tuple(expected_shape):
+        raise ValueError(f"{path} states shape {shape}, expected {tuple(expected_shape)}")
+    if expected > most:
+        raise ValueError(
+            f"{path} is truncated: expected {expected} bytes of elements for shape {shape}, but a "
+            f"file of its size holds at most {most}"
+        )
+    body = bytearray()
+    while len(body) < expected and (block := stream.read(min(_BLOCK, expected - len(body)))):
+        body += block
     if len(body) < expected:
         raise ValueError(
             f"{path} is truncated: expected {expected} bytes of elements for shape {shape}, "
@@ -61,7 +81,12 @@ def _parse(stream: _Readable, path: Path, md5: str | None) -> np.ndarray:
     return np.frombuffer(body, element).reshape(shape).astype(element.newbyteorder("="))
 
 
-def read_idx(path: str | os.PathLike[str], *, md5: str | None = None) -> np.ndarray:
+def read_idx(
+    path: str | os.PathLike[str],
+    *,
+    md5: str | None = None,
+    shape: Sequence[int] | None = None,
+) -> np.ndarray:
     """Read an IDX file, plain or gzip-compressed (told by its content, not by its name).
 
     Parameters
@@ -70,6 +95,8 @@ def read_idx(path: str | os.PathLike[str], *, md5: str | None = None) -> np.ndar
         The file.
     md5
         MD5 of the unpacked bytes, checked if given.
+    shape
+        Of the array, if it is known: a file that states another is not read.
 
     Returns
     -------
@@ -80,7 +107,7 @@ def read_idx(path: str | os.PathLike[str], *, md5: str | None = None) -> np.ndar
     ------
     ValueError
         If the file is not IDX, is truncated, has extra bytes, is corrupt gzip or has another
-        checksum; names the file, what was found and what was expected.
+        shape or checksum; names the file, what was found and what was expected.
     OSError
         If the file cannot be opened.
 
@@ -100,13 +127,14 @@ def read_idx(path: str | os.PathLike[str], *, md5: str | None = None) -> np.ndar
     """
     path = Path(path)
     with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
         packed = file.read(2) == _GZIP_MAGIC
         file.seek(0)
         if not packed:
-            return _parse(file, path, md5)
+            return _parse(file, path, md5, shape, size)
         try:
             with gzip.GzipFile(fileobj=file) as stream:
-                return _parse(stream, path, md5)
+                return _parse(stream, path, md5, shape, size * _GZIP_RATIO)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ValueError(
                 f"{path} is corrupt: expected a complete gzip file, found: {error}"

@@ -18,23 +18,24 @@ if TYPE_CHECKING:
 __all__ = ["mnist"]
 
 
-class _Checksums(NamedTuple):
+class _File(NamedTuple):
     packed: str  # MD5 of the distributed .gz file
     content: str  # MD5 of the unpacked bytes: a file on disk may have been compressed anew
+    shape: tuple[int, ...]
 
 
 _FILES = {
-    "train-images-idx3-ubyte": _Checksums(
-        "f68b3c2dcbeaaa9fbdd348bbdeb94873", "6bbc9ace898e44ae57da46a324031adb"
+    "train-images-idx3-ubyte": _File(
+        "f68b3c2dcbeaaa9fbdd348bbdeb94873", "6bbc9ace898e44ae57da46a324031adb", (60_000, 28, 28)
     ),
-    "train-labels-idx1-ubyte": _Checksums(
-        "d53e105ee54ea40749a09fcbcd1e9432", "a25bea736e30d166cdddb491f175f624"
+    "train-labels-idx1-ubyte": _File(
+        "d53e105ee54ea40749a09fcbcd1e9432", "a25bea736e30d166cdddb491f175f624", (60_000,)
     ),
-    "t10k-images-idx3-ubyte": _Checksums(
-        "9fb629c4189551a2d022fa330f9573f3", "2646ac647ad5339dbf082846283269ea"
+    "t10k-images-idx3-ubyte": _File(
+        "9fb629c4189551a2d022fa330f9573f3", "2646ac647ad5339dbf082846283269ea", (10_000, 28, 28)
     ),
-    "t10k-labels-idx1-ubyte": _Checksums(
-        "ec29112dd5afa0611ce80d1b7f02629c", "27ae3e4e09519cfbb04c329615203637"
+    "t10k-labels-idx1-ubyte": _File(
+        "ec29112dd5afa0611ce80d1b7f02629c", "27ae3e4e09519cfbb04c329615203637", (10_000,)
     ),
 }
 _SOURCE = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -133,9 +134,9 @@ def mnist(
     train_size = checked_size("train_size", train_size, 1, _TRAINING_PART)
     validation_size = checked_size("validation_size", validation_size, 0, 10_000)
     arrays = []
-    for name, checksums in _FILES.items():
+    for name, file in _FILES.items():
         path = _download(name) if data_dir is None else _find_file(name, Path(data_dir))
-        arrays.append(read_idx(path, md5=checksums.content))
+        arrays.append(read_idx(path, md5=file.content, shape=file.shape))
     training, labels, test, test_labels = arrays
     validation_end = _TRAINING_PART + validation_size
     first_test = len(training)

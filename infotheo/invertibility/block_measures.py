@@ -12,7 +12,7 @@ from infotheo.arrays.random_streams import torch_seed
 from infotheo.invertibility.blocks import block_parts, require_sum
 from infotheo.invertibility.inputs import (
     branch_outputs,
-    evenly_spaced,
+    random_samples,
     read_branch,
     require_finite,
 )
@@ -67,7 +67,7 @@ def measure_block(
     iterations, tolerance
         Of the inversion, as in :func:`~infotheo.invert_residual`; it starts at y.
     inverted_samples
-        How many samples, evenly spaced, are inverted.
+        How many samples, chosen at random by ``seed``, are inverted.
     jacobian_iterations, tolerance_of_norms, seed
         ``iterations``, ``tolerance`` and ``seed`` of :func:`~infotheo.lipschitz_bounds`.
 
@@ -86,9 +86,11 @@ def measure_block(
         outputs = branch_outputs(branch, x)
         pairs = largest_pair_quotient(x.flatten(1), outputs.flatten(1))
         left_out = _reason_not_inverted(shortcut, x, outputs)
-        true = evenly_spaced(x, inverted_samples)
-        y = true if left_out else true + evenly_spaced(outputs, inverted_samples)
-        del outputs  # the largest of what is held
+        true, branch_values = (
+            random_samples(values, inverted_samples, seed, "inversion") for values in (x, outputs)
+        )
+        y = true if left_out else true + branch_values
+        del outputs, branch_values  # the largest of what is held
         jacobian, confirmed = jacobian_norms(branch, x, jacobian_iterations, generator)
         bounds, unknown = _upper(branch, x[:1], tolerance_of_norms, generator)
         inversion = None if left_out else iterate(branch, y, y, iterations, tolerance)

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from infotheo.arrays.conversion import read_array
+from infotheo.arrays.subsets import random_subset
 
 __all__ = [
     "NotFiniteError",
     "branch_output",
     "branch_outputs",
-    "evenly_spaced",
+    "random_samples",
     "read_branch",
     "read_tensor",
     "require_finite",
@@ -174,14 +175,14 @@ def sample_chunks(x: Tensor, *, least: int = 1) -> tuple[Tensor, ...]:
     return torch.split(x, max(1, min(chunk * len(x) // x.numel(), len(x) // least)))
 
 
-def evenly_spaced(x: Tensor, count: int) -> Tensor:
-    """Take so many samples, or all: evenly spaced, as they may be in the order of their classes.
+def random_samples(x: Tensor, count: int, seed: int, purpose: str) -> Tensor:
+    """Take so many samples, or all: at random, as their classes may be in order or in turn.
 
     Examples
     --------
-    >>> evenly_spaced(torch.arange(10.0), 3)
-    tensor([0., 3., 6.])
+    >>> random_samples(torch.arange(10.0), 3, seed=0, purpose="example").shape
+    torch.Size([3])
     """
     if count >= len(x):
         return x
-    return x[torch.arange(count, device=x.device) * len(x) // count]
+    return x[torch.from_numpy(random_subset(len(x), count, seed, purpose)).to(x.device)]

@@ -11,8 +11,13 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from infotheo.modules.evaluation_mode import evaluation_mode, read_device, split_batch
-from infotheo.modules.layers import require_layers
+from infotheo.modules.evaluation_mode import (
+    evaluation_mode,
+    read_device,
+    require_batches,
+    split_batch,
+)
+from infotheo.modules.layers import require_distinct, require_layers, require_single_call
 from infotheo.version import package_version
 
 
@@ -37,7 +42,7 @@ def dump_activations(
     batches
         Inputs (sample, …), or pairs of inputs and labels (sample,), as a data loader gives them.
     layers
-        Names as in ``model.named_modules()``.
+        Names as in ``model.named_modules()``, each once; modules that a pass calls once.
     device
         Where to run; where the model's parameters are by default.
     dtype
@@ -53,8 +58,11 @@ def dump_activations(
     Raises
     ------
     ValueError
-        If there is no such layer, no batch, a batch of more than two parts, or a layer does not
-        put out one tensor with a row for each sample.
+        If there is no such layer or it is named twice, no batch, a batch of more than two parts,
+        or a layer is called twice in a pass or does not put out one tensor with a row for each
+        sample.
+    TypeError
+        If ``batches`` is one tensor or array, or ``layers`` a text.
 
     Examples
     --------
@@ -64,16 +72,21 @@ def dump_activations(
     """
     modules = dict(model.named_modules())
     require_layers(model, layers)
+    require_distinct(layers)
+    require_batches(batches, "batches")
     if not layers:
         raise ValueError("layers: found none, expected at least one name")
     place = read_device(device, model)
     recorded: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
     current: dict[str, Any] = {}
+
+    def keep(layer: str, output: Any) -> None:
+        require_single_call(layer, layer in current)
+        current[layer] = _copy_output(output)
+
     hooks = [
         modules[layer].register_forward_hook(
-            lambda module, arguments, output, layer=layer: current.update(
-                {layer: _copy_output(output)}
-            )
+            lambda module, arguments, output, layer=layer: keep(layer, output)
         )
         for layer in layers
     ]

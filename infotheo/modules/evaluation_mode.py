@@ -11,7 +11,14 @@ from torch import nn
 
 from infotheo.arrays.wording import describe
 
-__all__ = ["evaluation_mode", "find_device", "read_device", "require_finite_weights", "split_batch"]
+__all__ = [
+    "evaluation_mode",
+    "find_device",
+    "read_device",
+    "require_batches",
+    "require_finite_weights",
+    "split_batch",
+]
 
 
 @contextmanager
@@ -72,6 +79,28 @@ def read_device(device: Any, module: nn.Module) -> torch.device:
             f"device is {describe(device)}; expected one that torch can use here, such as 'cpu'"
         ) from error
     return place
+
+
+def require_batches(batches: Any, name: str) -> None:
+    """Refuse one tensor or array in the place of batches: its rows would be batches.
+
+    Raises
+    ------
+    TypeError
+        If it is one.
+
+    Examples
+    --------
+    >>> require_batches(torch.ones(4, 3), "batches")
+    Traceback (most recent call last):
+    ...
+    TypeError: batches: found one Tensor of shape (4, 3), expected a list of batches, such as [x]
+    """
+    if hasattr(batches, "shape") and hasattr(batches, "dtype"):
+        raise TypeError(
+            f"{name}: found one {type(batches).__name__} of shape {tuple(batches.shape)}, expected "
+            "a list of batches, such as [x]"
+        )
 
 
 def split_batch(batch: Any, name: str) -> tuple[Any, Any]:

@@ -275,7 +275,8 @@ def state_of(weights: xr.Dataset, seed: int) -> dict[str, Tensor]:
 
 def _tensors(samples: xr.Dataset, part: str) -> tuple[Tensor, Tensor]:
     inputs, labels = split_of(samples, part)
-    return torch.from_numpy(inputs), torch.from_numpy(labels)
+    # of the type in which torch builds networks
+    return torch.from_numpy(inputs).to(torch.get_default_dtype()), torch.from_numpy(labels)
 
 
 def _penalty_settings(regularizer: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import dropout
 
 __all__ = ["MaskedDropout", "is_known_sequence", "replace_layers"]
 
@@ -62,21 +63,56 @@ class _BatchNorm(nn.BatchNorm1d):
 
 
 class MaskedDropout(nn.Module):
-    """Dropout by a mask that the trainer draws from each replica's own stream."""
+    """Dropout by masks that the trainer draws from each replica's own stream, one for each call.
 
-    mask: Tensor
+    Parameters
+    ----------
+    rate
+        Probability that a unit is dropped.
+
+    Attributes
+    ----------
+    calls
+        Since the pass through the network began.
+    shapes
+        Of the inputs of each call, recorded in a trial pass; ``None`` in any other.
+    masked
+        Whether masks are handed in; else they come from torch's global generator.
+    """
 
     def __init__(self, rate: float):
         super().__init__()
-        self.rate = rate
-        self.shape: tuple[int, ...] | None = None  # of the inputs, learned in a trial run
-        self.register_buffer("mask", torch.ones(()), persistent=False)
+        self.rate = self.p = rate  # p: a network may hand it to torch's function
+        self.calls = 0
+        self.shapes: list[tuple[int, ...]] | None = None
+        self.masked = True
+
+    def mask_names(self, count: int) -> list[str]:
+        """Return the names of the buffers that hold the masks of so many calls."""
+        names = [f"mask{call}" for call in range(count)]
+        for name in names:
+            if name not in self._buffers:
+                self.register_buffer(name, torch.ones(()), persistent=False)
+        return names
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Multiply by the mask while training."""
-        if self.shape is None:
-            self.shape = tuple(inputs.shape)
-        return inputs * self.mask if self.training else inputs
+        """Multiply by the mask of this call while training."""
+        if not self.training:
+            return inputs
+        if self.shapes is not None:
+            self.shapes.append(tuple(inputs.shape))
+            return inputs
+        if not self.masked:
+            return dropout(inputs, self.rate)
+        mask = self._buffers.get(f"mask{self.calls}")
+        self.calls += 1
+        if mask is None or mask.shape != inputs.shape:
+            drawn = f"a mask of {tuple(mask.shape)}" if mask is not None else "no mask"
+            raise ValueError(
+                f"dropout: call {self.calls} of a pass got inputs of {tuple(inputs.shape)}, but "
+                f"{drawn} was drawn for it; expected the same calls for all batches of a size"
+            )
+        return inputs * mask.to(inputs.dtype)
 
 
 _ELEMENTWISE = (
@@ -91,15 +127,6 @@ _ELEMENTWISE = (
 )
 
 
-_OTHER_DROPOUTS = (
-    nn.Dropout1d,
-    nn.Dropout2d,
-    nn.Dropout3d,
-    nn.AlphaDropout,
-    nn.FeatureAlphaDropout,
-)
-
-
 def is_known_sequence(module: nn.Module) -> bool:
     """Whether every part is known, so that no ``forward`` of a user's runs on stacked tensors."""
     if type(module) is nn.Sequential:
@@ -109,29 +136,28 @@ def is_known_sequence(module: nn.Module) -> bool:
     return type(module) in (nn.Linear, nn.Dropout, *_ELEMENTWISE)
 
 
-def replace_layers(module: nn.Module, stacked: bool) -> nn.Module:
+def replace_layers(
+    module: nn.Module, stacked: bool, replaced: dict[nn.Module, MaskedDropout] | None = None
+) -> nn.Module:
     """Swap the layers that need to know of replicas, in place; keeps every name.
 
-    Raises
-    ------
-    ValueError
-        For a kind of dropout whose masks cannot be drawn for it.
+    A module that stands at several places is ``replaced`` by one that does too.
     """
+    replaced = {} if replaced is None else replaced
     if getattr(module, "inplace", False):
         # a captured output must stay what its layer put out
         setattr(module, "inplace", False)  # noqa: B010
-    for name, child in module.named_children():
-        if isinstance(child, _OTHER_DROPOUTS):
-            raise ValueError(
-                f"layer {name!r} is {type(child).__name__}, whose masks a replica cannot draw from "
-                "its own stream; expected Dropout"
-            )
-        if isinstance(child, nn.Dropout):
-            setattr(module, name, MaskedDropout(child.p))
+    for name, child in module._modules.items():  # named_children leaves out repeated ones
+        if child is None:
+            continue
+        if isinstance(child, nn.Dropout) and type(child).forward is nn.Dropout.forward:
+            if child not in replaced:
+                replaced[child] = MaskedDropout(child.p)
+            module._modules[name] = replaced[child]
         elif stacked and type(child) is nn.Linear:
             child.__class__ = _Linear
         elif stacked and type(child) is nn.BatchNorm1d:
             child.__class__ = _BatchNorm
         else:
-            replace_layers(child, stacked)
+            replace_layers(child, stacked, replaced)
     return module

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 from infotheo.arrays.numbers import check_count, check_number
@@ -45,6 +46,11 @@ class Stretch(NamedTuple):
         """How many there are; the last may be smaller."""
         return -(-(self.stop - self.start) // self.batch_size)
 
+    @property
+    def last_batch(self) -> int:
+        """How many samples the last step takes."""
+        return self.stop - self.start - (self.steps - 1) * self.batch_size
+
 
 class Timeline:
     """Every step of a training, from the stretches of each epoch."""
@@ -56,6 +62,16 @@ class Timeline:
         last = epochs[-1][-1] if epochs else None
         self.total = last.first_step + last.steps if last else 0
         self.first_steps = [epoch[0].first_step for epoch in epochs]  # of each epoch
+
+    @property
+    def mini_batches(self) -> dict[int, int]:
+        """Every number of samples that a step takes, and the batch size that leaves so many."""
+        sizes: dict[int, int] = {}
+        for stretch in chain.from_iterable(self._stretches):
+            if stretch.steps > 1:
+                sizes[stretch.batch_size] = stretch.batch_size
+            sizes.setdefault(stretch.last_batch, stretch.batch_size)
+        return sizes
 
     def steps(self, epoch: int) -> Iterator[Step]:
         """Yield the steps of an epoch."""

@@ -127,6 +127,7 @@ def train(
     optimizer = build_optimizer(list(replicas.parameters.values()), settings.learning_rate)
     weights = torch.tensor(list(loss_weights or ()), dtype=torch.float32, device=device)
     task = Objective(inputs.to(device), labels.to(device), weights, penalty, change)
+    _try_mini_batches(replicas, task.inputs, steps)
     keep = None
     if snapshots is not None:
         folder = checkpoint.snapshot_folder(checkpoint_path) if checkpoint_path else None
@@ -188,3 +189,19 @@ def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> float:
     for group in optimizer.param_groups:
         group["lr"] = rate
     return rate
+
+
+def _try_mini_batches(replicas: Replicas, inputs: Tensor, steps: Timeline) -> None:
+    """Try the networks on a mini-batch of each size that there will be, the largest first."""
+    for size, batch_size in sorted(steps.mini_batches.items(), reverse=True):
+        try:
+            replicas.try_batch(inputs[:size])
+        except ValueError as error:
+            if size > 1:
+                raise
+            better = (n for n in (*range(batch_size, 1, -1), len(inputs)) if len(inputs) % n != 1)
+            raise ValueError(
+                f"batch_size: found {batch_size}, which leaves a mini-batch of one of the "
+                f"{len(inputs)} samples, and the network cannot be trained on one ({error}); "
+                f"expected another, such as {next(better, 'of more samples')}"
+            ) from error

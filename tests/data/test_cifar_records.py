@@ -58,3 +58,11 @@ def test_damage_names_file_and_byte_in_one_line(tmp_path, content, classes, mess
         read_cifar_records(path, classes=classes)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_too_many_images_is_not_read(tmp_path):
+    path = tmp_path / "large.bin"
+    with path.open("wb") as file:
+        file.truncate(3073 * 10**6)  # sparse: it takes no room
+    with pytest.raises(ValueError, match="has 3073000000 bytes, expected at most 30730000, 10000"):
+        read_cifar_records(path, most=10_000)

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -77,3 +78,39 @@ def test_an_object_that_pickle_would_run_is_not_run(tmp_path):
     path = written(tmp_path / "labels", b"cos\nabort\n(tR.")
     with pytest.raises(ValueError, match="is not an IDX file"):
         read_idx(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (bytes([0, 0, 8, 255]) + struct.pack(">255I", *[1] * 255), "states 255 dimensions, expec"),
+        (bytes([0, 0, 8, 2]) + struct.pack(">2I", 2**17, 2**17), "at most"),  # 16 GB
+        (bytes([0, 0, 14, 3]) + struct.pack(">3I", *[2**32 - 1] * 3), "at most"),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_header_that_claims_too_much_is_refused_without_the_memory(
+    tmp_path, header, message, packed
+):
+    content = header + bytes(1000)
+    path = written(tmp_path / "claims", gzip.compress(content) if packed else content)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=message) as caught:
+        read_idx(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**21
+    tracemalloc.stop()
+    assert "\n" not in str(caught.value)
+
+
+def test_no_more_is_unpacked_than_the_known_shape_needs(tmp_path):
+    header = bytes([0, 0, 8, 1]) + struct.pack(">I", 2**26)
+    bomb = written(tmp_path / "bomb.gz", gzip.compress(header + bytes(2**26)))
+    tail = written(tmp_path / "tail.gz", gzip.compress(LABELS + bytes(2**26)))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"states shape \(67108864,\), expected \(1000,\)"):
+        read_idx(bomb, shape=(1000,))
+    with pytest.raises(ValueError, match="has extra bytes after the 3"):
+        read_idx(tail, shape=(3,))
+    assert tracemalloc.get_traced_memory()[1] < 2**21
+    tracemalloc.stop()
+    assert read_idx(written(tmp_path / "labels", LABELS), shape=[3]).tolist() == [7, 2, 1]

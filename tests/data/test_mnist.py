@@ -34,6 +34,10 @@ def idx(values: np.ndarray) -> bytes:
     return header + values.tobytes()
 
 
+def read_shape(content: bytes) -> tuple[int, ...]:
+    return struct.unpack_from(f">{content[3]}I", content, 4)
+
+
 @pytest.fixture
 def small(monkeypatch) -> dict[str, bytes]:
     """Four tiny files, and checksums to match in place of the real ones'."""
@@ -45,7 +49,7 @@ def small(monkeypatch) -> dict[str, bytes]:
         high = 256 if "images" in name else 10
         contents[name] = idx(generator.integers(0, high, shape, dtype=np.uint8))
     sums = {
-        name: module._Checksums("0" * 32, hashlib.md5(content).hexdigest())
+        name: module._File("0" * 32, hashlib.md5(content).hexdigest(), read_shape(content))
         for name, content in contents.items()
     }
     monkeypatch.setattr(module, "_FILES", sums)

@@ -198,15 +198,6 @@ def test_type_asked_for_with_the_digits_it_can_have(model_dtype, asked, digits):
     np.testing.assert_allclose(recorded, exact, rtol=0, atol=3 * digits * np.abs(exact).max())
 
 
-def test_shared_layer_is_recorded_where_it_ran_last():
-    shared = nn.ReLU()
-    model = nn.Sequential(shared, nn.Linear(2, 2), shared)
-    inputs = torch.ones(3, 2)
-    recorded = dump_activations(model, [inputs], ["0"])["0"]
-    with torch.no_grad():
-        np.testing.assert_allclose(recorded, model(inputs))
-
-
 def test_what_cannot_be_recorded_is_said_in_a_line(model, images):
     with pytest.raises(ValueError, match="layer 'haed' is not in the network.*convolution.*head"):
         dump_activations(model, [images], ["head", "haed"])
@@ -233,3 +224,32 @@ def test_each_of_several_layers_goes_straight_into_an_estimator():
     result = pairwise_information(both["2"], noise_variance=1.0)
     expected = pairwise_information(alone["2"], noise_variance=1.0)
     assert float(result["lower"]) == float(expected["lower"])
+
+
+class Repeated(nn.Module):
+    """Calls one module twice in a pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.relu, self.last = nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2)
+
+    def forward(self, inputs):
+        return self.relu(self.last(self.relu(self.first(inputs))))
+
+
+@pytest.mark.parametrize(
+    ("batches", "layers", "error", "message"),
+    [
+        (torch.ones(24, 3), ["last"], TypeError, r"found one Tensor of shape \(24, 3\).*as \[x\]"),
+        (np.ones((24, 3)), ["last"], TypeError, r"found one ndarray of shape \(24, 3\)"),
+        ([torch.ones(24, 3)], "last", TypeError, "layers: found the text 'last', expected a list"),
+        ([torch.ones(24, 3)], ["last", "last"], ValueError, "layers: found 'last' twice"),
+        ([torch.ones(24, 3)], ["relu"], ValueError, "layer 'relu' is called more than once"),
+    ],
+)
+def test_what_would_be_recorded_otherwise_than_meant_is_refused(batches, layers, error, message):
+    model = Repeated()
+    with pytest.raises(error, match=message):
+        dump_activations(model, batches, layers)
+    assert count_hooks(model) == 0
+    assert dump_activations(model, [torch.ones(24, 3)], ["last"])["last"].shape == (24, 2)

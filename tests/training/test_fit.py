@@ -301,9 +301,10 @@ def test_recorded_layer_of_every_seed(samples, normalized):
     )
     for coordinate in ("seed", "sample", "class"):
         np.testing.assert_array_equal(recorded[coordinate], normalized.predictions[coordinate])
-    first = record(samples, normalized.weights, count=7, **settings)
+    some = record(samples, normalized.weights, count=7, **settings)["activation"]
+    assert some.sizes["sample"] == 7
     np.testing.assert_allclose(
-        recorded["activation"][:, :7], first["activation"], rtol=1e-5, atol=1e-6
+        recorded["activation"].sel(sample=some["sample"]), some, rtol=1e-5, atol=1e-6
     )
     hidden = record(
         samples, normalized.weights, part="validation", **{**settings, "layer": "hidden3"}

@@ -407,11 +407,3 @@ def test_frozen_and_unused_parameters_stay_and_captured_outputs_are_the_layers_o
     assert torch.equal(trained.buffers["first.weight"], start.buffers["first.weight"].double())
     assert torch.equal(trained.parameters["unused"], before["unused"].double())
     assert not torch.equal(trained.parameters["last.weight"], before["last.weight"].double())
-
-
-def test_dropout_of_whole_channels_is_refused_by_name():
-    def build():
-        return nn.Sequential(nn.Linear(16, 4), nn.Dropout2d(), nn.Linear(4, CLASSES))
-
-    with pytest.raises(ValueError, match="layer '1' is Dropout2d"):
-        Replicas(build, [0], torch.device("cpu"))

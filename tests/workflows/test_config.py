@@ -149,6 +149,12 @@ def test_dotted_paths_that_lead_nowhere(value, said, tmp_path):
     [
         ({"training.batch_size": 201}, "training.batch_size", "found 201, expected at most 200"),
         (
+            {"training.batch_size": 199, "regularizers.batch_norm": None},
+            "training.batch_size",
+            "found 199, which leaves a mini-batch of one of the 200 training samples, on which "
+            "batch_norm cannot normalise; expected another, such as 198",
+        ),
+        (
             {"conditions": {"few": {"data": {"train_size": 20}}}},
             "training.batch_size",
             "found 50, expected at most 20",

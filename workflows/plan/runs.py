@@ -9,6 +9,7 @@ from typing import Any
 
 from infotheo.registry import nearest
 from workflows.plan.chunks import Chunk, chunks_of, seed_text
+from workflows.plan.contents import CONTENTS, file_contents
 from workflows.plan.errors import ConfigError
 from workflows.plan.identity import digest, readable
 from workflows.plan.settings import minimal, resolve, takes
@@ -138,6 +139,10 @@ def _run(
     elsewhere = passed("data set") if ":" not in data["name"] else Passed()
     placeless = {name: value for name, value in data.items() if name not in elsewhere.context}
     data_spec = _named(placeless, dataset, f"{file}: data", elsewhere)
+    if ":" in data["name"] and (
+        contents := file_contents(data, dataset, f"{file}: data", folder.parent / "data")
+    ):
+        data_spec[CONTENTS] = contents
     network_code = resolve(network["name"], ("network",), f"{file}: network.name")
     network_spec = _named(network, network_code, f"{file}: network", passed("network"))
     regularizer_code, regularizer_spec = _regularizer(
@@ -145,7 +150,9 @@ def _run(
     )
     _check_network_takes(regularizer_code, network_code, label, network["name"], file)
     training_spec, training_code = _training(training, file)
-    _check_batch(data, dataset, training, file)
+    changes_network = _is(regularizer_code, "network regularizer")
+    normalizes = changes_network and "batch_norm" in result_keys(regularizer_code)
+    _check_batch(data, dataset, training, file, label if normalizes else None)
     spec = {"data": data_spec, "network": network_spec, "regularizer": regularizer_spec}
     spec["training"] = training_spec
     snapshots, snapshot_code = along
@@ -288,8 +295,13 @@ def _check_locations(config: Mapping[str, Any], runs: Sequence[Run], file: str) 
 
 
 def _check_batch(
-    data: Mapping[str, Any], dataset: Definition, training: Mapping[str, Any], file: str
+    data: Mapping[str, Any],
+    dataset: Definition,
+    training: Mapping[str, Any],
+    file: str,
+    normalizing: str | None,
 ) -> None:
+    """Check the batch sizes; ``normalizing`` is a regularizer that cannot take single samples."""
     known = parameters(dataset) or {}
     size = data.get("train_size", known["train_size"].default if "train_size" in known else None)
     batches = {"batch_size": training.get("batch_size", _training_defaults()["batch_size"])}
@@ -301,3 +313,14 @@ def _check_batch(
                 f"{file}: training.{key}: found {batch}, expected at most {size}, the number "
                 "of training samples"
             )
+    batch_size = batches["batch_size"]
+    # what phases leave, and what networks normalise by themselves, training finds out
+    if not normalizing or not isinstance(size, int) or batch_size == "full":
+        return
+    if not training.get("phases") and (batch_size == 1 or size % batch_size == 1):
+        better = (n for n in (*range(batch_size, 1, -1), size) if size % n != 1)
+        raise ConfigError(
+            f"{file}: training.batch_size: found {batch_size}, which leaves a mini-batch of one of "
+            f"the {size} training samples, on which {normalizing} cannot normalise; expected "
+            f"another, such as {next(better, 'one of more samples')}"
+        )

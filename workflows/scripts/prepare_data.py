@@ -5,9 +5,12 @@ from workflows.job import job
 
 with job(snakemake):
     from infotheo.data import datasets
-    from infotheo.registry import bind
+    from infotheo.file_settings import with_paths
+    from infotheo.registry import bind, lookup
+    from workflows.plan.contents import CONTENTS
 
     spec = snakemake.params.spec
-    settings = {key: value for key, value in spec.items() if key not in ("code", "name")}
+    settings = {key: value for key, value in spec.items() if key not in ("code", "name", CONTENTS)}
+    settings = with_paths(lookup(spec["name"], datasets), settings)
     make = bind(spec["name"], datasets, settings, **snakemake.config["jobs"]["data"])
     write_dataset(snakemake.output[0], make(), spec=spec)

@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from infotheo.arrays.subsets import random_subset
 from infotheo.study.figures import style
 
 __all__ = [
-    "Activations", "all_classes", "check_least", "even_positions", "leave_empty",
-    "most_variable_units", "select_seed", "show_classes", "thin_ticks",
+    "Activations", "all_classes", "check_least", "leave_empty", "most_variable_units",
+    "random_positions", "select_seed", "show_classes", "thin_ticks",
 ]  # fmt: skip
 
 
@@ -81,17 +82,15 @@ def most_variable_units(values: NDArray[np.float64]) -> NDArray[np.intp]:
     return units
 
 
-def even_positions(count: int, limit: int) -> NDArray[np.intp]:
-    """Evenly spaced positions, at most ``limit`` of them.
+def random_positions(count: int, limit: int) -> NDArray[np.intp]:
+    """Positions of the samples to draw, chosen at random, at most ``limit`` of them.
 
     Examples
     --------
-    >>> even_positions(10, 4)
-    array([0, 3, 6, 9])
+    >>> len(random_positions(10, 4))
+    4
     """
-    if count <= limit:
-        return np.arange(count)
-    return np.linspace(0, count - 1, limit).astype(np.intp)
+    return random_subset(count, limit, 0, "shown samples")
 
 
 def all_classes(networks: dict[str, Activations]) -> list[int]:

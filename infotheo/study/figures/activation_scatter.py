@@ -29,7 +29,7 @@ def activation_scatter(
     seed
         Position along the seed dimension.
     samples
-        Draw at most so many samples, evenly spaced over the data.
+        Draw at most so many samples, chosen at random.
     columns
         Panels in a row.
 
@@ -58,7 +58,7 @@ def activation_scatter(
             axes.set_title(name)
             continue
         first, second = int(units[0]), int(units[1])
-        drawn = panel.even_positions(len(network.values), samples)
+        drawn = panel.random_positions(len(network.values), samples)
         axes.scatter(
             network.values[drawn, first], network.values[drawn, second], s=7, linewidths=0,
             alpha=0.75, rasterized=True,

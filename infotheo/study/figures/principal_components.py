@@ -32,7 +32,7 @@ def principal_components(
     seed
         Position along the seed dimension.
     samples
-        Draw at most so many samples, evenly spaced over the data; components use all samples.
+        Draw at most so many samples, chosen at random; components use all samples.
     columns
         Regularizers in a row.
 
@@ -63,7 +63,7 @@ def principal_components(
             upper.set_title(name)
             continue
         scores, share = component_scores(network.values)
-        drawn = panel.even_positions(len(scores), samples)
+        drawn = panel.random_positions(len(scores), samples)
         for axes, other in ((upper, 1), (lower, 2)):
             axes.scatter(
                 scores[drawn, 0], scores[drawn, other], s=6, linewidths=0, alpha=0.75,

@@ -6,13 +6,15 @@ import math
 from typing import Any
 
 import numpy as np
+import torch
 import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from infotheo.arrays.numbers import check_count
+from infotheo.arrays.subsets import random_subset
 from infotheo.invertibility.blocks import is_residual_block
-from infotheo.invertibility.inputs import evenly_spaced, read_tensor, require_module
+from infotheo.invertibility.inputs import read_tensor, require_module
 from infotheo.modules.evaluation_mode import require_finite_weights
 
 __all__ = ["Quantities", "choose_samples", "label_quantities", "largest", "share"]
@@ -20,8 +22,12 @@ __all__ = ["Quantities", "choose_samples", "label_quantities", "largest", "share
 Quantities = dict[str, tuple[Any, str]]  # name: values and long name
 
 
-def choose_samples(network: nn.Module, inputs: Tensor, samples: int, minimum: int) -> Tensor:
+def choose_samples(
+    network: nn.Module, inputs: Tensor, labels: Tensor, samples: int, minimum: int, seed: int
+) -> Tensor:
     """Check what every measure of blocks gets, and return the samples to look at.
+
+    They are chosen at random, in the shares of the classes where there is a label for each.
 
     Raises
     ------
@@ -38,7 +44,9 @@ def choose_samples(network: nn.Module, inputs: Tensor, samples: int, minimum: in
     require_finite_weights(network, "network")
     check_count(samples, "samples", least=minimum)
     x = read_tensor(inputs, "inputs", minimum=minimum)
-    return evenly_spaced(x, samples)
+    classes = labels.cpu().numpy() if isinstance(labels, Tensor) and len(labels) == len(x) else None
+    chosen = random_subset(len(x), samples, seed, "blocks", classes)
+    return x if len(chosen) == len(x) else x[torch.from_numpy(chosen).to(x.device)]
 
 
 def largest(values: NDArray[np.float64]) -> float:

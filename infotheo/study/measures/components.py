@@ -11,6 +11,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from infotheo.arrays.numbers import check_count
+from infotheo.arrays.subsets import random_subset, split_in_halves
 from infotheo.modules.last_layer import last_layer_features
 from infotheo.representation.component_accuracies import component_accuracies
 
@@ -31,6 +32,7 @@ def components(
     components: Sequence[float] = (),
     samples: int = 2000,
     penalty: float = 1.0,
+    seed: int = 0,
 ) -> xr.Dataset:
     """Accuracy of a linear SVM and a nearest neighbour on principal components of the features.
 
@@ -45,10 +47,12 @@ def components(
     components
         Numbers of leading components; none given: 1, 2, 3, 5, 10, 20, ... as far as there are.
     samples
-        How many of the inputs are used, evenly spaced. Of those, the ones at even positions fit
-        components and classifiers, those at odd positions are classified.
+        How many of the inputs are used, chosen at random in the shares of the classes. Half of
+        each class's fit components and classifiers, the others are classified.
     penalty
         As for `infotheo.component_accuracies`.
+    seed
+        Of the choice of samples and of the halves.
 
     Returns
     -------
@@ -69,22 +73,23 @@ def components(
     array([1.])
     """
     check_count(samples, "samples", least=4)
+    check_count(seed, "seed", least=0)
     if len(inputs) < 4:
         raise ValueError(f"inputs has {len(inputs)} samples; expected at least 4")
     numbers: list[Any] = [
         int(number) if float(number).is_integer() else number for number in components
     ]
-    chosen = np.arange(len(inputs))
-    if len(inputs) > samples:
-        chosen = np.linspace(0, len(inputs) - 1, samples).round().astype(np.int64)
+    truth = labels.cpu().numpy()
+    chosen = random_subset(len(inputs), samples, seed, "components", truth)
     features, _ = last_layer_features(network, inputs[torch.from_numpy(chosen)])
     values = features.double().cpu().numpy()
     diverged = not np.isfinite(values).all()
     values = np.zeros_like(values) if diverged else values  # settings are checked all the same
     x = xr.DataArray(values, dims=("sample", "unit"))
-    classes = labels.cpu().numpy()[chosen]
+    classes = truth[chosen]
+    fit, test = split_in_halves(classes, seed, "component halves")
     accuracies: xr.Dataset = component_accuracies(
-        x[::2], classes[::2], x[1::2], classes[1::2], components=numbers or None, penalty=penalty
+        x[fit], classes[fit], x[test], classes[test], components=numbers or None, penalty=penalty
     )
     accuracies = accuracies.rename(_NAMES)
     return accuracies.where(False) if diverged else accuracies

@@ -25,7 +25,7 @@ from infotheo.invertibility.block_measures import (
     relative_error,
     undefined_measures,
 )
-from infotheo.invertibility.inputs import NotFiniteError, evenly_spaced
+from infotheo.invertibility.inputs import NotFiniteError, random_samples
 from infotheo.invertibility.inversion import InversionWarning
 from infotheo.modules.evaluation_mode import evaluation_mode
 from infotheo.study.measures.blocks import (
@@ -60,9 +60,10 @@ def invertibility(
     network, inputs, labels, samples
         As in the measure ``residual``; at least two samples.
     jacobian_iterations, norm_tolerance, seed
-        ``iterations``, ``tolerance`` and ``seed`` of :func:`~infotheo.lipschitz_bounds`.
+        ``iterations``, ``tolerance`` and ``seed`` of :func:`~infotheo.lipschitz_bounds`; the
+        seed is also that of the choice of samples.
     inverted_samples
-        On how many of the samples, evenly spaced, the inversion is tried.
+        On how many of the samples, chosen at random, the inversion is tried.
     iterations, residual_tolerance
         ``iterations`` and ``tolerance`` of :func:`~infotheo.invert_residual`: a contraction of
         constant c needs about log(tolerance) / log(c), so these reach c = 0.83.
@@ -128,11 +129,11 @@ def invertibility(
     >>> measured["licensed"].values.tolist(), measured["inverted"].values.tolist()
     ([1.0, 0.0], [1.0, 0.0])
     """
-    x = choose_samples(network, inputs, samples, 2)
+    check_count(seed, "seed", least=0)
+    x = choose_samples(network, inputs, labels, samples, 2, seed)
     check_count(iterations, "iterations")
     check_count(jacobian_iterations, "jacobian_iterations")
     check_count(inverted_samples, "inverted_samples")
-    check_count(seed, "seed", least=0)
     check_open_unit(reconstruction_tolerance, "reconstruction_tolerance")
     settings: dict[str, Any] = {
         "iterations": iterations,
@@ -174,7 +175,7 @@ def invertibility(
             "share of blocks x + L(x) that fixed-point iteration inverted",
         ),
         "inverse_error": (
-            _inverse_error(network, evenly_spaced(x, inverted_samples)),
+            _inverse_error(network, random_samples(x, inverted_samples, seed, "inversion")),
             "largest relative error of network.inverse(network.encode(x))",
         ),
     }

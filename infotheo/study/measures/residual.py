@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 from torch import Tensor, nn
 
+from infotheo.arrays.numbers import check_count
 from infotheo.arrays.results import provenance
 from infotheo.invertibility.residual_norms import ZeroNormWarning, norms_at_overflow
 from infotheo.study.measures.blocks import (
@@ -34,6 +35,7 @@ def residual(
     *,
     samples: int = 128,
     reference: Literal["input", "shortcut"] = "input",
+    seed: int = 0,
 ) -> xr.Dataset:
     r"""Ratio :math:`|L(x)|/|x|` of every residual block at the data, before its last activation.
 
@@ -45,9 +47,9 @@ def residual(
     inputs
         (sample, …), on the network's device.
     labels
-        Not used: the measures of networks all receive them.
+        (sample,) classes, by whose shares samples are chosen.
     samples
-        How many of the inputs are looked at, evenly spaced.
+        How many of the inputs are looked at, chosen at random in the shares of the classes.
     reference
         What x is: the block's "input", or the "shortcut" 's output, after down-sampling.
 
@@ -81,7 +83,8 @@ def residual(
     >>> measured["residual_norm_mean"].values.tolist(), float(measured["blocks_claimed"])
     ([0.25], 1.0)
     """
-    x = choose_samples(network, inputs, samples, 1)
+    check_count(seed, "seed", least=0)
+    x = choose_samples(network, inputs, labels, samples, 1, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ZeroNormWarning)  # counted in the result
         norms, overflown = norms_at_overflow(

@@ -56,7 +56,7 @@ def follow(
     layers
         For a measure of activations: which ones. The result has a dimension ``layer``.
     part, count
-        Which samples: "train", "validation", "test" or "all"; the first so many of them.
+        Which samples: "train", "validation", "test" or "all"; so many of them, by chance.
     device
         Where the networks run: ``auto``, ``cpu``, ``cuda`` or ``mps``.
     label

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
+from infotheo.arrays.subsets import random_subset
 from infotheo.data.samples import PARTS, require_part, split_of
 from infotheo.training.errors import logits
 from infotheo.training.replicas import Replicas
@@ -39,7 +40,7 @@ class SelectedSamples(NamedTuple):
 def select_samples(
     samples: xr.Dataset, part: str = "test", count: int | None = None
 ) -> SelectedSamples:
-    """Return the first so many samples of a part.
+    """Return so many samples of a part, chosen at random in the shares of the classes.
 
     Parameters
     ----------
@@ -62,10 +63,11 @@ def select_samples(
             f"samples: found {count}, expected at most {len(labels)}, those of part {part!r}"
         )
     source = samples["sample"].values[np.isin(samples["split"].values, PARTS[part])]
-    rows = slice(None, count)
-    return SelectedSamples(
-        torch.from_numpy(inputs[rows]), torch.from_numpy(labels[rows]), source[rows]
-    )
+    size = len(labels)
+    rows = random_subset(size, size if count is None else count, 0, "looked at", labels)
+    # of the type in which torch builds networks
+    values = torch.from_numpy(inputs[rows]).to(torch.get_default_dtype())
+    return SelectedSamples(values, torch.from_numpy(labels[rows]), source[rows])
 
 
 def outputs(

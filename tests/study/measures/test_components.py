@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 import infotheo as it
+from infotheo.arrays.subsets import split_in_halves
 from infotheo.modules.last_layer import last_layer_features
 from infotheo.study.measures.components import components
 
@@ -21,13 +22,14 @@ def network():
         )
 
 
-def test_fits_on_even_and_tests_on_odd_samples_before_the_last_layer():
+def test_fits_on_one_half_and_tests_on_the_other_before_the_last_layer():
     model = network()
     measured = components(model, INPUTS, LABELS, components=[1, 8.0])
     with torch.no_grad():
         features = model.eval()[:-1](INPUTS).numpy()
+    fit, test = split_in_halves(LABELS.numpy(), 0, "component halves")
     expected = it.component_accuracies(
-        features[::2], LABELS[::2], features[1::2], LABELS[1::2], components=[1, 8]
+        features[fit], LABELS[fit], features[test], LABELS[test], components=[1, 8]
     )
     np.testing.assert_array_equal(measured["component_svm_accuracy"], expected.svm)
     np.testing.assert_array_equal(measured["component_neighbor_accuracy"], expected.neighbor)
@@ -39,13 +41,25 @@ def test_fits_on_even_and_tests_on_odd_samples_before_the_last_layer():
     assert all({"units", "long_name"} <= set(measured[name].attrs) for name in measured)
 
 
-def test_takes_evenly_spaced_samples():
+def test_takes_as_many_samples_as_asked_for_by_the_seed():
     model = network()
-    measured = components(model, INPUTS, LABELS, samples=20)
-    chosen = np.linspace(0, 59, 20).round().astype(int)
-    expected = components(model, INPUTS[chosen], LABELS[chosen])
-    assert measured.identical(expected)
-    assert measured["components"].values.tolist() == [1, 2, 3, 5, 8]
+    found = components(model, INPUTS, LABELS, samples=20)
+    assert found["components"].values.tolist() == [1, 2, 3, 5, 8]
+    assert found.identical(components(model, INPUTS, LABELS, samples=20))
+    assert not found.identical(components(model, INPUTS, LABELS, samples=20, seed=1))
+
+
+@pytest.mark.parametrize("classes", [2, 4, 5, 10])
+@pytest.mark.parametrize("count", [1000, 2000, 3001])
+def test_classes_in_turn(classes, count):
+    """Samples at even positions would be half of the classes, those at odd ones the others."""
+    labels = torch.arange(count) % classes
+    inputs = torch.eye(classes)[labels] + 0.01 * torch.randn(
+        count, classes, generator=torch.Generator().manual_seed(0)
+    )
+    found = components(nn.Linear(classes, classes), inputs, labels)
+    assert float(found["component_svm_accuracy"][-1]) == 1.0
+    assert float(found["component_neighbor_accuracy"][-1]) == 1.0
 
 
 def test_a_diverged_network_gives_nan_over_the_same_components():

@@ -5,6 +5,7 @@ import pytest
 import torch
 import xarray as xr
 
+from infotheo.data.samples import labelled_samples
 from infotheo.data.twelve_bit import twelve_bit
 from infotheo.study.measures.binned import binned
 from infotheo.study.measures.margins import margins
@@ -12,6 +13,7 @@ from infotheo.study.measures.pairwise import pairwise
 from infotheo.study.trajectories.follow import follow, record
 from infotheo.study.trajectories.in_place import in_place_measure
 from infotheo.study.trajectories.rebuild import replicas_at
+from infotheo.study.trajectories.samples import select_samples
 from infotheo.training.fit import build_network, fit
 
 OF = {
@@ -267,3 +269,12 @@ def test_bad_input_is_one_line(changes, words, samples, snapshots):
     with pytest.raises(ValueError, match=words) as caught:
         follow(samples, snapshots, **settings, **OF)
     assert "\n" not in str(caught.value)
+
+
+def test_samples_looked_at_are_of_all_classes():
+    labels = np.repeat([0, 1, 2, 3], 50)
+    ordered = labelled_samples(np.eye(200), labels, np.repeat([0, 2], 100)[::-1], name="ordered")
+    chosen = select_samples(ordered, "all", 40)
+    assert np.bincount(chosen.labels.numpy()).tolist() == [10] * 4
+    assert torch.equal(chosen.inputs.argmax(1), torch.from_numpy(chosen.source))
+    assert len(select_samples(ordered, "all").labels) == 200
