@@ -45,7 +45,7 @@ FOR_TORCH = (  # modules there that are for torch alone
     "infotheo.estimators.pair_sums.fused*",
     "infotheo.estimators.pair_sums.gradient",
 )
-ENTRIES = 19  # directly under infotheo/
+ENTRIES = 18  # directly under infotheo/, its own __init__ not counted
 
 
 class Import(NamedTuple):
@@ -229,7 +229,7 @@ def test_every_room_has_its_floor():
 
 
 def test_few_entries_directly_in_the_house():
-    names = [path.name for path in list_entries(ROOT)]
+    names = [path.name for path in list_entries(ROOT) if path.name != "__init__.py"]
     assert len(names) <= ENTRIES, f"{len(names)} directly under infotheo/: {', '.join(names)}"
 
 
