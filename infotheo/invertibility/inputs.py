@@ -112,7 +112,7 @@ def require_finite(x: Tensor, name: str) -> None:
         )
 
 
-def run_module(module: nn.Module, x: Tensor, name: str, x_name: str) -> Any:
+def run_module(module: nn.Module, x: Tensor, name: str, x_name: str) -> object:
     """Run a module on a copy of x; a failure inside of torch names both.
 
     Raises

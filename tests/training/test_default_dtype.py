@@ -21,6 +21,7 @@ def float64():
     torch.set_default_dtype(before)
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize(
     ("network", "regularizer"),
     [

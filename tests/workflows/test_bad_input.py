@@ -134,7 +134,7 @@ def test_a_folder_of_logs_that_cannot_be_made(tmp_path, capsys):
 
 def test_a_study_whose_networks_all_diverged(tmp_path, capsys):
     table = tmp_path / "runs.csv"
-    table.write_text("study,condition,regularizer,seed\ntiny,default,baseline,0\n")
+    table.write_text("study,condition,regularizer,seed,diverged\ntiny,default,baseline,0,True\n")
     surroundings = a_job(tmp_path)
     surroundings.rule, surroundings.input = "correlate", [str(table)]
     surroundings.params.spec["settings"] = {}
@@ -142,9 +142,7 @@ def test_a_study_whose_networks_all_diverged(tmp_path, capsys):
     with pytest.raises(SystemExit):
         runpy.run_path(str(script), {"snakemake": surroundings})
     told = capsys.readouterr().err
-    assert told.startswith(
-        f"study.yaml: correlate: {table}: no network has a measure, as where all"
-    )
+    assert told.startswith("study.yaml: correlate: runs: found 1 networks that all diverged")
     assert told.count("\n") == 1
 
 

@@ -109,6 +109,7 @@ ROWS = {
 }
 
 
+@pytest.mark.gate
 def test_changed_configurations(finished):
     configs = {row: changed(changes) for row, (changes, _) in ROWS.items()}
     expected = {row: sorted(jobs) for row, (_, jobs) in ROWS.items()}

@@ -131,6 +131,7 @@ ROWS = {
 }
 
 
+@pytest.mark.gate
 def test_what_runs_again(followed):
     configs = {row: changed(changes, FOLLOWED) for row, (changes, _) in ROWS.items()}
     expected = {row: sorted(jobs) for row, (_, jobs) in ROWS.items()}

@@ -8,11 +8,5 @@ with job(snakemake):
     from infotheo.study.runs_table import measure_columns
 
     runs = read_table(snakemake.input[0])
-    columns = measure_columns(runs)
-    if not columns:
-        raise ValueError(
-            f"{snakemake.input[0]}: no network has a measure, as where all of them diverged; "
-            "expected one that trains: a smaller learning rate or loss weight, say"
-        )
-    table = correlation_table(runs, columns, **snakemake.params.spec["settings"])
+    table = correlation_table(runs, measure_columns(runs), **snakemake.params.spec["settings"])
     write_table(snakemake.output[0], table)
