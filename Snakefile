@@ -52,7 +52,7 @@ sys.path[:0] = folders
 # One thread a job: results then do not depend on how many jobs share the machine.
 os.environ |= {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS")}
 os.environ["PYTHONPATH"] = os.pathsep.join([*folders, os.environ.get("PYTHONPATH", "")])
-os.environ["PYTHONSAFEPATH"] = "1"
+os.environ |= {"PYTHONSAFEPATH": "1"}  # a script's own folder hides no module either
 
 try:
     study = Study(config, configuration.file)

@@ -335,6 +335,7 @@ def check(name):
     return faults
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("name", CALLS)
 def test_hostile_values_are_right_or_refused_by_name(name):
     faults = check(name)
@@ -354,6 +355,7 @@ def leaves(result):
     }
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("name", CALLS)
 def test_another_form_of_a_value_gives_the_same(name):
     expected = None

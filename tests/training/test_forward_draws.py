@@ -211,6 +211,7 @@ def learned_alone(names):
     return {name: learned(trained(NETWORKS[name], [1])) for name in names}
 
 
+@pytest.mark.gate
 def test_same_seed_same_result_alone_together_and_in_another_process():
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         elsewhere = pool.apply_async(learned_alone, (list(NETWORKS),))

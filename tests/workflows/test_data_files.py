@@ -44,6 +44,7 @@ def study(tmp_path_factory):
     return folder, config
 
 
+@pytest.mark.gate
 def test_nothing_runs_again_unless_the_content_differs(study, tmp_path):
     folder, config = study
     copied = shutil.copytree(folder, tmp_path / "copied")

@@ -57,6 +57,7 @@ def test_a_dataset_comes_back_and_its_bytes_are_the_same(tmp_path, dataset):
             assert opened[name].encoding["fletcher32"], name
 
 
+@pytest.mark.gate
 def test_every_flipped_bit_is_harmless_or_found_out(tmp_path, dataset):
     write_dataset(tmp_path / "a.nc", dataset, spec={"bins": 30})
     intact, whole = read_dataset(tmp_path / "a.nc"), (tmp_path / "a.nc").read_bytes()

@@ -27,6 +27,7 @@ def dry_runs(cwd, *options):
     return json.loads(done.stdout)
 
 
+@pytest.mark.gate
 def test_what_the_snakefile_reads(tmp_path):
     for name in ("empty", "latin", "work", "conf", "mine"):
         (tmp_path / name).mkdir()

@@ -57,6 +57,7 @@ def activations(batch, size, units, dtype="float32", seed=0):
     return np.tanh(np.random.default_rng(seed).normal(size=(batch, size, units))).astype(dtype)
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("dtype", PRECISION)
 @pytest.mark.parametrize("units", range(1, 34))
 def test_every_number_of_units(dtype, units):
