@@ -208,6 +208,7 @@ def learned(result):
 
 
 def learned_alone(names):
+    torch.set_num_threads(1)  # as in this process (conftest.py): sums in parts round otherwise
     return {name: learned(trained(NETWORKS[name], [1])) for name in names}
 
 
