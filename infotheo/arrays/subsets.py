@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from infotheo.arrays.random_streams import numpy_generator
+
 __all__ = ["random_subset", "split_in_halves", "stratified_order"]
 
 
@@ -48,7 +50,7 @@ def random_subset(
     """
     if count >= size:
         return np.arange(size)
-    generator = np.random.default_rng([seed, *purpose.encode()])
+    generator = numpy_generator(seed, purpose)
     order = generator.permutation(size) if labels is None else stratified_order(labels, generator)
     return np.sort(order[:count])
 
@@ -67,6 +69,6 @@ def split_in_halves(
     >>> int((first % 2).sum()), int((second % 2).sum())
     (250, 250)
     """
-    mixed = np.random.default_rng([seed, *purpose.encode()]).permutation(len(labels))
+    mixed = numpy_generator(seed, purpose).permutation(len(labels))
     by_class = mixed[np.argsort(labels[mixed], kind="stable")]
     return np.sort(by_class[::2]), np.sort(by_class[1::2])
