@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from infotheo.file_settings import names_file
+from infotheo.whole_files import partial_file
 from workflows.plan.errors import ConfigError
+from workflows.plan.identity import digest
 from workflows.plan.sources import REQUIRED, Definition, Parameter, parameters
 
 __all__ = ["CONTENTS", "file_contents"]
@@ -67,7 +69,7 @@ def file_contents(
             if declared or _is_file(path):
                 hashes.append(_hash(path, known, f"{key}.{name}"))
         if hashes:
-            contents[name] = hashes[0] if len(hashes) == 1 else _digest(hashes)
+            contents[name] = hashes[0] if len(hashes) == 1 else digest(hashes, 16)
     known.save()
     return contents
 
@@ -96,7 +98,7 @@ def _hash(path: Path, known: _Known, key: str) -> str:
         if not path.is_dir():
             return known.hash(path)
         names = sorted(file.relative_to(path).as_posix() for file in _files(path))
-        return _digest([[name, known.hash(path / name)] for name in names])
+        return digest([[name, known.hash(path / name)] for name in names], 16)
     except OSError as error:
         raise ConfigError(
             f"{key}: {error.filename or path} cannot be read: {error.strerror or error}"
@@ -105,10 +107,6 @@ def _hash(path: Path, known: _Known, key: str) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
 class _Known:
@@ -139,9 +137,5 @@ class _Known:
         folder = self._file.parent
         if self._now == self._before or not os.access(folder, os.W_OK | os.X_OK):
             return
-        partial = folder / f".partial-{os.getpid()}-{_CACHE}"
-        try:
+        with partial_file(self._file) as partial:
             partial.write_text(json.dumps(self._now), encoding="utf-8")
-            os.replace(partial, self._file)
-        finally:
-            partial.unlink(missing_ok=True)
