@@ -145,3 +145,14 @@ def test_merged_and_overridden_keys_are_no_repetition(tmp_path):
     (file,) = written(tmp_path, a=text)
     config = read_configuration([file]).config
     assert config == {"a": {"inner": {"x": 2}}, "b": {"x": 2, "y": 3}}
+
+
+def test_a_template_is_not_run(tmp_path):
+    proof = tmp_path / "ran"
+    (tmp_path / "base.yaml").write_text(
+        f"__use_yte__: true\nstudy: ?open({str(proof)!r}, 'w').name\n"
+    )
+    (tmp_path / "study.yaml").write_text("extends: base.yaml\n")
+    with pytest.raises(ConfigError, match=r"base\.yaml: __use_yte__: found a template"):
+        read_configuration([tmp_path / "study.yaml"])
+    assert not proof.exists()

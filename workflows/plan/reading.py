@@ -86,11 +86,10 @@ def read_config(path: Path, asked_for: str | None = None) -> dict[str, Any]:
             "expected a mapping of keys"
         )
     check_bounded(config, str(path))
-    if "__use_yte__" in config:  # Snakemake's templates
-        from snakemake.common.configfile import load_configfile
-
-        config = dict(load_configfile(path))
-        check_bounded(config, str(path))
+    if "__use_yte__" in config:
+        raise ConfigError(
+            f"{path}: __use_yte__: found a template, which runs code; expected plain YAML or JSON"
+        )
     return config
 
 
