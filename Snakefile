@@ -59,7 +59,7 @@ try:
     study.check_code()
     study.check_writable()
 except ConfigError as error:
-    sys.exit(str(configuration.told(error)))
+    sys.exit(str(configuration.name_source(error)))
 
 if workflow.is_main_process:
     # What was made elsewhere, or before, with other settings or code is made again, also where

@@ -14,7 +14,7 @@ from typing import Any
 from workflows.records import forget, record
 
 
-def _told(error: Exception, output: Iterable[Any]) -> str:
+def _message(error: Exception, output: Iterable[Any]) -> str:
     """Return an error's text; one of the system without a file names what was being made."""
     if isinstance(error, OSError) and error.errno is not None:
         place = error.filename if error.filename is not None else ", ".join(map(str, output))
@@ -42,7 +42,7 @@ def job(snakemake: Any) -> Iterator[None]:
     except Exception as error:
         with suppress(OSError):
             logging.error(traceback.format_exc())
-        text = " ".join(_told(error, snakemake.output).split())
+        text = " ".join(_message(error, snakemake.output).split())
         if not isinstance(error, ValueError | TypeError | OSError):
             text = f"{type(error).__name__}: {text} (trace in {log})"
         # in one write: jobs that fail together must not end up on one line

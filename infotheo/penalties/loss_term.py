@@ -87,24 +87,24 @@ def penalty(
     if name in network_regularizers:
         return None
     if name in weight_regularizers:
-        of_weights = weight_regularizers[name]
+        weight_penalty = weight_regularizers[name]
 
         def weight_term(
             parameters: Mapping[str, Tensor], activations: Tensor | None, labels: Tensor
         ) -> Tensor:
             chosen = _weights(parameters, layer)
             return sum(
-                (of_weights(weight, **settings) for weight in chosen[1:]),
-                start=of_weights(chosen[0], **settings),
+                (weight_penalty(weight, **settings) for weight in chosen[1:]),
+                start=weight_penalty(chosen[0], **settings),
             )
 
         return weight_term
-    of_activations = bind(name, penalties, settings, classes=classes)
+    activation_penalty = bind(name, penalties, settings, classes=classes)
 
     def activation_term(
         parameters: Mapping[str, Tensor], activations: Tensor | None, labels: Tensor
     ) -> Tensor:
-        return of_activations(activations, labels)
+        return activation_penalty(activations, labels)
 
     return activation_term
 

@@ -333,7 +333,7 @@ class Replicas:
                 )
             self._method = "one by one"
         elif self._method == "vmap":
-            recorded = {name: copy.copy(each.shapes) for name, each in self._dropouts.items()}
+            recorded = {name: copy.copy(dropout.shapes) for name, dropout in self._dropouts.items()}
             try:
                 vmap(lambda one, x: self._run(one, x, []))(state, inputs)
             except Exception as error:  # a single network has run: it is vmap that cannot

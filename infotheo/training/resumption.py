@@ -21,21 +21,21 @@ __all__ = ["State"]
 class State:
     """What a checkpoint holds: parameters, buffers, the optimiser's state and the histories.
 
-    ``given``, ``settings`` and ``besides`` tell one training from another: a checkpoint of another
-    is no use.
+    ``tensors``, ``settings`` and ``snapshots`` tell one training from another: a checkpoint of
+    another is no use.
     """
 
     def __init__(
         self,
         replicas: Replicas,
-        optimise: torch.optim.Optimizer,
+        optimizer: torch.optim.Optimizer,
         epochs: int,
-        given: Sequence[Tensor],
+        tensors: Sequence[Tensor],
         settings: Mapping[str, Any],
-        besides: str = "",
+        snapshots: str = "",
     ):
-        self.replicas, self.optimise = replicas, optimise
-        self.given, self.settings, self.besides = given, settings, besides
+        self.replicas, self.optimizer = replicas, optimizer
+        self.tensors, self.settings, self.snapshots = tensors, settings, snapshots
         names = ("train_loss", "penalty", "validation_error")
         self.history = {name: torch.full((epochs, len(replicas)), torch.nan) for name in names}
 
@@ -44,11 +44,13 @@ class State:
         groups = {
             "parameters": self.replicas.parameters,
             "buffers": self.replicas.buffers,
-            "optimizer": state_arrays(self.optimise),
+            "optimizer": state_arrays(self.optimizer),
             "history": self.history,
         }
         tensors = {
-            f"{group}:{name}": t for group, each in groups.items() for name, t in each.items()
+            f"{group}:{name}": value
+            for group, values in groups.items()
+            for name, value in values.items()
         }
         checkpoint.save(
             path, {"epoch": torch.tensor(epoch), "training": self._identity(), **tensors}
@@ -57,13 +59,13 @@ class State:
     def _identity(self) -> Tensor:
         """Digest of samples, seeds and settings: the state of another training is no use."""
         digest = hashlib.blake2b(repr(self.replicas.seeds).encode(), digest_size=16)
-        for tensor in self.given:
+        for tensor in self.tensors:
             digest.update(tensor.detach().cpu().contiguous().numpy().data)
         for name, value in self.replicas.parameters.items():
             digest.update(f"{name}{tuple(value.shape)}".encode())
         # in order of their names: the order in which a mapping was written says nothing
         digest.update(json.dumps(self.settings, sort_keys=True, default=repr).encode())
-        digest.update(self.besides.encode())
+        digest.update(self.snapshots.encode())
         return torch.frombuffer(bytearray(digest.digest()), dtype=torch.uint8)
 
     @torch.no_grad()
@@ -90,5 +92,5 @@ class State:
                     "history": self.history,
                 }[group][key]
                 target.copy_(value)
-        restore(self.optimise, optimizer_state)
+        restore(self.optimizer, optimizer_state)
         return epoch

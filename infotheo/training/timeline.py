@@ -195,8 +195,8 @@ def _read_phase(phase: Any, place: int, samples: int) -> _Phase:
             )
     beginnings = [key for key in _BEGINNINGS if key in phase]
     if len(beginnings) != 1:
-        given = " and ".join(beginnings) or "neither epoch nor step"
-        raise ValueError(f"{name}: found {given}, expected one of them, when it begins")
+        stated = " and ".join(beginnings) or "neither epoch nor step"
+        raise ValueError(f"{name}: found {stated}, expected one of them, when it begins")
     beginning = beginnings[0]
     if len(phase) == 1:
         raise ValueError(f"{name}: changes nothing; expected learning_rate or batch_size")

@@ -140,7 +140,7 @@ def train(
         epochs,
         (task.inputs, task.labels, weights, *validation),
         {**asdict(settings), "penalized_layer": penalized_layer},
-        besides=keep.identity if keep else "",
+        snapshots=keep.identity if keep else "",
     )
     first = _resume(state, keep, steps, checkpoint_path)
     saved = time.monotonic()

@@ -150,7 +150,7 @@ def planned(mutant, folder):
         study.layout.targets()
         study.stale_files()
     except ConfigError as error:
-        return str(configuration.told(error))
+        return str(configuration.name_source(error))
     return None
 
 

@@ -29,7 +29,7 @@ def told_of_its_source(files, arguments):
     try:
         return Study(configuration.config, configuration.file, files[0].parent)
     except ConfigError as error:
-        raise configuration.told(error) from None
+        raise configuration.name_source(error) from None
 
 
 def test_the_command_line_reads_as_a_file_does(tmp_path):

@@ -21,7 +21,7 @@ class Configuration:
     stated: Sequence[tuple[str, Mapping[str, Any]]]  # what counts first comes first
     files: Sequence[Path]
 
-    def told(self, error: ConfigError) -> ConfigError:
+    def name_source(self, error: ConfigError) -> ConfigError:
         """Return the error with the source that its key comes from, in place of the main file."""
         start = f"{self.file}: "
         line = str(error)
