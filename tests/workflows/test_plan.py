@@ -9,6 +9,7 @@ import xarray as xr
 from tests.workflows.tiny_study import changed, reordered
 from workflows.plan.chunks import TRAINED, chunks_of
 from workflows.plan.study import Study
+from workflows.records import record
 
 
 def plan(changes, folder):
@@ -222,3 +223,18 @@ def test_deleted_results_are_made_again_under_their_name(tmp_path):
     train(tmp_path, "seeds-0-4", "seeds-5-7")
     (tmp_path / "seeds-0-4" / "weights.nc").unlink()
     assert list(found(tmp_path, range(8))) == ["seeds-0-4", "seeds-5-7"]
+
+
+def test_a_layer_that_a_figure_alone_looks_at_can_be_stale(tmp_path):
+    """It is no target of its own, so nothing else compares what it was made with."""
+    config = changed(
+        {"figures.before": {"figure": "principal_components", "layer": "hidden2.linear"}}
+    )
+    study = Study(config, "tiny.yaml", tmp_path)
+    files = [file for file, run, layer in study.layout.drawn_activations()]
+    assert {file.name for file in files} == {"hidden2.linear.nc"}
+    files[0].parent.mkdir(parents=True)
+    files[0].touch()
+    assert study.stale_files() == [files[0]]
+    record([files[0]], study.activation_params(study.runs[0].name, "hidden2.linear"))
+    assert study.stale_files() == []

@@ -114,6 +114,18 @@ class Layout:
             for layer in self.layers:
                 yield self.folder(run, chunk) / "activations" / f"{layer}.nc", run, layer
 
+    def drawn_activations(self) -> Iterator[tuple[Path, Run, str]]:
+        """Yield the activations that are recorded for a figure alone, of no layer of the study."""
+        layers = {
+            drawing.layer
+            for drawings in self.drawings.values()
+            for drawing in drawings.values()
+            if "activations" in drawing.needs
+        }
+        for run, chunk in self.chunks():
+            for layer in sorted(layers.difference(self.layers)):
+                yield self.folder(run, chunk) / "activations" / f"{layer}.nc", run, layer
+
     def snapshot_activations(self) -> Iterator[tuple[Path, Run, str]]:
         """Yield the activations along training, where they are to be kept."""
         if self.snapshots is None or self.snapshots.keep != "activations":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +94,13 @@ class Study:
         key = f"{file}: measures.{name}"
         code = resolve(name, MEASURES, key)
         stated = {k: v for k, v in settings.items() if k != "part"}
-        kept = minimal(stated, code, key, measure_arguments(code))
+        minimum = minimal(stated, code, key, measure_arguments(code))
         part = settings.get("part")
         # functions of one name in two modules are two measures
-        identity: Any = [name, kept] if ":" in name else kept
+        identity: Any = [name, minimum] if ":" in name else minimum
         if part not in (None, "test"):
             identity = [identity, part]
-        measure = Measure(f"{readable(name)}-{digest(identity, 6)}", name, code, kept, part)
+        measure = Measure(f"{readable(name)}-{digest(identity, 6)}", name, code, minimum, part)
         if "part" in settings and measure.subject != "network":
             raise ConfigError(
                 f"{key}.part: found {part!r}, but {name} looks at {measure.subject} of the test "
@@ -122,9 +123,9 @@ class Study:
                 )
             if stated["layer"] == self.layers[0]:  # its columns bear no layer's name
                 del stated["layer"]
-        kept = minimal(stated, code, key, passed(kind))
+        minimum = minimal(stated, code, key, passed(kind))
         layer = settings.get("layer", self.layers[0])
-        drawing = Drawing(kind, function, code, kept, layer)
+        drawing = Drawing(kind, function, code, minimum, layer)
         if "trajectories" in drawing.needs and self.snapshots is None:
             raise ConfigError(f"{key}: needs a study that has snapshots; found no key 'snapshots'")
         return drawing
@@ -208,7 +209,7 @@ class Study:
             yield layout.results / "data" / f"{data}.nc", self.data_params(data)
         for file, run, chunk in layout.trained():
             yield file, self.train_params(run.name, chunk.name)
-        for file, run, layer in layout.activations():
+        for file, run, layer in chain(layout.activations(), layout.drawn_activations()):
             yield file, self.activation_params(run.name, layer)
         for file, run, layer in layout.snapshot_activations():
             yield file, self.snapshot_activation_params(run.name, layer)
